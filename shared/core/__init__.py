@@ -1,0 +1,1 @@
+"""Pure values and decisions: no network, no environment, no clock, no randomness."""

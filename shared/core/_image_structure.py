@@ -1,0 +1,27 @@
+"""What the bytes of an image file say about themselves, read without any decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """The outline of one image file.
+
+    `width` and `height` are those of the *stored* grid. `mode` is Pillow's, `bits` is per channel;
+    `inverted` says that 0 is white. `whole_image_bytes` is what a decoder must hold besides the pixels it
+    returns (the coefficients of a progressive JPEG). `decodable` replaces the file where it holds what no decoder
+    should see: oversized metadata, the tracks of an animated AVIF.
+    """
+
+    width: int
+    height: int
+    orientation: int = 1
+    frames: int = 1
+    mode: str = "RGB"
+    bits: int = 8
+    inverted: bool = False
+    whole_image_bytes: int = 0
+    decodable: bytes | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = ()

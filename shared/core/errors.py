@@ -1,0 +1,69 @@
+"""One error tree with three ends: record and acknowledge, ask for redelivery, or (anything else) a bug.
+
+`PermanentError` can never succeed for this input: the pipeline commits an error result and acknowledges.
+`TransientError` may succeed later: it is raised through the function, so that Pub/Sub delivers again.
+Every other exception is a bug: it is raised too, and the dead-letter function records where it ends.
+"""
+
+from __future__ import annotations
+
+
+class UplookError(Exception):
+    """Something went wrong in Uplook."""
+
+
+class PermanentError(UplookError):
+    """This input can never succeed.
+
+    `code` is a stable lower-case word for programs (`not_an_image`); the message is for people: what was
+    expected, what was found and what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ImageRejectedError(PermanentError):
+    """The bytes are not an image that Uplook accepts."""
+
+
+class EventRejectedError(PermanentError):
+    """An event is malformed: nothing can be done for it, however often it is delivered."""
+
+
+class ModelRejectedError(PermanentError):
+    """The model refused the request itself (not its content): the same request will be refused again."""
+
+
+class FileUnavailableError(UplookError):
+    """A file of the Files API that a request refers to has expired, was deleted, or is not ours."""
+
+
+class TransientError(UplookError):
+    """The same event may succeed later; `retry_after_s` is a server's own wish, already capped, or None."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SettingsError(UplookError):
+    """The configuration cannot work: raised at start, listing every problem at once."""
+
+
+# What a port answers when a precondition decides. They are neither permanent nor transient by themselves: the
+# pipeline knows what each means at the step where it happens.
+
+
+class NotFoundError(UplookError):
+    """The object (or exactly this generation of it) does not exist, or exists no longer."""
+
+
+class AlreadyExistsError(UplookError):
+    """A create-only write found something there."""
+
+
+class ChangedError(UplookError):
+    """A conditional write or read found another generation than the one it named."""

@@ -1,0 +1,34 @@
+"""From a journalled reply to a reading: a pure function, so that a replay decides the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shared.core.answer import read_answer
+from shared.core.tasks import TASKS, Reading
+
+if TYPE_CHECKING:
+    from shared.core.answer import Answer
+    from shared.core.envelopes import ImageEvent
+    from shared.core.journal import JournalledReply
+
+
+def interpret(event: ImageEvent, reply: JournalledReply) -> tuple[Answer, Reading]:
+    """Return the answer and what the task makes of it; a blocked, cut or empty answer is never an empty `ok`."""
+    answer = read_answer(reply.response)
+    match answer.verdict:
+        case "blocked":
+            return answer, Reading("blocked", answer.reason)
+        case "usable" | "truncated":
+            reading = TASKS[event.task].read(answer.text, event.settings, reply.image)
+            return answer, _cut_short(reading, answer) if answer.verdict == "truncated" else reading
+        case _:
+            return answer, Reading("failed", answer.reason)
+
+
+def _cut_short(reading: Reading, answer: Answer) -> Reading:
+    """A cut answer is partial where something complete was found, and failed where nothing was."""
+    if reading.items or reading.caption:
+        return replace(reading, status="partial", reason=answer.reason)
+    return replace(reading, status="failed", reason=answer.reason)

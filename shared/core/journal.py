@@ -1,0 +1,95 @@
+"""The journalled reply: all that the rest of the work is computed from, so that a replay is byte-identical."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.core.errors import UplookError
+from shared.core.model import ImageInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPLY_SCHEMA = "uplook.reply/1"
+_T = TypeVar("_T")
+
+
+class JournalError(UplookError):
+    """A journalled reply cannot be read: a bug or a foreign hand, never the image's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How the image travelled: recorded in the result. `bytes` counts what was sent, before base64."""
+
+    kind: str
+    mime_type: str
+    bytes: int
+    reused: bool
+    reason: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledReply:
+    """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step."""
+
+    attempt: str
+    model: str
+    answered_at: str
+    image: ImageInfo
+    transport: Carried
+    timing_ms: Mapping[str, int]
+    response: Mapping[str, Any]
+
+
+def format_reply(reply: JournalledReply) -> bytes:
+    """Return the journal entry as JSON (`uplook.reply/1`).
+
+    It is paid for, so whatever the model sent is kept as it came: an infinity, half a surrogate pair, deep nesting.
+    """
+    document = {
+        "schema": REPLY_SCHEMA,
+        "attempt": reply.attempt,
+        "model": reply.model,
+        "answered_at": reply.answered_at,
+        "image": asdict(reply.image),
+        "transport": asdict(reply.transport),
+        "timing_ms": dict(reply.timing_ms),
+        "response": reply.response,
+    }
+    return json.dumps(document).encode()
+
+
+def parse_reply(data: bytes) -> JournalledReply:
+    """Read a journal entry.
+
+    Raises:
+        JournalError: it is not one.
+    """
+    try:
+        document = json.loads(data)
+        if document["schema"] != REPLY_SCHEMA:
+            raise JournalError(f"Expected a journal entry of {REPLY_SCHEMA}, found {document['schema']!r}.")
+        image = _field(document, "image", dict)
+        transport = _field(document, "transport", dict)
+        return JournalledReply(
+            attempt=_field(document, "attempt", str),
+            model=_field(document, "model", str),
+            answered_at=_field(document, "answered_at", str),
+            image=ImageInfo(**{**image, "warnings": tuple(_field(image, "warnings", list))}),
+            transport=Carried(**{**transport, "changes": tuple(_field(transport, "changes", list))}),
+            timing_ms=_field(document, "timing_ms", dict),
+            response=_field(document, "response", dict),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise JournalError(f"A journal entry is damaged: {error!r}.") from error
+
+
+def _field(table: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
+    value = table[key]
+    if not isinstance(value, kind):
+        raise TypeError(f"{key}: expected {kind.__name__}, found {type(value).__name__}")
+    return value

@@ -1,0 +1,121 @@
+"""The values that Uplook speaks of. All are frozen; units, axis order and frame stand in each name.
+
+Frames: *upright* is the picture as a person sees it (EXIF orientation applied), *stored* is the pixel grid of
+the file. Boxes in pixels are `(x0, y0, x1, y1)`, half open, `0 <= x0 < x1 <= width`; boxes as a model gives
+them are `(ymin, xmin, ymax, xmax)` in 0-1000 of the upright image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+BoxPx = tuple[int, int, int, int]
+"""`(x0, y0, x1, y1)` in pixels, half open."""
+
+Box1000 = tuple[int, int, int, int]
+"""`(ymin, xmin, ymax, xmax)`, 0-1000, top-left origin: the order and scale that Gemini answers in."""
+
+Status = Literal["ok", "empty", "partial", "blocked", "unsupported", "skipped", "failed"]
+"""Final states of a result; `failed` alone is committed as an error document (see docs of `results`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Exactly one generation of one uploaded object, as the storage event describes it.
+
+    `size` is in bytes; `crc32c` is base64 of the big-endian checksum, the form Cloud Storage uses; either is
+    None where the event does not say.
+    """
+
+    bucket: str
+    name: str
+    generation: int
+    size: int | None = None
+    content_type: str | None = None
+    crc32c: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What probing found, before any pixel was decoded.
+
+    `width` and `height` are those of the *upright* image; `orientation` is the EXIF value 1-8 that turns the
+    stored grid upright (1 where the file says nothing sensible). `format` is a lower-case name (`jpeg`).
+    """
+
+    width: int
+    height: int
+    format: str
+    mime_type: str
+    orientation: int = 1
+    frames: int = 1
+    mode: str = "RGB"
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stored_width(self) -> int:
+        """Width of the grid in the file: orientations 5-8 swap the axes."""
+        return self.height if self.orientation >= 5 else self.width  # noqa: PLR2004 - EXIF 5-8 are transposed
+
+    @property
+    def stored_height(self) -> int:
+        """Height of the grid in the file."""
+        return self.width if self.orientation >= 5 else self.height  # noqa: PLR2004 - EXIF 5-8 are transposed
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Bytes ready for the model. `changes` is empty where the original bytes are untouched.
+
+    `width` and `height` are those of the picture inside `data`, upright; boxes in 0-1000 need no scale.
+    """
+
+    data: bytes = field(repr=False)
+    mime_type: str
+    width: int
+    height: int
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A mask of one item: a file, or the reason why there is none.
+
+    `bitmap` holds the mask inside `box_px` only: one byte (0 or 255) per pixel, rows top down, exactly
+    `(x1 - x0) * (y1 - y0)` bytes; it is empty where `status` is `unavailable`. `notes` name how the answer had
+    to be understood (`polygon_yx`).
+    """
+
+    status: Literal["ok", "unavailable"]
+    source: Literal["png", "polygon"] | None = None
+    box_px: BoxPx | None = None
+    area_px: int = 0
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    bitmap: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing the model found, in both frames. `status` says whether it can be used, `reason` why not."""
+
+    index: int
+    label: str
+    status: Literal["ok", "unusable"] = "ok"
+    reason: str | None = None
+    box_2d: Box1000 | None = None
+    box_px: BoxPx | None = None
+    box_px_stored: BoxPx | None = None
+    mask: Mask | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call as the back end billed them; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    thought_tokens: int | None = None
+    total_tokens: int | None = None

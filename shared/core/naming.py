@@ -1,0 +1,135 @@
+"""Where everything lies: injective, safe object names for results, leases and journalled replies.
+
+Layout: `<run>/<bucket>/<object>/<generation>/<task>.json`, beside it the folder `<task>/`. In the work bucket
+the same path stands below `leases/` and `replies/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from shared.core.model import Source
+
+MAX_NAME_BYTES = 1024
+"""Longest object name: https://cloud.google.com/storage/docs/objects#naming."""
+
+MAX_REDRIVE = 9999
+_TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
+_LONGEST_ROOT = "replies/"
+_HASH_MARK = "~"  # always escaped in ordinary names, so a shortened name can never equal an ordinary one
+_HASH_CHARS = 32
+
+# What would be read as something else: `%` (our escape), `~` (our mark), control and line-separating characters,
+# what gsutil and gcloud take as wildcards or as a generation (`#[]*?`), and the backslash of other file systems.
+_UNSAFE = re.compile(r"[%~#\[\]*?\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_RUN = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_TASK = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._:-]{0,221}")  # https://cloud.google.com/storage/docs/buckets#naming
+
+
+def encode_object_name(name: str, *, max_bytes: int) -> str:
+    """Return `name` as a relative path that is safe below any prefix.
+
+    Injective: two names never share an encoding. Unless shortened, `urllib.parse.unquote` gives the name back.
+    No segment is empty, `.` or `..`; no control character survives; the result has at most `max_bytes` bytes
+    of UTF-8 (a longer one keeps its beginning and ends in a hash of the whole name).
+
+    >>> encode_object_name("a/../b#1", max_bytes=100)
+    'a/%2E%2E/b%231'
+    """
+    encoded = _protect_segments(_UNSAFE.sub(_percent, name))
+    if len(encoded.encode()) <= max_bytes:
+        return encoded
+    mark = _HASH_MARK + hashlib.sha256(name.encode()).hexdigest()[:_HASH_CHARS]
+    return _cut(encoded, max_bytes - len(mark)) + mark
+
+
+def decode_object_name(encoded: str) -> str | None:
+    """Return the name behind an encoding, or None where it was shortened."""
+    return None if _HASH_MARK in encoded else unquote(encoded)
+
+
+def is_run_name(run: str) -> bool:
+    """Whether `run` can name a way of processing: 1-32 of `a-z 0-9 . _ -`, beginning with a letter or digit."""
+    return _RUN.fullmatch(run) is not None
+
+
+def is_task_name(task: str) -> bool:
+    """Whether `task` is a word that can end an object name; the task itself need not exist (any more)."""
+    return _TASK.fullmatch(task) is not None
+
+
+def is_bucket_name(bucket: str) -> bool:
+    """Whether Cloud Storage could have a bucket of this name: no slash, no dots alone, at most 222 characters."""
+    return _BUCKET.fullmatch(bucket) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Every object name that belongs to one task of one image generation.
+
+    >>> Paths("v1/photos/cat.jpg/7", "detect").result
+    'v1/photos/cat.jpg/7/detect.json'
+    """
+
+    folder: str
+    task: str
+
+    @property
+    def result(self) -> str:
+        """The result document: the commit record."""
+        return f"{self.folder}/{self.task}.json"
+
+    def error(self, redrive: int) -> str:
+        """The error document of one redrive (0 is the first delivery)."""
+        return f"{self.folder}/{self.task}.error-{redrive}.json"
+
+    def file(self, name: str) -> str:
+        """A file that belongs to the result: a mask, an overlay."""
+        return f"{self.folder}/{self.task}/{name}"
+
+    @property
+    def lease(self) -> str:
+        """The lease, in the work bucket."""
+        return f"leases/{self.folder}/{self.task}.json"
+
+    def reply(self, ask: int) -> str:
+        """A journalled reply, in the work bucket; `ask` counts deliberate further asks from 0."""
+        suffix = f".ask-{ask}" if ask else ""
+        return f"{_LONGEST_ROOT}{self.folder}/{self.task}{suffix}.json"
+
+
+def paths(source: Source, *, run: str, task: str) -> Paths:
+    """Return the object names for one task of one image generation."""
+    head = f"{run}/{source.bucket}/"
+    room = MAX_NAME_BYTES - len(_LONGEST_ROOT) - len(head.encode()) - _TAIL_BYTES
+    encoded = encode_object_name(source.name, max_bytes=room)
+    return Paths(f"{head}{encoded}/{source.generation}", task)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode())
+
+
+def _protect_segments(name: str) -> str:
+    head, *rest = name.split("/")
+    out = _dots(head)
+    for segment in rest:
+        # An empty segment would vanish on other file systems: its slash is escaped instead.
+        out += ("/" if segment and out else "%2F") + _dots(segment)
+    return out
+
+
+def _dots(segment: str) -> str:
+    return segment.replace(".", "%2E") if segment in {".", ".."} else segment
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    kept = text.encode()[:max_bytes].decode(errors="ignore")
+    # Never end inside an escape, where the cut could make two different names alike.
+    return re.sub(r"%[0-9A-F]?$", "", kept)

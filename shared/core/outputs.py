@@ -1,0 +1,42 @@
+"""The files of a result: masks and the overlay, with deterministic names and bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.core import overlay, png, prepare
+from shared.core.results import ResultFile
+from shared.core.tasks import TASKS
+
+if TYPE_CHECKING:
+    from shared.core.envelopes import ImageEvent
+    from shared.core.model import ImageInfo
+    from shared.core.naming import Paths
+    from shared.core.tasks import Reading
+
+OVERLAY_MAX_SIDE_PX = 2048
+
+
+def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, ResultFile]:
+    """Return the mask PNGs by item index: full size of the upright image, 1 bit, 255/0."""
+    return {
+        item.index: ResultFile(
+            paths.file(f"mask-{item.index:03d}.png"),
+            "image/png",
+            png.encode_mask_png(item.mask, width=info.width, height=info.height),
+        )
+        for item in reading.items or ()
+        if item.mask is not None and item.mask.status == "ok"
+    }
+
+
+def overlay_file(reading: Reading, info: ImageInfo, image: bytes, paths: Paths) -> ResultFile:
+    """Return the picture with everything found drawn on it."""
+    picture = prepare.open_upright(image, info, max_side_px=OVERLAY_MAX_SIDE_PX)
+    drawn = overlay.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
+    return ResultFile(paths.file("overlay.jpg"), "image/jpeg", drawn)
+
+
+def draws_overlay(event: ImageEvent, reading: Reading) -> bool:
+    """Whether this result has something to draw."""
+    return TASKS[event.task].draws_overlay and any(item.box_px for item in reading.items or ())

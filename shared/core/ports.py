@@ -1,0 +1,140 @@
+"""What the pipeline needs from the outside, as protocols. Adapters implement them; none of their errors leaks.
+
+Every method may raise `TransientError` (the service is away, slow or over quota) besides what it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.core.request import ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One stored object. `age_s` is seconds since its last write *by the server's clock*; crc32c is base64."""
+
+    generation: int
+    size: int
+    crc32c: str
+    metadata: Mapping[str, str]
+    age_s: float
+
+
+class ObjectStore(Protocol):
+    """Cloud Storage, reduced to what the delivery protocol stands on. Sizes in bytes."""
+
+    def create(
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Write an object that must not exist yet; return its generation.
+
+        Raises:
+            AlreadyExistsError: something live has this name (it may be this very write, whose answer was lost).
+        """
+
+    def replace(
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        generation: int,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Overwrite exactly this generation; return the new one.
+
+        Raises:
+            ChangedError: another generation is live, or none.
+        """
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo | None:
+        """Describe the live object, or None."""
+
+    def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
+        """Read an object, verified against its stored checksum.
+
+        Raises:
+            NotFoundError: it does not exist, or not in this generation.
+            PermanentError: `too_many_bytes`; nothing beyond the cap was kept.
+        """
+
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
+        """Delete the live object (or exactly this generation); deleting what is gone is no error."""
+
+    def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the names of all live objects below a prefix, in byte order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One Pub/Sub message to publish."""
+
+    data: bytes
+    attributes: Mapping[str, str]
+
+
+class Publisher(Protocol):
+    """A topic's sending end."""
+
+    def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Publish and wait until the service has stored every message. `topic` is `projects/P/topics/T`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An uploaded file of the Files API; `name` is `files/ID`."""
+
+    name: str
+    uri: str
+    mime_type: str
+    state: Literal["PROCESSING", "ACTIVE", "FAILED"]
+
+
+class VisionModel(Protocol):
+    """The Gemini API: one call each, no retries inside."""
+
+    def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
+        """Return the raw reply, parsed as JSON and otherwise untouched.
+
+        Raises:
+            ModelRejectedError: the request can never succeed (bad field, unreadable image, retired model).
+            FileUnavailableError: a referenced file has expired or belongs to someone else.
+        """
+
+    def upload(self, name: str, data: bytes, *, mime_type: str, timeout_s: float) -> ModelFile:
+        """Upload bytes under a name of our own, `files/ID`.
+
+        Raises:
+            AlreadyExistsError: a file has this name already.
+        """
+
+    def get_file(self, name: str, *, timeout_s: float) -> ModelFile | None:
+        """Describe an uploaded file, or None where it is gone, expired or not ours."""
+
+    def delete_file(self, name: str, *, timeout_s: float) -> None:
+        """Delete an uploaded file; deleting what is gone is no error."""
+
+
+class Clock(Protocol):
+    """Time on this machine: for deadlines, waits and timings only, never to compare with a server's."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some fixed moment."""
+
+    def now_iso(self) -> str:
+        """The time of day, UTC, as RFC 3339 with milliseconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""

@@ -1,0 +1,45 @@
+"""What is asked of the model, as a value: adapters translate it, tests compare it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class InlineImage:
+    """Image bytes that travel inside the request, base64-encoded by the adapter."""
+
+    data: bytes = field(repr=False)
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedImage:
+    """An image the model fetches itself: a Files API uri or `gs://`."""
+
+    uri: str
+    mime_type: str
+
+
+ImagePart = InlineImage | ReferencedImage
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One generateContent call. Exactly one of the two thinking fields is set, or none.
+
+    `text_last` puts the prompt behind the image, as the guides advise for a single image.
+    """
+
+    model: str
+    prompt: str
+    images: tuple[ImagePart, ...]
+    max_output_tokens: int
+    schema: Mapping[str, Any] | None = None
+    thinking_level: str | None = None
+    thinking_budget: int | None = None
+    text_last: bool = True

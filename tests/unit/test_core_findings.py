@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.core.findings import Findings, find_items
+from shared.core.geometry import to_upright
+from shared.core.model import ImageInfo, Item
+from shared.core.png import encode_mask_png
+from tests.strategies import images, json_values, odd_boxes, odd_masks, replies
+
+INFO = ImageInfo(1000, 500, "jpeg", "image/jpeg")
+TRIANGLE = [[100, 100], [300, 100], [300, 300]]
+
+
+def find(value: Any, *, masks: bool = False, info: ImageInfo = INFO) -> Findings:
+    return find_items(value if isinstance(value, str) else json.dumps(value), info=info, masks=masks, max_items=25)
+
+
+def test_an_honest_answer_is_ok_and_boxes_are_in_all_frames() -> None:
+    turned = ImageInfo(1000, 500, "jpeg", "image/jpeg", orientation=6)
+    found = find({"boxes": [{"box_2d": [100, 200, 300, 400], "label": "cat"}]}, info=turned)
+    item = Item(0, "cat", box_2d=(100, 200, 300, 400), box_px=(200, 50, 400, 150), box_px_stored=(50, 600, 150, 800))
+    assert found == Findings((item,), "ok")
+
+
+@pytest.mark.parametrize("text", ["[]", '{"boxes": []}', "```json\n[]\n```"])
+def test_an_empty_list_is_empty_and_no_failure(text: str) -> None:
+    assert find(text) == Findings((), "empty", "the model found nothing")
+
+
+@pytest.mark.parametrize("text", ["", "I see nothing.", "{}", "[1, 2]", "{'boxes': []}"])
+def test_an_unreadable_answer_is_failed_and_not_empty(text: str) -> None:
+    assert find(text) == Findings((), "failed", "unreadable: expected a JSON list of items, found none in the answer")
+
+
+def test_an_answer_cut_before_its_first_item_is_failed() -> None:
+    found = find('{"boxes": [{"box_2d": [265,702,433,81')
+    assert (found.status, found.reason) == (
+        "failed",
+        "unreadable: the answer is cut off before its first complete item",
+    )
+
+
+def test_an_answer_cut_after_an_item_is_partial() -> None:
+    found = find('{"boxes": [{"box_2d": [1, 2, 3, 4], "label": "cat"}, {"box_2d": [265,702,433,81')
+    assert [item.box_2d for item in found.items] == [(1, 2, 3, 4)]
+    assert (found.status, found.reason) == ("partial", "the answer is cut off: only complete items count")
+
+
+def test_an_unusable_entry_stays_an_item_and_makes_the_result_partial() -> None:
+    found = find([{"box_2d": [1, 2, 3], "label": "cat"}, {"box_2d": [1, 2, 3, 4], "label": "dog"}, {"label": "eel"}, 7])
+    assert [(item.index, item.label, item.status, item.reason) for item in found.items] == [
+        (0, "cat", "unusable", "a box has four numbers, this has 3 entries"),
+        (1, "dog", "ok", None),
+        (2, "eel", "unusable", "no box in the answer"),
+        (3, "", "unusable", "expected an object with a box, found a bare value"),
+    ]
+    assert (found.status, found.reason) == ("partial", "3 of 4 items are unusable")
+
+
+def test_a_broken_entry_makes_the_result_partial() -> None:
+    found = find('[{"box_2d": [1, 2, 3, 4]}, {"box_2d": [1 2]}, {"box_2d": [5, 6, 7, 8]}]')
+    assert [item.box_2d for item in found.items] == [(1, 2, 3, 4), (5, 6, 7, 8)]
+    assert (found.status, found.reason) == ("partial", "1 entries of the answer are broken JSON")
+
+
+def test_every_change_is_noted_and_counted() -> None:
+    found = find(
+        [
+            {"box_2d": [-5, 10, 20, 30], "label": "a"},
+            {"box_2d": [40, 30, 20, 1010], "label": "b"},
+            {"bbox": [1, 2, 3, 4], "label": "c" * 300},
+        ]
+    )
+    assert [item.notes for item in found.items] == [
+        ("clamped",),
+        ("clamped", "reordered"),
+        ("label_cut", "other_box_key"),
+    ]
+    assert found.status == "ok"
+    assert found.warnings == (
+        "a box reached beyond 0-1000 and was clamped (2x)",
+        "a box had its corners in reverse and was put in order (1x)",
+        "a label was too long and was cut (1x)",
+        "a box stood under another name than box_2d (1x)",
+    )
+
+
+def test_rejections_are_counted_by_reason() -> None:
+    found = find([{"label": "a"}, {"label": "b"}, {"box_2d": [5, 5, 5, 9], "label": "c"}])
+    assert found.warnings == ("no box in the answer (2x)", "a box has an area, this one has none: [5, 5, 5, 9] (1x)")
+
+
+def test_a_key_repeated_around_the_items_is_warned_about() -> None:
+    found = find('{"boxes": [{"box_2d": [1, 2, 3, 4]}], "boxes": [{"box_2d": [5, 6, 7, 8]}]}')
+    assert found.warnings == ("an object repeated a key; the last value counts",)
+
+
+def test_equal_boxes_stay_and_say_what_they_equal() -> None:
+    box = {"box_2d": [1, 2, 3, 4]}
+    found = find([box | {"label": "jar"}, box | {"label": "lid"}, box | {"label": "jar"}, box | {"label": "jar"}])
+    assert [item.notes for item in found.items] == [
+        (),
+        ("same box as item 0",),
+        ("repeats item 0",),
+        ("repeats item 0",),
+    ]
+    assert found.status == "ok"
+
+
+def test_more_items_than_allowed_are_partial() -> None:
+    found = find([{"box_2d": [1, 2, 3, 4], "label": str(n)} for n in range(26)])
+    assert (len(found.items), found.status) == (25, "partial")
+    assert found.reason == "the answer holds more than the 25 items taken"
+
+
+def test_masks_nobody_asked_for_are_not_read() -> None:
+    (item,) = find([{"box_2d": [1, 2, 3, 4], "mask": "junk"}]).items
+    assert (item.status, item.mask) == ("ok", None)
+
+
+def test_an_item_with_a_good_mask_is_ok() -> None:
+    found = find([{"box_2d": [100, 100, 300, 300], "mask": TRIANGLE}], masks=True)
+    (item,) = found.items
+    assert (found.status, found.warnings, item.notes) == ("ok", (), ())
+    assert item.mask is not None
+    assert (item.mask.status, item.mask.box_px) == ("ok", (100, 50, 300, 150))
+
+
+def test_a_mask_that_is_none_makes_the_result_partial_and_leaves_the_box() -> None:
+    found = find([{"box_2d": [100, 100, 300, 300], "mask": "<seg_1>"}], masks=True)
+    (item,) = found.items
+    assert (item.status, item.box_px) == ("ok", (100, 50, 300, 150))
+    assert (found.status, found.reason) == ("partial", "1 of 1 usable items have no mask")
+    assert found.warnings == ("segmentation tokens: the codebook that decodes them is not public (1x)",)
+
+
+def test_how_a_polygon_was_understood_is_noted_on_the_item() -> None:
+    found = find([{"box_2d": [100, 500, 200, 900], "mask": [[100, 500], [200, 500], [150, 900]]}], masks=True)
+    assert found.items[0].notes == ("polygon_yx",)
+    assert found.warnings == ("a polygon was read as [y, x], which fits its box better (1x)",)
+
+
+@pytest.mark.parametrize("box", [{}, {"box_2d": [1, 2, 3]}])
+def test_a_polygon_without_a_usable_box_gives_its_own(box: dict[str, Any]) -> None:
+    (item,) = find([box | {"mask": TRIANGLE, "label": "x"}], masks=True).items
+    assert (item.status, item.box_2d, item.notes) == ("ok", (100, 100, 300, 300), ("box_from_mask",))
+
+
+def test_masks_beyond_the_memory_bound_are_refused_and_the_others_stay() -> None:
+    whole = {"box_2d": [0, 0, 1000, 1000], "mask": [[0, 0], [1000, 0], [0, 1000]]}
+    small = {"box_2d": [0, 0, 100, 100], "mask": [[0, 0], [100, 0], [0, 100]]}
+    huge = ImageInfo(9000, 6000, "jpeg", "image/jpeg")
+    found = find([whole, whole, small], masks=True, info=huge)
+    assert [item.mask and item.mask.status for item in found.items] == ["ok", "unavailable", "ok"]
+    assert found.status == "partial"
+
+
+hostile = st.one_of(
+    st.text(),
+    replies(),
+    json_values.map(json.dumps),
+    st.lists(st.fixed_dictionaries({"box_2d": odd_boxes, "mask": odd_masks, "label": json_values})).map(json.dumps),
+)
+
+
+@given(hostile, images, st.booleans())
+def test_whatever_is_found_lies_in_the_image(text: str, info: ImageInfo, masks: bool) -> None:
+    found = find(text, masks=masks, info=info)
+    assert (found.reason is None) == (found.status == "ok")
+    for item in found.items:
+        item.label.encode("utf-8")
+        assert (item.status == "ok") == (item.box_px is not None) == (item.reason is None)
+        if item.box_px and item.box_px_stored:
+            x0, y0, x1, y1 = item.box_px
+            assert 0 <= x0 < x1 <= info.width
+            assert 0 <= y0 < y1 <= info.height
+            upright = to_upright(item.box_px_stored, width=info.width, height=info.height, orientation=info.orientation)
+            assert upright == item.box_px
+        if item.mask and item.mask.status == "ok":
+            assert item.mask.box_px == item.box_px
+            assert encode_mask_png(item.mask, width=info.width, height=info.height)
+
+
+def test_importing_the_readers_loads_no_imaging_library() -> None:
+    code = (
+        "import sys, shared.core.answer, shared.core.findings, shared.core.png;"
+        "sys.exit(str([name for name in ('numpy', 'PIL') if name in sys.modules]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "[]"

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from shared.core.errors import ImageRejectedError
+from shared.core.images import probe
+from shared.core.prepare import prepare
+from tests.hostile_images import ACCEPTED, EXPECTED, MAX_SIDE_PX, hostile_images
+
+FILES = hostile_images()
+
+
+def outcome(data: bytes) -> str:
+    try:
+        prepared = prepare(data, probe(data), accepted=ACCEPTED, max_side_px=MAX_SIDE_PX)
+    except ImageRejectedError as error:
+        return error.code
+    return "untouched" if prepared.data is data else "converted"
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_hostile_file_has_its_documented_outcome(name: str) -> None:
+    assert outcome(FILES[name]) == EXPECTED[name]

@@ -1,0 +1,1 @@
+"""Entry points: unwrap an event, call the pipeline; returning acknowledges, raising asks for redelivery."""

@@ -1,0 +1,52 @@
+"""The rule at the edge: returning acknowledges, raising asks for the event again."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import ServiceUnavailable
+
+from shared import bootstrap, config, logs
+from shared.core.envelopes import parse_image_event, pubsub_data
+from shared.core.errors import EventRejectedError, TransientError
+from shared.pipeline.analyze import analyze
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloudevents.http import CloudEvent
+
+config.check_at_start()
+
+
+@contextlib.contextmanager
+def boundary(event: CloudEvent) -> Iterator[None]:
+    """Answer 503 for what may succeed later, and acknowledge a malformed event: no redelivery can mend it.
+
+    Everything else is a bug and passes through: 500, and after some deliveries the dead-letter function.
+    """
+    bootstrap.settings()  # sets the logs up, too
+    with logs.context(event=event["id"]):
+        try:
+            yield
+        except EventRejectedError as error:
+            logs.error("a malformed event is acknowledged and dropped", code=error.code, reason=error.message)
+        except TransientError as error:
+            logs.warning("the event will be delivered again", reason=str(error))
+            raise ServiceUnavailable from error  # 503: as good as a crash to Pub/Sub, but none in the logs
+        except Exception as error:
+            logs.error("a bug: the event will be delivered again", exception=error)
+            raise
+
+
+def work(event: CloudEvent, task: str) -> None:
+    """Do this task for the image event inside a Pub/Sub message; acknowledge events of other tasks unseen.
+
+    Filters on the subscription are an economy, not a guarantee: emulators ignore them.
+    """
+    with boundary(event):
+        payload, _ = pubsub_data(event.data)
+        image_event = parse_image_event(payload)
+        if image_event.task == task:
+            analyze(image_event, bootstrap.ports())

@@ -1,0 +1,23 @@
+"""Entry point: whatever Pub/Sub gave up on gets an error result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import functions_framework
+
+from functions._boundary import boundary
+from shared import bootstrap
+from shared.core.envelopes import pubsub_data
+from shared.pipeline.dead_letter import record_dead_letter
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
+
+
+@functions_framework.cloud_event
+def dead_letter(event: CloudEvent) -> None:
+    """Record one dead-lettered message."""
+    with boundary(event):
+        payload, _ = pubsub_data(event.data)
+        record_dead_letter(payload, bootstrap.ports())

@@ -1,0 +1,18 @@
+"""Entry point: find and box the objects in one image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import functions_framework
+
+from functions._boundary import work
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
+
+
+@functions_framework.cloud_event
+def detect(event: CloudEvent) -> None:
+    """Find and box the objects in one image; returning acknowledges the event, raising asks for it again."""
+    work(event, "detect")

@@ -1,0 +1,1 @@
+"""Implementations of the ports in `shared.core.ports`; SDKs are imported inside constructors."""

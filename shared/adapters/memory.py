@@ -1,0 +1,223 @@
+"""In-memory twins of every port, with queued faults: for tests, and for trying a pipeline without any service.
+
+They keep the laws of the real services that the delivery protocol stands on (generations, create-only writes,
+ages by the server's clock); one contract suite runs on them and on the real adapters.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from shared.core import jsontext
+from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError
+from shared.core.ports import ModelFile, ObjectInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shared.core.ports import Clock, Message
+    from shared.core.request import ModelRequest
+
+
+class Faults:
+    """Faults to come, by operation, each used once; `left` tells a test whether all were met."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._before: dict[str, deque[Exception]] = {}
+        self._after: dict[str, deque[Exception]] = {}
+
+    def add(self, operation: str, error: Exception, *, when: Literal["before", "after"] = "before") -> None:
+        """Raise `error` at the operation's next call: instead of its effect, or after it (a lost answer)."""
+        queue = self._before if when == "before" else self._after
+        queue.setdefault(operation, deque()).append(error)
+
+    @property
+    def left(self) -> int:
+        """How many faults were never met."""
+        return sum(len(queue) for side in (self._before, self._after) for queue in side.values())
+
+    def begin(self, operation: str) -> None:
+        """Count a call, and raise what was queued for before its effect."""
+        with self._lock:  # files are written in parallel
+            self.calls[operation] += 1
+        self._raise(self._before, operation)
+
+    def end(self, operation: str) -> None:
+        """Raise what was queued for after the effect."""
+        self._raise(self._after, operation)
+
+    def _raise(self, side: Mapping[str, deque[Exception]], operation: str) -> None:
+        with self._lock:
+            queue = side.get(operation)
+            error = queue.popleft() if queue else None
+        if error is not None:
+            raise error
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    data: bytes = field(repr=False)
+    generation: int
+    content_type: str
+    metadata: Mapping[str, str]
+    written_s: float
+
+
+class MemoryStore:
+    """The `ObjectStore` port. `clock` is the *server's* clock here."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.faults = Faults()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._objects: dict[tuple[str, str], _Stored] = {}
+        self._generations = itertools.count(1_700_000_000_000_000)
+
+    def create(
+        self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> int:
+        """Write an object that must not exist yet; return its generation."""
+        self.faults.begin("create")
+        with self._lock:
+            if (bucket, name) in self._objects:
+                raise AlreadyExistsError(f"gs://{bucket}/{name} exists.")
+            generation = self._put((bucket, name), data, content_type, metadata)
+        self.faults.end("create")
+        return generation
+
+    def replace(
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        generation: int,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Overwrite exactly this generation; return the new one."""
+        self.faults.begin("replace")
+        with self._lock:
+            live = self._objects.get((bucket, name))
+            if (live.generation if live else 0) != generation:
+                raise ChangedError(f"gs://{bucket}/{name} is not generation {generation}.")
+            written = self._put((bucket, name), data, content_type, metadata)
+        self.faults.end("replace")
+        return written
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo | None:
+        """Describe the live object, or None."""
+        self.faults.begin("stat")
+        live = self._objects.get((bucket, name))
+        if live is None:
+            return None
+        age_s = self._clock.monotonic_s() - live.written_s
+        return ObjectInfo(live.generation, len(live.data), jsontext.crc32c(live.data), dict(live.metadata), age_s)
+
+    def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
+        """Read an object."""
+        self.faults.begin("read")
+        live = self._objects.get((bucket, name))
+        if live is None or generation not in (None, live.generation):
+            raise NotFoundError(f"gs://{bucket}/{name}#{generation} does not exist.")
+        if len(live.data) > max_bytes:
+            raise PermanentError("too_many_bytes", f"gs://{bucket}/{name} is larger than {max_bytes:,} bytes.")
+        return live.data
+
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
+        """Delete the live object (or exactly this generation); deleting what is gone is no error."""
+        self.faults.begin("delete")
+        with self._lock:
+            live = self._objects.get((bucket, name))
+            if live is not None and generation in (None, live.generation):
+                del self._objects[(bucket, name)]
+
+    def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the names of all live objects below a prefix, in byte order."""
+        self.faults.begin("list_names")
+        with self._lock:
+            names = [name for holder, name in self._objects if holder == bucket and name.startswith(prefix)]
+        return sorted(names, key=str.encode)
+
+    def _put(self, where: tuple[str, str], data: bytes, content_type: str, metadata: Mapping[str, str] | None) -> int:
+        generation, now_s = next(self._generations), self._clock.monotonic_s()
+        self._objects[where] = _Stored(data, generation, content_type, dict(metadata or {}), now_s)
+        return generation
+
+
+class MemoryPublisher:
+    """The `Publisher` port: keeps what was published, by topic."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.messages: dict[str, list[Message]] = {}
+
+    def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Keep the messages."""
+        self.faults.begin("publish")
+        self.messages.setdefault(topic, []).extend(messages)
+        self.faults.end("publish")
+
+
+class MemoryModel:
+    """The `VisionModel` port: answers by a function, keeps requests and uploaded files."""
+
+    def __init__(self, answer: Callable[[ModelRequest], Mapping[str, Any]]) -> None:
+        self.faults = Faults()
+        self.requests: list[ModelRequest] = []
+        self.files: dict[str, ModelFile] = {}
+        self._answer = answer
+
+    def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:  # noqa: ARG002 - the port
+        """Answer at once."""
+        self.requests.append(request)
+        self.faults.begin("generate")
+        reply = self._answer(request)
+        self.faults.end("generate")
+        return reply
+
+    def upload(self, name: str, data: bytes, *, mime_type: str, timeout_s: float) -> ModelFile:  # noqa: ARG002 - the port
+        """Keep the file."""
+        self.faults.begin("upload")
+        if name in self.files:
+            raise AlreadyExistsError(f"{name} exists already.")
+        self.files[name] = ModelFile(name, f"memory://{name}", mime_type, "ACTIVE")
+        self.faults.end("upload")
+        return self.files[name]
+
+    def get_file(self, name: str, *, timeout_s: float) -> ModelFile | None:  # noqa: ARG002 - the port
+        """Describe a kept file."""
+        self.faults.begin("get_file")
+        return self.files.get(name)
+
+    def delete_file(self, name: str, *, timeout_s: float) -> None:  # noqa: ARG002 - the port
+        """Forget a file."""
+        self.faults.begin("delete_file")
+        self.files.pop(name, None)
+
+
+class ManualClock:
+    """The `Clock` port under a test's control: sleeping moves it, and calls `on_sleep` first."""
+
+    def __init__(self, on_sleep: Callable[[float], None] = lambda _: None) -> None:
+        self.time_s = 1000.0
+        self.on_sleep = on_sleep
+
+    def monotonic_s(self) -> float:
+        """The time it was set to."""
+        return self.time_s
+
+    def now_iso(self) -> str:
+        """A day in November, with the manual seconds."""
+        return f"2026-11-21T00:{int(self.time_s) // 60 % 60:02d}:{int(self.time_s) % 60:02d}.000Z"
+
+    def sleep(self, seconds: float) -> None:
+        """Move on at once."""
+        self.on_sleep(seconds)
+        self.time_s += seconds

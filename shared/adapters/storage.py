@@ -1,0 +1,185 @@
+"""Cloud Storage through google-cloud-storage, reduced to the `ObjectStore` port."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
+from shared.core.ports import ObjectInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_TIMEOUT_S = 60
+
+
+class GoogleStorage:
+    """The `ObjectStore` port over the real service (or anything that speaks its JSON API).
+
+    `emulator_host` is a URL with `http://`, or None for the service itself; `retry_s` bounds the client's own
+    retries of lost connections and 5xx: beyond it, redelivery is the better wait.
+    """
+
+    def __init__(
+        self, *, project: str | None, emulator_host: str | None, connections: int, retry_s: float = 30
+    ) -> None:
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
+        from google.cloud.storage.retry import DEFAULT_RETRY
+        from requests.adapters import HTTPAdapter
+
+        options: dict[str, Any] = {"project": project}
+        if emulator_host:
+            options |= {"client_options": {"api_endpoint": emulator_host}, "credentials": AnonymousCredentials()}  # type: ignore[no-untyped-call]
+        self._client = storage.Client(**options)
+        # Every call here is safe to repeat: writes and deletes carry their preconditions.
+        self._patience: dict[str, Any] = {"timeout": _TIMEOUT_S, "retry": DEFAULT_RETRY.with_timeout(retry_s)}
+        # The client offers no other way to widen its pool or to see the server's clock (the Date header).
+        session = self._client._http  # noqa: SLF001
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
+        self._clock = _ServerClock()
+        session.hooks["response"].append(self._clock.note)
+
+    def create(
+        self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> int:
+        """Write an object that must not exist yet; return its generation."""
+        with _mapped(f"gs://{bucket}/{name}", precondition=AlreadyExistsError):
+            return self._write(bucket, name, data, generation=0, content_type=content_type, metadata=metadata)
+
+    def replace(
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        generation: int,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Overwrite exactly this generation; return the new one."""
+        with _mapped(f"gs://{bucket}/{name}", precondition=ChangedError):
+            return self._write(bucket, name, data, generation=generation, content_type=content_type, metadata=metadata)
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo | None:
+        """Describe the live object, or None."""
+        with _mapped(f"gs://{bucket}/{name}"):
+            blob = self._client.bucket(bucket).get_blob(name, **self._patience)
+        return None if blob is None else self._info(blob)
+
+    def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
+        """Read an object, verified against its stored checksum."""
+        where = f"gs://{bucket}/{name}"
+        blob = self._client.bucket(bucket).blob(name, generation=generation)
+        sink = _CappedSink(max_bytes, where)
+        with _mapped(where, precondition=NotFoundError):
+            # raw: the bytes as stored, never decompressed on the way (a gzip object would defeat cap and checksum).
+            blob.download_to_file(sink, raw_download=True, checksum="crc32c", **self._patience)
+        return bytes(sink.data)
+
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
+        """Delete the live object (or exactly this generation); deleting what is gone is no error."""
+        try:
+            with _mapped(f"gs://{bucket}/{name}", precondition=NotFoundError):
+                self._client.bucket(bucket).blob(name).delete(if_generation_match=generation, **self._patience)
+        except NotFoundError:
+            return
+
+    def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the names of all live objects below a prefix, in byte order."""
+        with _mapped(f"gs://{bucket}/{prefix}*"):
+            blobs = self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken", **self._patience)
+            return [blob.name for blob in blobs]
+
+    def _write(
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        generation: int,
+        content_type: str,
+        metadata: Mapping[str, str] | None,
+    ) -> int:
+        blob = self._client.bucket(bucket).blob(name)
+        blob.metadata = dict(metadata) if metadata else None
+        blob.upload_from_string(
+            data, content_type=content_type, if_generation_match=generation, checksum="crc32c", **self._patience
+        )
+        return int(blob.generation)
+
+    def _info(self, blob: Any) -> ObjectInfo:
+        return ObjectInfo(
+            generation=int(blob.generation),
+            size=int(blob.size),
+            crc32c=blob.crc32c or "",
+            metadata=dict(blob.metadata or {}),
+            age_s=self._clock.seconds_since(blob.updated),
+        )
+
+
+class _ServerClock:
+    """The service's own time, as of this thread's last answer: this machine's clock may be an hour off."""
+
+    def __init__(self) -> None:
+        self._seen = threading.local()
+
+    def note(self, response: Any, *_: Any, **__: Any) -> None:
+        header = response.headers.get("Date")
+        if header:
+            self._seen.at = parsedate_to_datetime(header)
+
+    def seconds_since(self, moment: dt.datetime) -> float:
+        now: dt.datetime = getattr(self._seen, "at", moment)
+        return max(0.0, (now - moment).total_seconds())
+
+
+class _CappedSink:
+    """Collects a download and stops it at the cap: the size in an event is a claim, not a fact."""
+
+    def __init__(self, max_bytes: int, where: str) -> None:
+        self.data = bytearray()
+        self._max_bytes = max_bytes
+        self._where = where
+
+    def write(self, chunk: bytes) -> int:
+        if len(self.data) + len(chunk) > self._max_bytes:
+            raise PermanentError("too_many_bytes", f"{self._where} is larger than {self._max_bytes:,} bytes.")
+        self.data += chunk
+        return len(chunk)
+
+    def tell(self) -> int:
+        return len(self.data)
+
+    def seek(self, position: int, *_: int) -> int:
+        del self.data[position:]  # the client seeks back only to begin a retry anew
+        return position
+
+    def truncate(self, size: int = 0) -> int:
+        del self.data[size:]
+        return size
+
+
+@contextmanager
+def _mapped(where: str, *, precondition: type[Exception] = ChangedError) -> Iterator[None]:
+    """Translate the client's errors; `precondition` is what a 412 or 404 means here."""
+    import requests
+    from google.api_core import exceptions as api
+    from google.auth import exceptions as auth
+    from google.cloud.exceptions import NotFound
+    from google.cloud.storage.exceptions import DataCorruption
+
+    try:
+        yield
+    except api.PreconditionFailed as error:
+        raise precondition(f"{where}: the precondition does not hold.") from error
+    except NotFound as error:
+        raise NotFoundError(f"{where} does not exist.") from error
+    except (api.GoogleAPIError, requests.RequestException, auth.TransportError, DataCorruption) as error:
+        # 403 and 401 too: a missing role is the deployment's fault, so the event must wait, not fail.
+        raise TransientError(f"Cloud Storage, {where}: {error}") from error

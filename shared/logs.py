@@ -1,0 +1,80 @@
+"""Logs: one JSON object per line as Cloud Logging reads it, or short readable lines for a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOGGER = logging.getLogger("uplook")
+_context: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("uplook_log_context", default=None)
+
+
+def set_up(log_format: Literal["json", "text"]) -> None:
+    """Send Uplook's own logs to stdout in this format; other libraries log warnings only, to stderr as ever."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
+    _LOGGER.handlers = [handler]
+    _LOGGER.propagate = False
+    _LOGGER.setLevel(logging.INFO)
+    # One line per HTTP request, with the URL, is too much and says too much.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+
+def info(message: str, **fields: Any) -> None:
+    """Log what happened."""
+    _LOGGER.info(message, extra={"fields": fields})
+
+
+def warning(message: str, **fields: Any) -> None:
+    """Log what somebody should look at some day."""
+    _LOGGER.warning(message, extra={"fields": fields})
+
+
+def error(message: str, *, exception: BaseException | None = None, **fields: Any) -> None:
+    """Log what somebody should look at now, with the traceback where there is one."""
+    _LOGGER.error(message, extra={"fields": fields}, exc_info=exception)
+
+
+@contextlib.contextmanager
+def context(**fields: Any) -> Iterator[None]:
+    """Add these fields to every log line inside the block (of this thread)."""
+    token = _context.set({**(_context.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class _JsonFormatter(logging.Formatter):
+    """https://cloud.google.com/logging/docs/structured-logging: `severity`, `message` and our own fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Twice: first for their place in the line, last so that no field of that name replaces them.
+        own = {"severity": record.levelname, "message": record.getMessage()}
+        entry = {**own, **_fields(record), **own}
+        if record.exc_info:
+            entry["stack_trace"] = self.formatException(record.exc_info)
+        # ASCII escapes: a line stays a line whatever an object is called.
+        return json.dumps(entry, default=str)
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key}={json.dumps(value, default=str)}" for key, value in _fields(record).items())
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
+        text = f"{level}{record.getMessage()} {fields}".rstrip()
+        if record.exc_info:
+            text = f"{text}\n{self.formatException(record.exc_info)}"
+        # An exception may quote half a surrogate pair, which no terminal can be sent.
+        return text.encode(errors="backslashreplace").decode()
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {**(_context.get() or {}), **getattr(record, "fields", {})}

@@ -1,0 +1,1 @@
+"""The story of each use case, told over ports only."""

@@ -1,0 +1,69 @@
+"""Steps 6 and 7: files first and in parallel, the document last, then the event. Everything is create-only."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from shared import logs
+from shared.core import jsontext, results
+from shared.core.errors import AlreadyExistsError, UplookError
+from shared.pipeline.leases import ATTEMPT, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.core.results import ResultFile
+    from shared.pipeline.work import Job, Ports
+
+_PARALLEL_WRITES = 8
+_MAX_DOCUMENT_BYTES = 64_000_000
+
+
+class FileDiffersError(UplookError):
+    """A file of the same name holds other bytes: names and bytes are deterministic, so this is a bug."""
+
+
+def commit(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], ports: Ports) -> Settled:
+    """Write the files, then the document; return what is committed, which may be another attempt's document."""
+    _write_files(job, files, ports)
+    name = job.paths.error(job.event.redrive) if document["status"] == "failed" else job.paths.result
+    bucket = ports.settings.results_bucket
+    try:
+        ports.store.create(
+            bucket,
+            name,
+            jsontext.dump(document),
+            content_type="application/json",
+            metadata={ATTEMPT: job.attempt},
+        )
+    except AlreadyExistsError:
+        return Settled(json.loads(ports.store.read(bucket, name, max_bytes=_MAX_DOCUMENT_BYTES)), name)
+    logs.info("committed", status=document["status"], result=f"gs://{bucket}/{name}")
+    return Settled(document, name)
+
+
+def announce(settled: Settled, ports: Ports) -> None:
+    """Publish the event of a committed document; a second one carries the same id."""
+    uri = f"gs://{ports.settings.results_bucket}/{settled.name}"
+    ports.publisher.publish(ports.settings.result_topic, [results.result_event(settled.document, uri=uri)])
+
+
+def _write_files(job: Job, files: Sequence[ResultFile], ports: Ports) -> None:
+    if not files:
+        return
+    with ThreadPoolExecutor(min(_PARALLEL_WRITES, len(files)), thread_name_prefix="write") as pool:
+        list(pool.map(lambda file: _write_file(job, file, ports), files))
+
+
+def _write_file(job: Job, file: ResultFile, ports: Ports) -> None:
+    bucket = ports.settings.results_bucket
+    try:
+        ports.store.create(
+            bucket, file.name, file.data, content_type=file.content_type, metadata={ATTEMPT: job.attempt}
+        )
+    except AlreadyExistsError:
+        there = ports.store.stat(bucket, file.name)
+        if there is None or there.crc32c != jsontext.crc32c(file.data):
+            raise FileDiffersError(f"gs://{bucket}/{file.name} exists with other bytes.") from None

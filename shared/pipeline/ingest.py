@@ -1,0 +1,36 @@
+"""An upload becomes image events: one per task, published together. No byte of the image is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared import logs
+from shared.core.envelopes import format_image_event
+from shared.core.planning import plan
+
+if TYPE_CHECKING:
+    from shared.config import Settings
+    from shared.core.envelopes import Upload
+    from shared.core.ports import Publisher
+    from shared.core.rules import Rules
+
+
+def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publisher) -> None:
+    """Plan the tasks of one upload and publish their events; what is left out is logged and counted.
+
+    Raises:
+        TransientError: the events were not stored; the same upload should be delivered again.
+    """
+    source = upload.source
+    with logs.context(bucket=source.bucket, object=source.name, generation=str(source.generation)):
+        if source.bucket not in settings.upload_buckets:
+            logs.info("left out", reason="not an upload bucket")
+            return
+        planned = plan(upload, rules, run=settings.run)
+        for text in planned.warnings:
+            logs.warning("ignored", reason=text)
+        if planned.left_out is not None:
+            logs.info("left out", reason=planned.left_out)
+            return
+        publisher.publish(settings.image_topic, [format_image_event(event) for event in planned.events])
+        logs.info("planned", tasks=[event.task for event in planned.events])

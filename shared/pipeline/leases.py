@@ -1,0 +1,133 @@
+"""Leases: who works on a key, by create-only writes and the server's own time. Steps 1 and 2 of the protocol.
+
+A lease is an object in the work bucket. Its generation is the fencing token: only its holder can release it, and
+only one of many can take over an expired one. It is never deleted here: while it exists, the key has been seen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared import logs
+from shared.core import jsontext
+from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.core.ports import ObjectInfo
+    from shared.pipeline.work import Job, Ports
+
+ATTEMPT = "uplook-attempt"
+_STATE = "uplook-state"
+_FIRST_POLL_S = 0.25
+_LONGEST_POLL_S = 5.0
+_MAX_DOCUMENT_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """This delivery works. `first` is True where nobody can have been here before."""
+
+    generation: int
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Somebody has finished: `document` is committed in the results bucket as `name`."""
+
+    document: Mapping[str, Any]
+    name: str
+
+
+def claim(job: Job, ports: Ports) -> Held | Settled:
+    """Take the key, or find it settled; wait for whoever holds it as long as the own deadline allows.
+
+    Raises:
+        TransientError: somebody else still holds the lease.
+    """
+    body = jsontext.dump_compact({"attempt": job.attempt, "key": job.key})
+    try:
+        generation = ports.store.create(
+            ports.settings.work_bucket,
+            job.paths.lease,
+            body,
+            content_type="application/json",
+            metadata=_metadata(job, "held"),
+        )
+        return Held(generation, first=True)
+    except AlreadyExistsError:
+        return _claim_seen(job, ports, body)
+
+
+def release(job: Job, held: Held, ports: Ports) -> None:
+    """Let the key go, so that a redelivery need not wait for the lease to expire."""
+    try:
+        ports.store.replace(
+            ports.settings.work_bucket,
+            job.paths.lease,
+            jsontext.dump_compact({"attempt": job.attempt, "key": job.key}),
+            generation=held.generation,
+            content_type="application/json",
+            metadata=_metadata(job, "released"),
+        )
+    except ChangedError:
+        logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
+
+
+def settled(job: Job, ports: Ports) -> Settled | None:
+    """Return what is committed for this key: the result, or the error of this very redrive."""
+    for name in (job.paths.result, job.paths.error(job.event.redrive)):
+        try:
+            data = ports.store.read(ports.settings.results_bucket, name, max_bytes=_MAX_DOCUMENT_BYTES)
+        except NotFoundError:
+            continue
+        return Settled(json.loads(data), name)
+    return None
+
+
+def _claim_seen(job: Job, ports: Ports, body: bytes) -> Held | Settled:
+    poll_s = _FIRST_POLL_S
+    while True:
+        done = settled(job, ports)
+        if done is not None:
+            return done
+        lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
+        held = _take(job, ports, body, lease)
+        if held is not None:
+            return held
+        if ports.clock.monotonic_s() + poll_s >= job.deadline_s:
+            raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_LONGEST_POLL_S)
+        ports.clock.sleep(poll_s)
+        poll_s = min(poll_s * 2, _LONGEST_POLL_S)
+
+
+def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held | None:
+    """Take the lease over where it is ours, free, expired or gone; None where another holds it."""
+    if lease is not None and lease.metadata.get(ATTEMPT) == job.attempt:
+        return Held(lease.generation, first=False)  # our own write, whose answer was lost
+    if lease is not None and not _free(lease, ports.settings.lease_ttl_s):
+        return None
+    try:
+        generation = ports.store.replace(
+            ports.settings.work_bucket,
+            job.paths.lease,
+            body,
+            generation=lease.generation if lease else 0,
+            content_type="application/json",
+            metadata=_metadata(job, "held"),
+        )
+    except ChangedError:
+        return None  # somebody was faster
+    return Held(generation, first=False)
+
+
+def _free(lease: ObjectInfo, ttl_s: float) -> bool:
+    return lease.metadata.get(_STATE) == "released" or lease.age_s > ttl_s
+
+
+def _metadata(job: Job, state: str) -> dict[str, str]:
+    return {ATTEMPT: job.attempt, _STATE: state}

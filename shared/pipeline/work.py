@@ -1,0 +1,56 @@
+"""What the steps of one delivery share: the ports, and the job at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.core import naming, planning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.config import Settings
+    from shared.core.envelopes import ImageEvent
+    from shared.core.naming import Paths
+    from shared.core.ports import Clock, ObjectStore, Publisher, VisionModel
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside world. `new_id` makes attempt ids, `jitter` numbers in 0-1."""
+
+    settings: Settings
+    store: ObjectStore
+    publisher: Publisher
+    model: VisionModel
+    clock: Clock
+    new_id: Callable[[], str]
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One delivery of one image event. `deadline_s` is on the monotonic clock."""
+
+    event: ImageEvent
+    key: str
+    paths: Paths
+    attempt: str
+    deadline_s: float
+
+
+def begin(event: ImageEvent, ports: Ports) -> Job:
+    """Return the job for a delivery that starts now."""
+    return Job(
+        event=event,
+        key=planning.idempotency_key(event),
+        paths=naming.paths(event.source, run=event.run, task=event.task),
+        attempt=ports.new_id(),
+        deadline_s=ports.clock.monotonic_s() + ports.settings.timeout_s,
+    )
+
+
+def remaining_s(job: Job, ports: Ports) -> float:
+    """Return the seconds left of the delivery's deadline, at least a moment."""
+    return max(0.05, job.deadline_s - ports.clock.monotonic_s())

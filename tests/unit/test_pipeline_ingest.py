@@ -1,0 +1,68 @@
+"""Uploads become image events, from the event alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.adapters.memory import MemoryPublisher
+from shared.core.envelopes import Upload, parse_image_event
+from shared.core.errors import TransientError
+from shared.core.model import Source
+from shared.core.rules import Choices, Rules
+from shared.pipeline.ingest import ingest
+from tests import schemas
+from tests.rig import SETTINGS
+
+RULES = Rules(Choices(tasks=("caption", "detect", "segment")))
+
+
+def _published(upload: Upload, rules: Rules = RULES) -> list[dict[str, object]]:
+    publisher = MemoryPublisher()
+    ingest(upload, rules=rules, settings=SETTINGS, publisher=publisher)
+    return [json.loads(message.data) for message in publisher.messages.get(SETTINGS.image_topic, [])]
+
+
+def test_one_event_per_task_fits_the_schema_and_comes_back_as_it_went() -> None:
+    upload = Upload(Source("uploads", "cat.jpg", 17, 5, "image/jpeg", "AAAAAA=="))
+
+    events = _published(upload)
+
+    assert [event["task"] for event in events] == ["caption", "detect", "segment"]
+    for event in events:
+        assert schemas.problems(schemas.IMAGE_EVENT, event) == []
+        assert parse_image_event(json.dumps(event).encode()).source == upload.source
+
+
+def test_all_events_of_an_upload_are_published_in_one_call_with_the_attributes_that_filters_need() -> None:
+    publisher = MemoryPublisher()
+
+    ingest(
+        Upload(Source("uploads", "cat.jpg", 17, 5, "image/jpeg")), rules=RULES, settings=SETTINGS, publisher=publisher
+    )
+
+    assert publisher.faults.calls == {"publish": 1}
+    attributes = [message.attributes for message in publisher.messages[SETTINGS.image_topic]]
+    assert attributes[1] == {"schema": "uplook.image/1", "task": "detect", "bucket": "uploads", "run": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "name", "content_type"),
+    [
+        ("results", "v1/uploads/cat.jpg/17/segment/overlay.jpg", "image/jpeg"),
+        ("uploads", "folder/", "text/plain"),
+        ("uploads", "notes.txt", "text/plain"),
+        ("uploads", "film.mp4", "video/mp4"),
+    ],
+)
+def test_what_is_no_upload_of_an_image_publishes_nothing(bucket: str, name: str, content_type: str) -> None:
+    assert _published(Upload(Source(bucket, name, 17, 5, content_type))) == []
+
+
+def test_a_failed_publish_asks_for_the_event_again() -> None:
+    publisher = MemoryPublisher()
+    publisher.faults.add("publish", TransientError("away"))
+
+    with pytest.raises(TransientError):
+        ingest(Upload(Source("uploads", "a.jpg", 1)), rules=RULES, settings=SETTINGS, publisher=publisher)

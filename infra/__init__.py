@@ -1,0 +1,1 @@
+"""Everything that runs Uplook: the local stack and the benchmarks here, Terraform beside them."""

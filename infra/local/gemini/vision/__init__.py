@@ -1,0 +1,1 @@
+"""Classical vision: from an image's bytes to plain facts about it. Slow to import: only workers do."""

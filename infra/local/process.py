@@ -1,0 +1,153 @@
+"""A child process of the stack: started, watched until ready, its output prefixed, and always stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from infra.local.serve import LOOPBACK, READY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository: children run here, so that `main.py`, `shared` and `infra` are importable."""
+
+STOP_TIMEOUT_S = 8.0
+TAIL_LINES = 40
+_POLL_S = 0.02
+
+
+class ServiceError(Exception):
+    """A service of the stack did not start, or died; the message holds the end of its output."""
+
+
+class Process:
+    """One running child. Use as a context manager, or call `stop`."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        on_line: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.url: str | None = None
+        self._on_line = on_line
+        self._tail: list[str] = []
+        self._announced = threading.Event()
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops its children in order.
+        self._child = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name=f"log-{name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, which is also the id of its process group."""
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the child lives."""
+        return self._child.poll() is None
+
+    def wait_ready(self, *, timeout_s: float) -> str:
+        """Return the URL the child announced.
+
+        Raises:
+            ServiceError: it exited first, or said nothing in time.
+        """
+        self._wait(lambda: self._announced.wait(_POLL_S), timeout_s)
+        assert self.url is not None  # noqa: S101 - set before the event
+        return self.url
+
+    def wait_port(self, port: int, *, timeout_s: float) -> None:
+        """Return once something listens on this loopback port.
+
+        Raises:
+            ServiceError: the child exited first, or listened to nothing in time.
+        """
+        self._wait(lambda: _listens(port), timeout_s)
+
+    def _wait(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            if not self.running:
+                self._reader.join(1)
+                raise ServiceError(f"{self.name} exited with code {self._child.returncode}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{self.name} was not ready within {timeout_s:.0f} s:\n{self.tail()}")
+            time.sleep(_POLL_S)
+
+    def tail(self) -> str:
+        """Return the last lines of the child's output."""
+        return "\n".join(self._tail)
+
+    def stop(self) -> None:
+        """Ask the child to end, and insist on its whole group after a while; safe to call again."""
+        self.ask_to_stop()
+        try:
+            self._child.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._child.wait()
+        self._reader.join(1)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM without waiting, so that many children can end at once."""
+        if self.running:
+            self._child.terminate()
+
+    def _read(self) -> None:
+        assert self._child.stdout is not None  # noqa: S101 - PIPE was asked for
+        with self._child.stdout as lines:
+            for raw in lines:
+                line = raw.rstrip("\n")
+                self._tail = [*self._tail[1 - TAIL_LINES :], line]
+                if line.startswith(f"{READY} ") and not self._announced.is_set():
+                    self.url = line.removeprefix(f"{READY} ")
+                    self._announced.set()
+                elif self._on_line:
+                    self._on_line(self.name, line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now: for children that cannot choose one themselves."""
+    with socket.socket() as sock:
+        sock.bind((LOOPBACK, 0))
+        return int(sock.getsockname()[1])
+
+
+def service_argv(name: str, *arguments: str) -> list[str]:
+    """Return the command line of one of the stack's own services."""
+    return [sys.executable, "-m", "infra.local", name, *arguments]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex((LOOPBACK, port)) == 0

@@ -1,0 +1,103 @@
+"""Create the stack's buckets, topics and subscriptions with the ordinary clients, on any server that speaks them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.api_core.exceptions import AlreadyExists, Conflict, NotFound
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy
+from google.pubsub_v1.types import Subscription as Wanted
+
+from infra.local import topology
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.local.topology import Subscription
+
+
+def publisher(host: str) -> PublisherClient:
+    """Return a publisher of the emulator at `host:port`."""
+    return PublisherClient(transport=PublisherGrpcTransport(channel=grpc.insecure_channel(host)))
+
+
+def subscriber(host: str) -> SubscriberClient:
+    """Return a subscriber of the emulator at `host:port`."""
+    return SubscriberClient(transport=SubscriberGrpcTransport(channel=grpc.insecure_channel(host)))
+
+
+def storage_client(url: str) -> storage.Client:
+    """Return a storage client of the emulator at `url`."""
+    return storage.Client(
+        project=topology.PROJECT,
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options={"api_endpoint": url},
+    )
+
+
+def create_topics(host: str) -> None:
+    """Create every topic that does not exist."""
+    client = publisher(host)
+    for topic in topology.TOPICS:
+        try:
+            client.create_topic(name=topology.topic_path(topic))
+        except AlreadyExists:
+            continue
+
+
+def create_buckets(url: str, *, notify: bool) -> None:
+    """Create every bucket that does not exist; `notify` asks a foreign server to publish what is uploaded."""
+    client = storage_client(url)
+    for name in topology.BUCKETS:
+        try:
+            client.create_bucket(name)
+        except Conflict:
+            continue
+    if notify:
+        bucket = client.bucket(topology.UPLOADS)
+        bucket.notification(
+            topology.UPLOAD_EVENTS, topic_project=topology.PROJECT, payload_format="JSON_API_V1"
+        ).create()
+
+
+def create_subscriptions(host: str, ports: Mapping[str, int], *, cloud_events: bool) -> None:
+    """Create the push subscriptions anew, each to the port where its function listens."""
+    client = subscriber(host)
+    for wanted in topology.SUBSCRIPTIONS:
+        path = topology.subscription_path(wanted.name)
+        with contextlib.suppress(NotFound):
+            client.delete_subscription(subscription=path)  # one of an earlier stack points to a dead port
+        client.create_subscription(request=_subscription(path, wanted, ports[wanted.function], cloud_events))
+
+
+def _subscription(path: str, wanted: Subscription, port: int, cloud_events: bool) -> Wanted:  # noqa: FBT001 - private
+    topic = topology.topic_path(wanted.topic)
+    bare = wanted.cloud_event and cloud_events
+    push: dict[str, Any] = {"push_endpoint": f"http://127.0.0.1:{port}/{'' if bare else topic}"}
+    if bare:
+        push["no_wrapper"] = PushConfig.NoWrapper(write_metadata=True)
+    dead_letters = None
+    if wanted.attempts is not None:
+        dead_letters = DeadLetterPolicy(
+            dead_letter_topic=topology.topic_path(topology.IMAGE_DEAD), max_delivery_attempts=wanted.attempts
+        )
+    return Wanted(
+        name=path,
+        topic=topic,
+        push_config=PushConfig(**push),
+        ack_deadline_seconds=topology.ACK_DEADLINE_S,
+        filter=wanted.message_filter if bare or not wanted.cloud_event else "",
+        retry_policy=RetryPolicy(
+            minimum_backoff=dt.timedelta(seconds=wanted.min_backoff_s),
+            maximum_backoff=dt.timedelta(seconds=wanted.max_backoff_s),
+        ),
+        dead_letter_policy=dead_letters,
+    )

@@ -1,0 +1,77 @@
+"""What the stack consists of: buckets, topics, subscriptions and functions, by the names of the deployed system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROJECT = "local-dev"
+UPLOADS, RESULTS, WORK = "uploads", "results", "work"
+BUCKETS = (UPLOADS, RESULTS, WORK)
+
+IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD = "image-events", "image-results", "image-dead"
+UPLOAD_EVENTS = "eventarc-uploads"  # the internal topic that Eventarc makes for a storage trigger
+TOPICS = (UPLOAD_EVENTS, IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD)
+
+WORKER_TIMEOUT_S = 120
+LEASE_TTL_S = 180
+ACK_DEADLINE_S = 150  # worker time-out < ack deadline <= 600 s, and < lease TTL: a late answer is never a second run
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One deployed function: its entry point in `main.py`, and how many events an instance works on at once."""
+
+    name: str
+    concurrency: int
+
+
+FUNCTIONS = (
+    Function("ingest", 16),
+    Function("caption", 8),
+    Function("detect", 8),
+    Function("segment", 8),
+    Function("dead_letter", 4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One push subscription.
+
+    `cloud_event` pushes the bare message with its attributes as headers, as Eventarc does: a binary-mode
+    CloudEvent. The others push Pub/Sub's JSON. Dead letters go to `image-dead` after `attempts` deliveries.
+    """
+
+    name: str
+    topic: str
+    function: str
+    message_filter: str = ""
+    attempts: int | None = 5
+    min_backoff_s: int = 1
+    max_backoff_s: int = 10
+    cloud_event: bool = False
+
+
+SUBSCRIPTIONS = (
+    Subscription(
+        "trigger-ingest",
+        UPLOAD_EVENTS,
+        "ingest",
+        message_filter='attributes.ce-type = "google.cloud.storage.object.v1.finalized"',
+        cloud_event=True,
+    ),
+    Subscription("caption", IMAGE_EVENTS, "caption", message_filter='attributes.task = "caption"'),
+    Subscription("detect", IMAGE_EVENTS, "detect", message_filter='attributes.task = "detect"'),
+    Subscription("segment", IMAGE_EVENTS, "segment", message_filter='attributes.task = "segment"'),
+    Subscription("dead-letter", IMAGE_DEAD, "dead_letter", attempts=None),
+)
+
+
+def topic_path(topic: str) -> str:
+    """Return `projects/P/topics/T`."""
+    return f"projects/{PROJECT}/topics/{topic}"
+
+
+def subscription_path(subscription: str) -> str:
+    """Return `projects/P/subscriptions/S`."""
+    return f"projects/{PROJECT}/subscriptions/{subscription}"

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import grpc
+import pytest
+import requests
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from tests.contract.pubsub_rig import free_port
+from tests.contract.storage_rig import rig
+from tests.services import running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.contract.storage_rig import Rig
+
+EVENTS = "projects/local-dev/topics/gcs-uploads"
+WAIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """A topic with one subscription, read by pulling."""
+
+    subscriber: Any
+    subscription: str
+
+    def take(self, count: int) -> list[Any]:
+        """Return the next `count` messages."""
+        found: list[Any] = []
+        deadline = time.monotonic() + WAIT_S
+        while len(found) < count:
+            assert time.monotonic() < deadline, f"expected {count} messages, found {len(found)}: {found}"
+            answer = self.subscriber.pull(subscription=self.subscription, max_messages=count - len(found), timeout=30)
+            ids = [received.ack_id for received in answer.received_messages]
+            if ids:
+                self.subscriber.acknowledge(subscription=self.subscription, ack_ids=ids)
+            found += [received.message for received in answer.received_messages]
+        return found
+
+
+@contextlib.contextmanager
+def pubsub() -> Iterator[tuple[str, Any, Any]]:
+    with running("pubsub") as url, grpc.insecure_channel(url.removeprefix("http://")) as channel:
+        publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        yield url.removeprefix("http://"), publisher, subscriber
+
+
+def inbox(publisher: Any, subscriber: Any, topic: str) -> Inbox:
+    publisher.create_topic(name=topic)
+    subscription = topic.replace("/topics/", "/subscriptions/")
+    subscriber.create_subscription(name=subscription, topic=topic)
+    return Inbox(subscriber, subscription)
+
+
+@pytest.fixture(scope="module")
+def events() -> Iterator[tuple[Rig, Inbox, Inbox]]:
+    arguments = ("--bucket", "uploads", "--eventarc", "uploads=gcs-uploads")
+    with pubsub() as (target, publisher, subscriber):
+        cloud_events = inbox(publisher, subscriber, EVENTS)
+        notifications = inbox(publisher, subscriber, "projects/local-dev/topics/notes")
+        with running("storage", "--pubsub", target, *arguments) as url, rig(url) as storage:
+            yield storage, cloud_events, notifications
+
+
+def test_an_upload_is_published_as_a_binary_cloud_event(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    blob = storage.client.bucket("uploads").blob('katze "ä" 100%\t.jpg')
+    blob.upload_from_string(b"x", content_type="image/jpeg")
+    [message] = cloud_events.take(1)
+    attributes = dict(message.attributes)
+    assert len(attributes.pop("ce-id")) == 32
+    assert attributes.pop("ce-time").endswith("Z")
+    assert unquote(attributes["ce-subject"]) == 'objects/katze "ä" 100%\t.jpg'
+    assert attributes == {
+        "ce-specversion": "1.0",
+        "ce-type": "google.cloud.storage.object.v1.finalized",
+        "ce-source": "//storage.googleapis.com/projects/_/buckets/uploads",
+        "ce-subject": "objects/katze%20%22%C3%A4%22%20100%25%09.jpg",
+        "ce-bucket": "uploads",
+        "content-type": "application/json",
+    }
+    assert json.loads(message.data) == blob._properties
+
+
+def test_each_kind_of_change_has_its_own_event(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    blob = storage.client.bucket("uploads").blob("o")
+    blob.upload_from_string(b"1")
+    blob.metadata = {"a": "b"}
+    blob.patch()
+    blob.upload_from_string(b"2")
+    blob.delete()
+    kinds = [message.attributes["ce-type"].rpartition(".")[2] for message in cloud_events.take(5)]
+    assert sorted(kinds) == ["deleted", "deleted", "finalized", "finalized", "metadataUpdated"]
+
+
+def test_a_replay_is_the_same_object_under_another_event_id(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    storage.client.bucket("uploads").blob("twice").upload_from_string(b"x")
+    which = {"bucket": "uploads", "name": "twice"}
+    assert requests.post(f"{storage.url}/_control/events/replay", json=which, timeout=30).status_code == 200
+    first, second = cloud_events.take(2)
+    assert first.data == second.data
+    assert first.attributes["ce-id"] != second.attributes["ce-id"]
+    missing = {"bucket": "uploads", "name": "none"}
+    assert requests.post(f"{storage.url}/_control/events/replay", json=missing, timeout=30).status_code == 404
+
+
+def test_a_notification_tells_what_its_configuration_asks_for(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, _, notifications = events
+    config = storage.bucket.notification(
+        topic_name="notes",
+        topic_project="local-dev",
+        event_types=["OBJECT_FINALIZE"],
+        blob_name_prefix="in/",
+        custom_attributes={"team": "a"},
+    )
+    config.create()
+    assert [listed.notification_id for listed in storage.bucket.list_notifications()] == [config.notification_id]
+    storage.bucket.blob("out/1").upload_from_string(b"x")
+    blob = storage.bucket.blob("in/1")
+    blob.upload_from_string(b"1")
+    first = blob.generation
+    blob.upload_from_string(b"2")
+    before, after = sorted(notifications.take(2), key=lambda message: message.attributes["objectGeneration"])
+    assert after.attributes.pop("eventTime").endswith("Z")
+    assert dict(after.attributes) == {
+        "team": "a",
+        "notificationConfig": (
+            f"projects/_/buckets/{storage.bucket.name}/notificationConfigs/{config.notification_id}"
+        ),
+        "eventType": "OBJECT_FINALIZE",
+        "payloadFormat": "NONE",
+        "bucketId": storage.bucket.name,
+        "objectId": "in/1",
+        "objectGeneration": str(blob.generation),
+        "overwroteGeneration": str(first),
+    }
+    assert (after.data, before.attributes["objectGeneration"]) == (b"", str(first))
+    config.delete()
+    assert not list(storage.bucket.list_notifications())
+
+
+def test_an_event_waits_for_a_topic_that_is_late() -> None:
+    with pubsub() as (target, publisher, subscriber):
+        arguments = ("--pubsub", target, "--bucket", "uploads", "--eventarc", f"uploads={EVENTS}")
+        with running("storage", *arguments) as url, rig(url) as storage:
+            storage.client.bucket("uploads").blob("early").upload_from_string(b"x")
+            late = inbox(publisher, subscriber, EVENTS)
+            [message] = late.take(1)
+    assert message.attributes["ce-subject"] == "objects/early"
+
+
+def test_uploads_do_not_wait_for_a_pubsub_that_is_gone() -> None:
+    arguments = ("--pubsub", f"127.0.0.1:{free_port()}", "--bucket", "uploads", "--eventarc", "uploads=topic")
+    with running("storage", *arguments) as url, rig(url) as storage:
+        storage.client.bucket("uploads").blob("o").upload_from_string(b"x", timeout=5, retry=None)
+        assert storage.client.bucket("uploads").blob("o").exists()

@@ -1,0 +1,1 @@
+"""The demo: real photographs through the whole chain, and what comes out."""

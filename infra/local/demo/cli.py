@@ -1,0 +1,57 @@
+"""`python -m infra.local demo`: start the stack, send photos through it, show every result, end the stack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from infra.local.demo import run as demo_run
+from infra.local.process import ServiceError
+from infra.local.pubsub.official import OfficialUnavailableError
+from infra.local.stack import Options, Stack
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `demo`."""
+    parser.add_argument("--images", type=Path, help="your own image or folder (default: sample photographs)")
+    parser.add_argument("--pubsub", choices=["embedded", "official"], default="embedded", help="which emulator")
+    parser.add_argument("--state", type=Path, default=Path(".local/demo"), help="folder for logs and results")
+    parser.add_argument("--timeout", type=float, default=240, help="seconds to wait for all results")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; 0 only if every image has its results."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    args.state.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(args.state / "results", ignore_errors=True)
+    log_path = args.state / "stack.log"
+    started_s = time.monotonic()
+    with log_path.open("w", encoding="utf-8") as log:
+        try:
+            uploads = demo_run.prepare(args.images, args.state, console)
+            stack = Stack(
+                Options(args.state, args.pubsub == "official"),
+                environ=os.environ,
+                say=lambda text: console.print(f"  {text}", markup=False, highlight=False),
+                on_line=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
+            )
+            with stack:
+                console.print(f"Stack ready after {time.monotonic() - started_s:.1f} s.")
+                ok = demo_run.run(uploads, stack, args.state, timeout_s=args.timeout, console=console)
+        except (ServiceError, OfficialUnavailableError, FileNotFoundError) as error:
+            console.print(f"[red]The demo could not run:[/] {error}", highlight=False)
+            return 1
+        except KeyboardInterrupt:
+            console.print("Interrupted; the stack has ended.")
+            return 130
+    console.print(f"Took {time.monotonic() - started_s:.1f} s. Logs of every part: {log_path}", highlight=False)
+    return 0 if ok else 1

@@ -1,0 +1,167 @@
+"""The demo's story: upload, duplicate one event, wait for every result, judge and show them."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import os
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from infra.local import resources, topology
+from infra.local.demo import show, subscriber
+from infra.local.demo.collect import Collector, Outcome, fetch
+from infra.local.demo.samples import Sample, make_samples, own_images
+from shared.core.envelopes import format_image_event, parse_image_event
+from shared.core.planning import looks_like_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from infra.local.stack import Stack
+
+TASKS = ("caption", "detect", "segment")
+_DUPLICATE_OF = "detect"
+_IMAGE_EVENTS = topology.topic_path(topology.IMAGE_EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """What is uploaded: samples by object name, in order."""
+
+    samples: dict[str, Sample]
+
+
+def prepare(images: Path | None, state_dir: Path, console: Console) -> Uploads:
+    """Choose the files to upload and their object names.
+
+    Raises:
+        FileNotFoundError: no image is where the person said.
+    """
+    if images is None:
+        made = make_samples(state_dir / "samples")
+        return Uploads({sample.path.name: sample for sample in made})
+    paths = own_images(images)
+    root = images if images.is_dir() else images.parent
+    named = {path.relative_to(root).as_posix(): path for path in paths}
+    chosen = {name: path for name, path in named.items() if looks_like_image(name, _content_type(path))}
+    for name in sorted(named.keys() - chosen.keys()):
+        console.print(f"  left out, no image by its name: {name}", markup=False, highlight=False)
+    if not chosen:
+        raise FileNotFoundError(f"IMAGES: none of the {len(named)} files in {images} looks like an image")
+    return Uploads({name: Sample(path, "yours") for name, path in chosen.items()})
+
+
+def run(uploads: Uploads, stack: Stack, state_dir: Path, *, timeout_s: float, console: Console) -> bool:
+    """Send everything through the stack; return whether every image has its results."""
+    endpoints = stack.endpoints
+    os.environ["PUBSUB_EMULATOR_HOST"] = endpoints.pubsub  # the ordinary client, in its ordinary way
+    order = {name: number for number, name in enumerate(uploads.samples, 1)}
+    collector = Collector(order)
+    client = resources.storage_client(endpoints.storage)
+    expected = len(order) * len(TASKS)
+    with _progress(console) as progress:
+        bar = progress.add_task("results", total=expected)
+
+        def on_event(event: dict[str, Any]) -> None:
+            collector.take(event)
+            progress.update(bar, completed=len(collector.outcomes))
+            progress.console.print(f"  {subscriber.describe(event)}", markup=False, highlight=False, soft_wrap=True)
+
+        with (
+            subscriber.events(topology.topic_path(topology.IMAGE_RESULTS), on_event),
+            subscriber.events(_IMAGE_EVENTS, _duplicator(endpoints.pubsub, next(iter(order)))),
+        ):
+            for name, sample in uploads.samples.items():
+                client.bucket(topology.UPLOADS).blob(name).upload_from_filename(
+                    str(sample.path), content_type=_content_type(sample.path)
+                )
+            complete = collector.wait(expected, events=expected + 1, timeout_s=timeout_s)
+    outcomes = collector.ordered()
+    for outcome in outcomes:
+        fetch(outcome, client, state_dir / "results", number=order[outcome.object_name])
+    console.print(show.table(outcomes, state_dir / "results"))
+    _tell_of_calls(endpoints.gemini, outcomes, console)
+    _overview(outcomes, state_dir, console)
+    return _judge(uploads, outcomes, console) and complete
+
+
+def _duplicator(pubsub: str, object_name: str) -> Callable[[dict[str, Any]], None]:
+    """Return a receiver that publishes one image event a second time, as Pub/Sub itself may."""
+    left = [object_name]
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["task"] == _DUPLICATE_OF and event["source"]["name"] in left:
+            left.clear()
+            message = format_image_event(parse_image_event(json.dumps(event).encode()))
+            again = {"data": message.data, "attributes": dict(message.attributes)}
+            resources.publisher(pubsub).publish(topic=_IMAGE_EVENTS, messages=[again])
+
+    return on_event
+
+
+def _judge(uploads: Uploads, outcomes: list[Outcome], console: Console) -> bool:
+    problems = []
+    there = {(outcome.object_name, outcome.task): outcome for outcome in outcomes}
+    for name, sample in uploads.samples.items():
+        for task in TASKS:
+            outcome = there.get((name, task))
+            problem = "no result arrived" if outcome is None else _problem(outcome, sample)
+            if problem:
+                problems.append(f"{name}, {task}: {problem}")
+    for text in problems:
+        console.print(f"[red]![/] {text}", highlight=False)
+    return not problems
+
+
+def _problem(outcome: Outcome, sample: Sample) -> str | None:
+    failed = outcome.document["status"] == "failed"
+    if outcome.problem:
+        return f"the document does not fit its schema: {outcome.problem}"
+    if len(set(outcome.event_ids)) != 1:
+        return f"{len(set(outcome.event_ids))} different results for one image and task"
+    if failed and not sample.fails:
+        return f"failed: {outcome.document['error']['message']}"
+    return "it should have failed" if sample.fails and not failed else None
+
+
+def _tell_of_calls(gemini: str | None, outcomes: list[Outcome], console: Console) -> None:
+    doubled = [outcome for outcome in outcomes if len(outcome.event_ids) > 1]
+    for outcome in doubled:
+        console.print(
+            f"{outcome.object_name}, {outcome.task}: the event was delivered twice,"
+            f" {len(outcome.event_ids)} result events tell of one result (same id).",
+            highlight=False,
+        )
+    if gemini is None:
+        return
+    with urllib.request.urlopen(f"{gemini}/_control/calls", timeout=10) as reply:  # noqa: S310 - our own emulator
+        calls = json.load(reply)["total"]
+    asked = sum(1 for outcome in outcomes if outcome.document["transport"])
+    console.print(f"Gemini emulator: {calls} calls for {asked} answered image tasks; duplicates cost nothing.")
+
+
+def _overview(outcomes: list[Outcome], state_dir: Path, console: Console) -> None:
+    pictures = [outcome.overlay for outcome in outcomes if outcome.overlay and outcome.task == "segment"]
+    if pictures:
+        target = state_dir / "overview.jpg"
+        show.overview(pictures, target)
+        console.print(f"All masks in one picture: {target}", highlight=False)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def _content_type(path: Path) -> str:
+    guessed = mimetypes.guess_type(path.name)[0]
+    return guessed or {".heic": "image/heic", ".heif": "image/heif", ".webp": "image/webp"}.get(
+        path.suffix.lower(), "application/octet-stream"
+    )

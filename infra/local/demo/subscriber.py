@@ -1,0 +1,57 @@
+"""The smallest consumer of Uplook: pull result events with the ordinary Pub/Sub client and show them.
+
+This is how a program of your own starts. Against a running stack (`make up`):
+
+    set -a; . .local/stack.env; set +a
+    .venv/bin/python -m infra.local.demo.subscriber
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from google.cloud import pubsub_v1
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextmanager
+def events(topic: str, on_event: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Call `on_event` with every event published on `topic` from now on, until the block ends.
+
+    An event may come twice, with the same `id`; it says where the result lies, not what is in it.
+    """
+    client = pubsub_v1.SubscriberClient()
+    project = topic.split("/")[1]
+    subscription = client.subscription_path(project, f"watch-{uuid.uuid4().hex[:12]}")
+    client.create_subscription(name=subscription, topic=topic)
+
+    def receive(message: Any) -> None:
+        on_event(json.loads(message.data))
+        message.ack()
+
+    pulling = client.subscribe(subscription, callback=receive)
+    try:
+        yield
+    finally:
+        pulling.cancel()
+        pulling.result()
+        client.delete_subscription(subscription=subscription)
+        client.close()
+
+
+def describe(event: dict[str, Any]) -> str:
+    """Return one line about a result event."""
+    source, counts = event["source"], event["counts"]
+    found = event["caption"] or event["error"] or f"{counts['items']} items, {counts['masks']} masks"
+    return f"{event['task']:8} {event['status']:8} {source['name']}: {found}"
+
+
+if __name__ == "__main__":
+    with events(os.environ["RESULT_TOPIC"], lambda event: print(describe(event), flush=True)):
+        input("Waiting for result events; Enter ends.\n")

@@ -1,0 +1,90 @@
+"""Where a running stack listens, as the standard variables of the client libraries, and as a file of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from infra.local import topology
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ENV_FILE = "stack.env"
+STATE_FILE = "stack.json"
+LOCAL_KEY = "local"
+"""The key of our own Gemini emulator: no secret, and the only one that is ever written to a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Addresses of the services; `gemini` is None where the environment already said which Gemini to use."""
+
+    storage: str
+    pubsub: str
+    gemini: str | None
+    viewer: str | None = None
+
+    def client_env(self) -> dict[str, str]:
+        """Return what an ordinary client program needs in its environment."""
+        env = {
+            "STORAGE_EMULATOR_HOST": self.storage,
+            "PUBSUB_EMULATOR_HOST": self.pubsub,
+            "GOOGLE_CLOUD_PROJECT": topology.PROJECT,
+        }
+        if self.gemini:
+            env |= {"GOOGLE_GEMINI_BASE_URL": self.gemini, "GEMINI_API_KEY": LOCAL_KEY}
+        return env
+
+    def function_env(self) -> dict[str, str]:
+        """Return the environment of the functions: the same names as deployed."""
+        return self.client_env() | {
+            "UPLOAD_BUCKETS": topology.UPLOADS,
+            "RESULTS_BUCKET": topology.RESULTS,
+            "WORK_BUCKET": topology.WORK,
+            "IMAGE_TOPIC": topology.topic_path(topology.IMAGE_EVENTS),
+            "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
+            "TIMEOUT_S": str(topology.WORKER_TIMEOUT_S),
+            "LEASE_TTL_S": str(topology.LEASE_TTL_S),
+            "LOG_FORMAT": "text",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A running stack, for `down` and for whoever asks: process ids by name."""
+
+    supervisor: int
+    endpoints: Endpoints
+    children: Mapping[str, int] = field(default_factory=dict)
+
+
+def write(state: State, state_dir: Path) -> None:
+    """Write `stack.env` (for people and their programs) and then `stack.json` (which says: ready)."""
+    names = {
+        "UPLOADS_BUCKET": topology.UPLOADS,
+        "RESULTS_BUCKET": topology.RESULTS,
+        "WORK_BUCKET": topology.WORK,
+        "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
+        **({"VIEWER_URL": state.endpoints.viewer} if state.endpoints.viewer else {}),
+    }
+    lines = [f"{key}={value}\n" for key, value in (state.endpoints.client_env() | names).items()]
+    (state_dir / ENV_FILE).write_text("".join(lines), encoding="utf-8")
+    (state_dir / STATE_FILE).write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
+
+
+def read(state_dir: Path) -> State | None:
+    """Return the stack that was started with this folder and not stopped since, or None."""
+    try:
+        document = json.loads((state_dir / STATE_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return State(document["supervisor"], Endpoints(**document["endpoints"]), document["children"])
+
+
+def remove(state_dir: Path) -> None:
+    """Forget a stack that has ended."""
+    for name in (STATE_FILE, ENV_FILE):
+        (state_dir / name).unlink(missing_ok=True)

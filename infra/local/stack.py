@@ -1,0 +1,178 @@
+"""Start and stop the whole stack: emulators, functions, subscriptions, viewer. Each part is a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from infra.local import endpoints, resources, topology
+from infra.local.endpoints import Endpoints, State
+from infra.local.process import ROOT, Process, free_port, service_argv
+from infra.local.pubsub import official
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.local.topology import Function
+
+START_TIMEOUT_S = 60.0
+_OWN_GEMINI = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_ENTERPRISE")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to start. `viewer_port` None starts no viewer, 0 takes any free port."""
+
+    state_dir: Path
+    official_pubsub: bool = False
+    viewer_port: int | None = None
+
+
+class Stack:
+    """A running stack; a context manager that leaves no process behind."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+        on_line: Callable[[str, str], None],
+    ) -> None:
+        self._options = options
+        self._environ = dict(environ)
+        self._say = say
+        self._on_line = on_line
+        self._children: list[Process] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the services listen."""
+        return self._endpoints
+
+    def dead(self) -> Process | None:
+        """Return a part that has died, if one has."""
+        return next((child for child in self._children if not child.running), None)
+
+    def stop(self) -> None:
+        """End every part, newest first, all at once."""
+        for child in reversed(self._children):
+            child.ask_to_stop()
+        for child in reversed(self._children):
+            child.stop()
+        self._children.clear()
+        endpoints.remove(self._options.state_dir)
+
+    def _start(self) -> None:
+        self._options.state_dir.mkdir(parents=True, exist_ok=True)
+        gemini = self._start_gemini()
+        pubsub = self._start_pubsub()
+        resources.create_topics(pubsub)
+        storage = self._start_storage(pubsub)
+        self._endpoints = Endpoints(storage, pubsub, gemini.wait_ready(timeout_s=START_TIMEOUT_S) if gemini else None)
+        self._start_functions()
+        self._endpoints = self._with_viewer()
+        children = {child.name: child.pid for child in self._children}
+        endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
+
+    def _start_gemini(self) -> Process | None:
+        given = [name for name in _OWN_GEMINI if self._environ.get(name)]
+        if given:
+            self._say(f"gemini     yours, as {' and '.join(given)} say{'s' if len(given) == 1 else ''}")
+            return None
+        return self._service("gemini")
+
+    def _start_pubsub(self) -> str:
+        given = self._environ.get("PUBSUB_EMULATOR_HOST")
+        if given:
+            self._say(f"pubsub     yours, at {given}")
+            return given
+        if self._options.official_pubsub:
+            return self._start_official_pubsub()
+        url = self._service("pubsub").wait_ready(timeout_s=START_TIMEOUT_S)
+        self._say(f"pubsub     {url}")
+        return url.removeprefix("http://")
+
+    def _start_official_pubsub(self) -> str:
+        port = free_port()
+        child = self._child("pubsub", official.find(self._environ).command(port))
+        official.wait_ready(port, timeout_s=START_TIMEOUT_S, alive=lambda: child.running)
+        self._say(f"pubsub     http://127.0.0.1:{port} (Google's own emulator)")
+        return f"127.0.0.1:{port}"
+
+    def _start_storage(self, pubsub: str) -> str:
+        given = self._environ.get("STORAGE_EMULATOR_HOST")
+        if given:
+            self._say(f"storage    yours, at {given}")
+            resources.create_buckets(given, notify=True)
+            return given
+        eventarc = f"{topology.UPLOADS}={topology.topic_path(topology.UPLOAD_EVENTS)}"
+        url = self._service("storage", "--pubsub", pubsub, "--eventarc", eventarc).wait_ready(timeout_s=START_TIMEOUT_S)
+        self._say(f"storage    {url}")
+        resources.create_buckets(url, notify=False)
+        return url
+
+    def _start_functions(self) -> None:
+        if self._endpoints.gemini:
+            self._say(f"gemini     {self._endpoints.gemini} (local vision, no model: answers come from the pixels)")
+        ports = {function.name: free_port() for function in topology.FUNCTIONS}
+        started = [self._start_function(function, ports[function.name]) for function in topology.FUNCTIONS]
+        with ThreadPoolExecutor(len(started)) as pool:
+            list(pool.map(lambda one: one[0].wait_port(one[1], timeout_s=START_TIMEOUT_S), started))
+        resources.create_subscriptions(
+            self._endpoints.pubsub, ports, cloud_events=not self._environ.get("STORAGE_EMULATOR_HOST")
+        )
+        self._say(f"functions  {', '.join(function.name for function in topology.FUNCTIONS)}")
+
+    def _start_function(self, function: Function, port: int) -> tuple[Process, int]:
+        argv = [sys.executable, "-m", "functions_framework", "--source", str(ROOT / "main.py")]
+        argv += [
+            "--target",
+            function.name,
+            "--signature-type",
+            "cloudevent",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
+        env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
+        return self._child(function.name, argv, env), port
+
+    def _with_viewer(self) -> Endpoints:
+        found = self._endpoints
+        if self._options.viewer_port is None:
+            return found
+        port = str(self._options.viewer_port)
+        child = self._child("viewer", service_argv("viewer", "--port", port), found.client_env())
+        url = child.wait_ready(timeout_s=START_TIMEOUT_S)
+        self._say(f"viewer     {url}")
+        return Endpoints(found.storage, found.pubsub, found.gemini, url)
+
+    def _service(self, name: str, *arguments: str) -> Process:
+        return self._child(name, service_argv(name, "--port", "0", *arguments))
+
+    def _child(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> Process:
+        base = {key: value for key, value in self._environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        # Compiled once, outside the source tree: without bytecode every process would compile every module anew.
+        base["PYTHONPYCACHEPREFIX"] = str(self._options.state_dir.resolve() / "pycache")
+        # A proxy must not get between the parts of one machine.
+        base["NO_PROXY"] = base["no_proxy"] = ",".join(filter(None, [base.get("NO_PROXY"), "127.0.0.1,localhost"]))
+        child = Process(name, argv, env=base | {"PYTHONUNBUFFERED": "1"} | dict(env or {}), on_line=self._on_line)
+        self._children.append(child)
+        return child

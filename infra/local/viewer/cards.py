@@ -1,0 +1,115 @@
+"""What the page is told about an image: small, ready to show, made from result documents and events."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from infra.local import topology
+from infra.local.viewer.names import OBJECTS, PREVIEW, Address, object_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATUS_WORDS = {
+    "ok": "done",
+    "empty": "the model answered: there is nothing of the kind",
+    "partial": "some of it could not be used",
+    "blocked": "the model refused to answer",
+    "unsupported": "this file, or this model, cannot be used for it",
+    "skipped": "the image was gone or replaced before it was read",
+    "failed": "it went wrong and was given up",
+}
+_DOCUMENT = re.compile(r"/[0-9]+/[a-z_]+(\.error-[0-9]+)?\.json")
+
+
+def is_document(name: str) -> bool:
+    """Whether an object of the results bucket is a result document (`…/<generation>/<task>[.error-<n>].json`).
+
+    >>> is_document("v1/uploads/cat.jpg/7/detect.json"), is_document("v1/uploads/cat.jpg/7/detect/overlay.jpg")
+    (True, False)
+    """
+    slash = name.rfind("/", 0, name.rfind("/"))
+    return slash >= 0 and _DOCUMENT.fullmatch(name, slash) is not None
+
+
+def upload_card(source: Address) -> dict[str, Any]:
+    """Return what is known of an image that was just uploaded: no run and no task yet."""
+    return _image(source) | {"run": None, "task": None}
+
+
+def planned_card(event: bytes) -> dict[str, Any]:
+    """Return what an image event says: a task now waits for a worker.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no image event.
+    """
+    document = json.loads(event)
+    return _image(_source(document)) | {"run": document["run"], "task": document["task"]}
+
+
+def event_address(event: bytes) -> Address:
+    """Return the result document that a result event points to.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no result event.
+    """
+    uri = json.loads(event)["result"]
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    if bucket != topology.RESULTS or not name:
+        raise ValueError(f"expected a result in gs://{topology.RESULTS}, found {uri!r}")
+    return Address(bucket, name)
+
+
+def result_card(content: bytes, address: Address) -> dict[str, Any]:
+    """Return a result document as the page shows it; `address` is where the document lies.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no result document.
+    """
+    document = json.loads(content)
+    status = document["status"]
+    return _image(_source(document)) | {
+        "run": document["run"],
+        "task": document["task"],
+        "status": status,
+        "words": STATUS_WORDS.get(status, status),
+        "reason": (document.get("error") or {}).get("message"),
+        "image": document.get("image"),
+        "caption": document.get("caption"),
+        "items": [_item(item, address.bucket) for item in document.get("items") or []],
+        "warnings": document["warnings"],
+        "document": object_url(OBJECTS, Address(address.bucket, address.name)),
+        "model": document["model"],
+        "transport": document.get("transport"),
+        "usage": document.get("usage"),
+        "timing_ms": document.get("timing_ms") or {},
+    }
+
+
+def _image(source: Address) -> dict[str, Any]:
+    # The generation is text: it exceeds 2**53, and JavaScript would round it.
+    return {
+        "bucket": source.bucket,
+        "name": source.name,
+        "generation": str(source.generation),
+        "preview": object_url(PREVIEW, source),
+        "original": object_url(OBJECTS, source),
+    }
+
+
+def _source(document: Mapping[str, Any]) -> Address:
+    source = document["source"]
+    return Address(source["bucket"], source["name"], int(source["generation"]))
+
+
+def _item(item: Mapping[str, Any], bucket: str) -> dict[str, Any]:
+    mask = item.get("mask") or {}
+    return {
+        "label": item["label"],
+        "box": item.get("box_px"),
+        "mask": object_url(OBJECTS, Address(bucket, mask["file"])) if mask.get("file") else None,
+        "area_px": mask.get("area_px"),
+        "reason": item.get("reason") or mask.get("reason"),
+    }

@@ -1,0 +1,68 @@
+// What a card says in words. Text from outside is only ever set as text.
+
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in made) made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export function factsOf(image, source, run) {
+  const folder = source.name.includes("/") ? source.name.slice(0, source.name.lastIndexOf("/") + 1) : null;
+  const size = image ? `${image.width} × ${image.height} ${image.format?.toUpperCase() ?? ""}` : null;
+  const turned = image && image.orientation > 1 ? "turned upright" : null;
+  const uploaded = new Date(Number(BigInt(source.generation) / 1000n));
+  const when = Number.isNaN(uploaded.valueOf()) || uploaded.getFullYear() < 2020 ? null : uploaded.toLocaleTimeString();
+  return [size, turned, when, folder && `in ${folder}`, run && run !== "v1" && `run ${run}`].filter(Boolean).join(" · ");
+}
+
+export function problemsOf(results) {
+  const alike = new Map(); // a bad file fails each task in the same words: say them once
+  for (const { task, status, reason, words } of results) {
+    if (["ok", "empty"].includes(status)) continue;
+    const key = JSON.stringify([status, reason ?? words]);
+    alike.set(key, [...(alike.get(key) ?? []), task]);
+  }
+  const lines = [...alike].map(([key, tasks]) => {
+    const [status, text] = JSON.parse(key);
+    const line = element("li", {}, element("b", {}, `${tasks.join(", ")} ${status}: `), text);
+    line.dataset.status = status;
+    return line;
+  });
+  return lines.length ? element("ul", { className: "problems" }, ...lines) : null;
+}
+
+export function smallPrint(result) {
+  const { requested, served } = result.model;
+  const local = served?.startsWith("local-vision");
+  const model = !served ? `${requested} was not asked` : served === requested ? served : `answered by ${served}, asked for ${requested}`;
+  const parts = [model, transportOf(result.transport), usageOf(result.usage, local), timingOf(result.timing_ms)].filter(Boolean);
+  const print = element("p", { className: "small print" }, parts.join(" · "), parts.length ? " · " : "");
+  print.append(element("a", { href: result.document, target: "_blank", rel: "noopener" }, `${result.task} document (JSON)`));
+  if (!result.warnings.length) return print;
+  const warnings = element("ul", {}, ...result.warnings.map((warning) => element("li", {}, warning)));
+  const title = `${result.warnings.length} warning${result.warnings.length > 1 ? "s" : ""}`;
+  return element("div", {}, print, element("details", { className: "small" }, element("summary", {}, title), warnings));
+}
+
+function transportOf(transport) {
+  if (!transport) return null;
+  const size = transport.bytes >= 1e6 ? `${(transport.bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(transport.bytes / 1e3)} kB`;
+  return `sent ${transport.kind}, ${size} ${transport.mime_type}${transport.reused ? ", reused" : ""}`;
+}
+
+function usageOf(usage, local) {
+  if (!usage || usage.total_tokens === null) return null;
+  const tokens = `${usage.total_tokens.toLocaleString("en")} tokens`;
+  if (usage.cost_usd === null) return `${tokens}, cost unknown`;
+  const cost = `$${usage.cost_usd.toFixed(6).replace(/0{1,4}$/, "")}`;
+  return local ? `${tokens}, would cost ${cost}` : `${tokens}, ${cost}`;
+}
+
+function timingOf(timing) {
+  const times = Object.values(timing).filter((value) => typeof value === "number");
+  return times.length ? `${Math.round(timing.total ?? times.reduce((a, b) => a + b)).toLocaleString("en")} ms` : null;
+}

@@ -1,0 +1,101 @@
+"""The stack's buckets, through the ordinary Cloud Storage client: blocking, to be called in threads."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import io
+import operator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import requests
+from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed, RetryError
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from infra.local import topology
+from infra.local.viewer.errors import ADVICE, ApiError
+from infra.local.viewer.names import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_READ_BYTES = 64 * 2**20
+_TIMEOUT_S = 20
+_CHECK_TIMEOUT_S = 2
+# Long enough for a connection that was dropped while idle, short enough for a person who waits.
+_RETRY = DEFAULT_RETRY.with_timeout(2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An object's bytes, with the content type that its uploader gave it."""
+
+    data: bytes
+    content_type: str | None
+
+
+class Store:
+    """Buckets of one project."""
+
+    def __init__(self, project: str) -> None:
+        self._client = storage.Client(project=project)
+
+    def check(self) -> str | None:
+        """Say in plain words why the results cannot be read, or None."""
+        try:
+            with _explained(topology.RESULTS):
+                list(self._client.list_blobs(topology.RESULTS, max_results=1, timeout=_CHECK_TIMEOUT_S, retry=None))
+        except ApiError as error:
+            return error.message
+        return None
+
+    def upload(self, file: IO[bytes], name: str, *, size: int, content_type: str) -> Address:
+        """Write an object into the upload bucket; return exactly the generation that was made."""
+        blob = self._client.bucket(topology.UPLOADS).blob(name)
+        with _explained(f"{topology.UPLOADS}/{name}"):
+            # No retry: a second try after a lost answer would be a second generation, and be analysed twice.
+            blob.upload_from_file(file, size=size, content_type=content_type, timeout=_TIMEOUT_S, retry=None)
+        return Address(topology.UPLOADS, name, int(blob.generation))
+
+    def read(self, address: Address) -> Content:
+        """Return an object as it is stored.
+
+        Raises:
+            ApiError: 404 there is none, 413 it is larger than the viewer shows, 503 the stack is down.
+        """
+        blob = self._client.bucket(address.bucket).blob(address.name, generation=address.generation)
+        sink = _CappedSink()
+        with _explained(f"{address.bucket}/{address.name}"):
+            blob.download_to_file(sink, raw_download=True, timeout=_TIMEOUT_S, retry=_RETRY)
+        return Content(sink.getvalue(), blob.content_type)
+
+    def newest(self, bucket: str, *, limit: int, wanted: Callable[[str], bool] = bool) -> list[Address]:
+        """Return the newest objects whose names are wanted, newest first."""
+        fields = "items(name,generation,timeCreated),nextPageToken"
+        with _explained(bucket):
+            blobs = self._client.list_blobs(bucket, fields=fields, timeout=_TIMEOUT_S, retry=_RETRY)
+            found = heapq.nlargest(
+                limit, (blob for blob in blobs if wanted(blob.name)), key=operator.attrgetter("time_created")
+            )
+        return [Address(bucket, blob.name, int(blob.generation)) for blob in found]
+
+
+class _CappedSink(io.BytesIO):
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+        if self.tell() + len(data) > MAX_READ_BYTES:
+            raise ApiError(413, f"Expected at most {MAX_READ_BYTES:,} bytes to show; the object is larger.")
+        return super().write(data)
+
+
+@contextlib.contextmanager
+def _explained(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotFound, PreconditionFailed) as error:
+        raise ApiError(404, f"gs://{where} is not there: deleted, or replaced by a newer upload.") from error
+    except (requests.ConnectionError, requests.Timeout, RetryError) as error:
+        raise ApiError(503, f"Cloud Storage does not answer. {ADVICE}") from error
+    except GoogleAPIError as error:
+        raise ApiError(502, f"Cloud Storage refused gs://{where}: {error}.") from error

@@ -1,0 +1,101 @@
+"""The README's first command, as a stranger runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from infra.local.demo.samples import make_samples
+from infra.local.pubsub import official
+from tests import schemas
+from tests.e2e.test_stack import local
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _official_reason() -> str | None:
+    try:
+        official.find(os.environ)
+    except official.OfficialUnavailableError as error:
+        return str(error)
+    return None
+
+
+def _documents(state_dir: Path) -> dict[str, dict[str, object]]:
+    found = {}
+    for path in sorted((state_dir / "results").rglob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        assert schemas.problems(schemas.RESULT, document) == []
+        found[f"{document['source']['name']}/{document['task']}"] = document
+    return found
+
+
+@pytest.mark.parametrize("pubsub", ["embedded", "official"])
+def test_the_demo_shows_every_kind_of_upload_and_its_results(tmp_path: Path, pubsub: str) -> None:
+    if pubsub == "official" and (reason := _official_reason()):
+        pytest.skip(reason)
+
+    ended = local("demo", "--state", str(tmp_path), "--pubsub", pubsub)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    documents = _documents(tmp_path)
+    assert len(documents) == 7 * 3
+    large = [documents[f"deep field, large.png/{task}"]["transport"] for task in ("caption", "detect", "segment")]
+    assert [carried["kind"] for carried in large] == ["file"] * 3  # type: ignore[index]
+    assert documents["coffee.heic/detect"]["transport"]["changes"] == []  # type: ignore[index]
+    assert documents["rocket on its side.jpg/detect"]["image"]["orientation"] == 6  # type: ignore[index]
+    assert documents["shopping list.jpg/detect"]["error"]["code"] == "not_an_image"  # type: ignore[index]
+    assert "18 calls for 18 answered image tasks" in ended.stdout
+    assert "astronaut.jpg, detect: the event was delivered twice" in ended.stdout
+    assert (tmp_path / "overview.jpg").stat().st_size > 10_000
+
+
+def test_the_demo_takes_a_folder_of_own_photos_with_odd_names(tmp_path: Path) -> None:
+    photos = tmp_path / "my photos"
+    (photos / "sub").mkdir(parents=True)
+    picture = Image.fromarray(data.coffee())
+    names = [
+        "plain.jpg",
+        "with space.png",
+        "Bäume im Herbst.webp",
+        "#1 50%.jpg",
+        "a..b...jpg",
+        "sub/🙂.jpg",
+        "..twice.jpg",
+    ]
+    for name in names:
+        picture.save(photos / name)
+    heic = next(each for each in make_samples(tmp_path / "samples") if each.path.suffix == ".heic")
+    (photos / "from my phone.heic").write_bytes(heic.path.read_bytes())
+    (photos / "notes.txt").write_text("no image", encoding="utf-8")
+
+    ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(photos))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    uploaded = [*names, "from my phone.heic"]
+    assert sorted(_documents(tmp_path / "state")) == sorted(
+        f"{name}/{task}" for name in uploaded for task in ("caption", "detect", "segment")
+    )
+    assert "notes.txt" in ended.stdout
+
+
+def test_the_demo_fails_where_an_own_image_has_no_result(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no image at all")
+
+    ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(tmp_path / "broken.jpg"))
+
+    assert ended.returncode == 1
+    assert "plain text" in ended.stdout
+
+
+def test_the_demo_says_so_where_there_is_nothing_to_show(tmp_path: Path) -> None:
+    ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(tmp_path / "nowhere"))
+
+    assert ended.returncode == 1
+    assert "found nothing" in ended.stdout

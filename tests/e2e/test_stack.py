@@ -1,0 +1,215 @@
+"""The whole chain over real parts: a stack of real processes, ordinary clients, real pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from infra.local import endpoints, resources, topology
+from infra.local.process import ROOT
+from tests import schemas
+from tests.services import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.cloud import storage
+
+DEADLINE_S = 180.0
+TASKS = ("caption", "detect", "segment")
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Return the condition's value once it is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.1)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def local(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one command of the stack to its end."""
+    argv = [sys.executable, "-m", "infra.local", *arguments]
+    environ = {**os.environ, **(env or {})}
+    return subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=400, check=False)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    listing = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(listing.stdout.strip()) and not listing.stdout.startswith("Z")
+
+
+def jpeg() -> bytes:
+    sink = io.BytesIO()
+    Image.fromarray(data.astronaut()).save(sink, "JPEG")
+    return sink.getvalue()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A stack that stays up for all tests of this file; yields its state folder."""
+    state_dir = tmp_path_factory.mktemp("stack")
+    started = local("up", "--detach", "--state", str(state_dir), "--viewer-port", "0")
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield state_dir
+    local("down", "--state", str(state_dir))
+
+
+@pytest.fixture(scope="module")
+def client(stack: Path) -> storage.Client:
+    """An ordinary storage client, as `stack.env` tells any program to make one."""
+    lines = (stack / "stack.env").read_text(encoding="utf-8").splitlines()
+    env = dict(line.split("=", 1) for line in lines)
+    return resources.storage_client(env["STORAGE_EMULATOR_HOST"])
+
+
+def result(client: storage.Client, name: str) -> dict[str, Any] | None:
+    """Return a result document, or None as long as it is not there."""
+    blob = client.bucket(topology.RESULTS).get_blob(name)
+    return None if blob is None else json.loads(blob.download_as_bytes())
+
+
+def wait_for_result(client: storage.Client, name: str) -> dict[str, Any]:
+    """Return a result document as soon as it is there."""
+    document: dict[str, Any] = wait_for(lambda: result(client, name), name)
+    return document
+
+
+def test_an_upload_by_an_ordinary_client_brings_three_valid_results(client: storage.Client) -> None:
+    blob = client.bucket(topology.UPLOADS).blob("Über uns/50% #1 🙂.jpg")
+    blob.upload_from_string(jpeg(), content_type="image/jpeg")
+
+    for task in TASKS:
+        name = f"v1/uploads/Über uns/50%25 %231 🙂.jpg/{blob.generation}/{task}.json"
+        document = wait_for_result(client, name)
+        assert schemas.problems(schemas.RESULT, document) == []
+        assert document["status"] == "ok"
+        for file in document["files"]:
+            stored = client.bucket(topology.RESULTS).get_blob(file["name"])
+            assert stored is not None
+            assert (stored.size, stored.crc32c) == (file["size"], file["crc32c"])
+
+
+def test_an_overwrite_is_a_new_image_with_results_of_its_own(client: storage.Client) -> None:
+    blob = client.bucket(topology.UPLOADS).blob("twice.jpg")
+    generations = []
+    for _ in range(2):
+        blob.upload_from_string(jpeg(), content_type="image/jpeg")
+        generations.append(blob.generation)
+        name = f"v1/uploads/twice.jpg/{blob.generation}/caption.json"
+        wait_for_result(client, name)
+
+    assert len(set(generations)) == 2
+
+
+def test_own_metadata_chooses_the_tasks(client: storage.Client) -> None:
+    blob = client.bucket(topology.UPLOADS).blob("captioned.jpg")
+    blob.metadata = {"uplook-tasks": "caption"}
+    blob.upload_from_string(jpeg(), content_type="image/jpeg")
+    folder = f"v1/uploads/captioned.jpg/{blob.generation}/"
+
+    wait_for_result(client, f"{folder}caption.json")
+
+    assert [each.name for each in client.list_blobs(topology.RESULTS, prefix=folder)] == [f"{folder}caption.json"]
+
+
+def test_a_second_up_finds_the_stack_running(stack: Path) -> None:
+    again = local("up", "--detach", "--state", str(stack))
+
+    assert again.returncode == 0
+    assert "up already" in again.stdout
+
+
+def test_no_key_is_written_to_the_address_file_but_that_of_our_own_emulator(stack: Path) -> None:
+    keys = [line for line in (stack / "stack.env").read_text(encoding="utf-8").splitlines() if "KEY" in line]
+
+    assert keys == ["GEMINI_API_KEY=local"]
+
+
+def _up(state_dir: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-m", "infra.local", "up", "--foreground", "--state", str(state_dir), "--viewer-port", "0"]
+    return subprocess.Popen(
+        [*argv, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _ready(state_dir: Path) -> endpoints.State:
+    state = wait_for(lambda: endpoints.read(state_dir), "a ready stack")
+    assert isinstance(state, endpoints.State)
+    return state
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_leave_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
+    supervisor = _up(tmp_path)
+    state = _ready(tmp_path)
+
+    supervisor.send_signal(number)
+    output, _ = supervisor.communicate(timeout=60)
+
+    assert supervisor.returncode == 0, output
+    assert [name for name, pid in state.children.items() if alive(pid)] == []
+    assert endpoints.read(tmp_path) is None
+
+
+def test_down_ends_what_a_killed_supervisor_left_behind(tmp_path: Path) -> None:
+    supervisor = _up(tmp_path)
+    state = _ready(tmp_path)
+    supervisor.kill()
+    supervisor.communicate(timeout=60)
+
+    ended = local("down", "--state", str(tmp_path))
+
+    assert ended.returncode == 0
+    wait_for(lambda: not any(alive(pid) for pid in state.children.values()), "the children's end")
+
+
+def test_two_stacks_run_side_by_side(stack: Path, tmp_path: Path) -> None:
+    with running("pubsub"):  # whatever else runs on this machine
+        started = local("up", "--detach", "--state", str(tmp_path), "--viewer-port", "0")
+        try:
+            assert started.returncode == 0, started.stdout + started.stderr
+            assert _ready(stack).endpoints.storage != _ready(tmp_path).endpoints.storage
+        finally:
+            local("down", "--state", str(tmp_path))
+
+
+def test_a_given_gemini_is_used_and_none_is_started(tmp_path: Path) -> None:
+    with running("gemini") as elsewhere:
+        env = {"GOOGLE_GEMINI_BASE_URL": elsewhere, "GEMINI_API_KEY": "a-key-of-mine"}
+        supervisor = _up(tmp_path, env=env)
+        try:
+            state = _ready(tmp_path)
+            client = resources.storage_client(state.endpoints.storage)
+            blob = client.bucket(topology.UPLOADS).blob("elsewhere.jpg")
+            blob.upload_from_string(jpeg(), content_type="image/jpeg")
+            name = f"v1/uploads/elsewhere.jpg/{blob.generation}/caption.json"
+            document = wait_for_result(client, name)
+        finally:
+            supervisor.send_signal(signal.SIGINT)
+            output, _ = supervisor.communicate(timeout=60)
+
+    assert "gemini" not in state.children
+    assert document["status"] == "ok"
+    assert "a-key-of-mine" not in output

@@ -1,0 +1,41 @@
+"""What an import costs: a cold start loads no SDK and no imaging library before the first event needs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = (
+    "google.genai",
+    "PIL",
+    "numpy",
+    "google.cloud.storage",
+    "google.cloud.pubsub_v1",
+    "grpc",
+    "pi_heif",
+    "uharfbuzz",
+)
+
+
+def _modules_after(statement: str) -> set[str]:
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(json.loads(ended.stdout.splitlines()[-1]))
+
+
+def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
+    loaded = _modules_after("import main")
+
+    assert "shared.pipeline.analyze" in loaded  # it did import the system
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_the_packages_named_shared_and_functions_are_this_repositorys() -> None:
+    """functions-framework appends to sys.path: an installed package of the same name would win."""
+    code = "import functions, shared; print(functions.__file__); print(shared.__file__)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert [Path(line).parent.parent for line in ended.stdout.split()] == [ROOT, ROOT]

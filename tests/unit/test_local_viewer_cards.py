@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import pytest
+
+from infra.local.viewer.cards import (
+    STATUS_WORDS,
+    event_address,
+    is_document,
+    planned_card,
+    result_card,
+    upload_card,
+)
+from infra.local.viewer.names import Address
+from shared.core import results
+from shared.core.envelopes import ImageEvent, format_image_event
+from shared.core.model import ImageInfo, Source, Status
+from shared.core.tasks import TaskSettings
+
+SOURCE = Source("uploads", "a b/ü#1.png", 1795256138836522)
+EVENT = ImageEvent(SOURCE, "segment", TaskSettings("gemini-3.8-flash", "p", "low", 25, 1000), "v1")
+AT = "2026-11-21T10:00:00Z"
+FOLDER = "v1/uploads/a b/ü%231.png/1795256138836522"
+
+
+def refused_document() -> dict[str, Any]:
+    return results.unanswered(
+        EVENT, "key", status="failed", code="truncated", message="The file stops early.", at=AT, image=None
+    )
+
+
+def answered_document() -> dict[str, Any]:
+    image = ImageInfo(640, 480, "jpeg", "image/jpeg", orientation=6)
+    document = results.unanswered(EVENT, "key", status="skipped", code="x", message="x", at=AT, image=image)
+    items = [
+        {
+            "index": 0,
+            "label": "cat",
+            "status": "ok",
+            "reason": None,
+            "box_px": [1, 2, 30, 40],
+            "mask": {"status": "ok", "file": f"{FOLDER}/segment/mask-000.png", "area_px": 99, "reason": None},
+        },
+        {
+            "index": 1,
+            "label": "dog",
+            "status": "ok",
+            "reason": None,
+            "box_px": [5, 6, 7, 8],
+            "mask": {"status": "unavailable", "file": None, "area_px": None, "reason": "too few points"},
+        },
+    ]
+    model = {"requested": "gemini-3.8-flash", "served": "local-vision"}
+    return document | {"status": "partial", "items": items, "model": model, "error": None}
+
+
+def card_of(document: dict[str, Any]) -> dict[str, Any]:
+    return result_card(json.dumps(document).encode(), Address("results", f"{FOLDER}/segment.json", 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("v1/uploads/cat.jpg/7/detect.json", True),
+        ("v1/uploads/cat.jpg/7/detect.error-0.json", True),
+        ("v1/uploads/a/b.json/7/caption.json", True),
+        ("v1/uploads/cat.jpg/7/detect/overlay.jpg", False),
+        ("v1/uploads/cat.jpg/7/detect/extra.json", False),
+        ("v1/uploads/cat.jpg/x/detect.json", False),
+        ("7/detect.json", False),
+        ("detect.json", False),
+        ("", False),
+    ],
+)
+def test_documents_are_told_from_other_objects_by_their_names(name: str, expected: bool) -> None:
+    assert is_document(name) is expected
+
+
+def test_an_image_event_becomes_a_waiting_task() -> None:
+    card = planned_card(format_image_event(EVENT).data)
+    assert card == {
+        "bucket": "uploads",
+        "name": "a b/ü#1.png",
+        "generation": "1795256138836522",
+        "preview": "/api/preview/uploads/a%20b%2F%C3%BC%231.png?generation=1795256138836522",
+        "original": "/api/objects/uploads/a%20b%2F%C3%BC%231.png?generation=1795256138836522",
+        "run": "v1",
+        "task": "segment",
+    }
+
+
+def test_an_upload_has_no_task_yet() -> None:
+    card = upload_card(Address("uploads", "a.png", 7))
+    assert (card["name"], card["generation"], card["run"], card["task"]) == ("a.png", "7", None, None)
+
+
+def test_a_result_event_points_to_its_document() -> None:
+    uri = f"gs://results/{FOLDER}/segment.json"
+    event = results.result_event(refused_document(), uri=uri)
+    assert event_address(event.data) == Address("results", f"{FOLDER}/segment.json")
+
+
+@pytest.mark.parametrize("uri", ["gs://elsewhere/a.json", "gs://results/", "gs://results", "file:///etc/passwd"])
+def test_a_result_event_that_points_elsewhere_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="expected a result in gs://results"):
+        event_address(results.result_event(refused_document(), uri=uri).data)
+
+
+def test_a_failure_says_why_in_words() -> None:
+    card = card_of(refused_document())
+    assert (card["status"], card["words"], card["reason"]) == (
+        "failed",
+        "it went wrong and was given up",
+        "The file stops early.",
+    )
+    assert (card["image"], card["items"], card["usage"], card["transport"]) == (None, [], None, None)
+
+
+def test_items_carry_their_boxes_and_where_their_masks_are_served() -> None:
+    card = card_of(answered_document())
+    mask = "/api/objects/results/v1%2Fuploads%2Fa%20b%2F%C3%BC%25231.png%2F1795256138836522%2Fsegment%2Fmask-000.png"
+    assert card["items"] == [
+        {"label": "cat", "box": [1, 2, 30, 40], "mask": mask, "area_px": 99, "reason": None},
+        {"label": "dog", "box": [5, 6, 7, 8], "mask": None, "area_px": None, "reason": "too few points"},
+    ]
+
+
+def test_a_card_names_the_model_that_answered_and_the_upright_size() -> None:
+    card = card_of(answered_document())
+    assert card["model"] == {"requested": "gemini-3.8-flash", "served": "local-vision"}
+    assert (card["image"]["width"], card["image"]["height"]) == (640, 480)
+
+
+def test_a_card_links_its_document() -> None:
+    assert card_of(refused_document())["document"].endswith("%2F1795256138836522%2Fsegment.json")
+
+
+def test_every_status_has_words() -> None:
+    assert set(STATUS_WORDS) == set(get_args(Status))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", b'{"source": 1}', b'{"source": {"bucket": "a"}}'])
+def test_what_is_no_document_is_no_card(content: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        result_card(content, Address("results", "a"))

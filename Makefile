@@ -43,3 +43,6 @@ down: $(STAMP) ## end the stack
 lock: $(STAMP) ## pin requirements*.txt anew from requirements*.in, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+bench: $(STAMP) ## benchmarks against their baselines: JSON on stdout, a table on stderr
+	@$(RUN) -m infra.bench $(ARGS)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from shared import config, logs
 from shared.core.errors import SettingsError
-from shared.core.rules import parse_rules
 
 if TYPE_CHECKING:
     from shared.config import Settings
@@ -63,7 +62,7 @@ def _settings() -> Settings:
 
 @cache
 def _rules() -> Rules:
-    return parse_rules(_settings().rules_file.read_text(encoding="utf-8"))
+    return config.read_rules(_settings())
 
 
 @cache

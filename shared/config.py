@@ -103,6 +103,20 @@ def read_rules(settings: Settings) -> Rules:
         raise SettingsError(f"{settings.rules_file}: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What a tool needs that reads a bucket: the client library's own variables, and nothing of a deployment."""
+
+    project: str | None
+    storage_emulator_host: str | None
+
+
+def client_settings() -> ClientSettings:
+    """Read how to reach Cloud Storage from this process."""
+    reader = _Reader(os.environ)
+    return ClientSettings(reader.optional("GOOGLE_CLOUD_PROJECT"), reader.optional("STORAGE_EMULATOR_HOST"))
+
+
 def check_at_start() -> None:
     """Refuse to start a misconfigured instance; a plain `import main` outside the framework passes.
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 _FOREIGN = ("GOOGLE_", "GEMINI_", "STORAGE_EMULATOR", "PUBSUB_EMULATOR_HOST", "UPLOOK_", "FUNCTION_", "K_SERVICE")
 _OURS = ("RESULTS_BUCKET", "WORK_BUCKET", "UPLOAD_BUCKETS", "IMAGE_TOPIC", "RESULT_TOPIC", "RUN", "RULES_FILE")
+
+
+# Machines differ and are noisy: a law is about values, never about how long an example took.
+settings.register_profile("uplook", deadline=None)
+settings.load_profile("uplook")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,6 +7,7 @@ that is not loaded yet it imports every plugin there is.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
 HEIF_FORMATS = frozenset({"heic", "heif"})
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _TRUNCATION_WORDS = ("truncated", "incomplete", "premature", "end of file", "unexpected eof")
 
 
@@ -90,7 +92,8 @@ def _plugin(image_format: str) -> type[ImageFile.ImageFile]:
 
 
 def _refusal(kind: str, error: Exception) -> ImageRejectedError:
-    words = str(error) or type(error).__name__
+    # libheif's words end in a line break and may quote the file.
+    words = _UNPRINTABLE.sub(" ", str(error)).strip() or type(error).__name__
     if isinstance(error, EOFError) or any(word in words.lower() for word in _TRUNCATION_WORDS):
         return truncated(kind, f"ends too early ({words})")
     return corrupt(kind, f"its decoder says: {words}")

@@ -62,7 +62,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
         width=header.width,
         height=header.height,
         orientation=orientation,
-        frames=_frames(data, chunks),
+        frames=min(_frames(data, chunks), limits.max_frames),
         bits=header.bits,
         decodable=_without_metadata(data, chunks),
         warnings=warnings,

@@ -12,7 +12,7 @@ from skimage import data
 
 from infra.local.demo.samples import make_samples
 from infra.local.pubsub import official
-from tests import schemas
+from shared.core import schemas
 from tests.e2e.test_stack import local
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _documents(state_dir: Path) -> dict[str, dict[str, object]]:
     found = {}
     for path in sorted((state_dir / "results").rglob("*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
-        assert schemas.problems(schemas.RESULT, document) == []
+        assert schemas.problem(document, schemas.RESULT) is None
         found[f"{document['source']['name']}/{document['task']}"] = document
     return found
 

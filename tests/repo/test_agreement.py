@@ -106,7 +106,8 @@ def test_nothing_of_this_machine_and_no_registry_host_is_in_the_repository() -> 
         text=True,
         check=True,
     )
-    texts = [ROOT / name for name in listing.stdout.split("\0") if name and Path(name).suffix not in _BINARY]
+    names = [name for name in listing.stdout.split("\0") if name and Path(name).suffix not in _BINARY]
+    texts = [ROOT / name for name in names if (ROOT / name).is_file()]
     found = [
         str(path.relative_to(ROOT))
         for path in texts

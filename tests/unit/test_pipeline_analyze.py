@@ -9,11 +9,10 @@ import json
 import pytest
 from PIL import Image
 
-from shared.core import naming
+from shared.core import naming, schemas
 from shared.core.errors import ModelRejectedError, TransientError
 from shared.core.jsontext import crc32c
 from shared.pipeline.analyze import analyze
-from tests import schemas
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture, reply
 
 
@@ -25,10 +24,10 @@ def test_every_task_commits_a_document_and_an_event_that_fit_their_schemas(task:
     analyze(event, rig.ports)
 
     document = rig.document(event)
-    assert schemas.problems(schemas.RESULT, document) == []
+    assert schemas.problem(document, schemas.RESULT) is None
     assert document["status"] == "ok"
     (told,) = rig.result_events()
-    assert schemas.problems(schemas.RESULT_EVENT, told) == []
+    assert schemas.problem(told, schemas.RESULT_EVENT) is None
     assert told["id"] == document["id"]
     assert told["result"] == f"gs://results/v1/uploads/square.jpg/{event.source.generation}/{task}.json"
 
@@ -143,7 +142,7 @@ def test_a_text_called_jpg_ends_as_an_error_document_without_a_model_call() -> N
     analyze(event, rig.ports)
 
     document = rig.document(event, error=0)
-    assert schemas.problems(schemas.RESULT, document) == []
+    assert schemas.problem(document, schemas.RESULT) is None
     assert (document["status"], document["error"]["code"]) == ("failed", "not_an_image")
     assert rig.model.requests == []
     assert rig.result_events()[0]["error"] == "not_an_image"
@@ -360,7 +359,7 @@ def test_a_refused_answer_is_blocked_and_not_empty() -> None:
     analyze(event, rig.ports)
 
     document = rig.document(event)
-    assert schemas.problems(schemas.RESULT, document) == []
+    assert schemas.problem(document, schemas.RESULT) is None
     assert document["status"] == "blocked"
     assert "PROHIBITED_CONTENT" in document["error"]["message"]
 

@@ -6,12 +6,10 @@ import json
 import re
 import threading
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
-
 from infra.local import topology
+from shared.core import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +71,7 @@ def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int
     bucket = client.bucket(topology.RESULTS)
     document = json.loads(bucket.blob(name).download_as_bytes())
     outcome.document = document
-    outcome.problem = schema_problem(document)
+    outcome.problem = schemas.problem(document)
     place = folder / f"{number:02d}-{_slug(outcome.object_name)}"
     place.mkdir(parents=True, exist_ok=True)
     outcome.path = place / f"{outcome.task}.json"
@@ -83,14 +81,6 @@ def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int
         bucket.blob(file["name"]).download_to_filename(str(target))
         if file["content_type"] == "image/jpeg":
             outcome.overlay = target
-
-
-def schema_problem(document: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with a result document by its JSON Schema, or None."""
-    text = resources.files("shared.core").joinpath("result.schema.json").read_text(encoding="utf-8")
-    validator = jsonschema.Draft202012Validator(json.loads(text))
-    error = next(iter(validator.iter_errors(document)), None)
-    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def _slug(name: str) -> str:

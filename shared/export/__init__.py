@@ -1,0 +1,1 @@
+"""What others work with, made from results: COCO datasets, flat lines for tables, arrays."""

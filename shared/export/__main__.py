@@ -1,0 +1,10 @@
+"""`python -m shared.export FORMAT WHERE`: results on stdout, progress and what was left out on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from shared.export.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

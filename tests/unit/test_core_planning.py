@@ -1,0 +1,206 @@
+"""What happens to an upload is decided from the event alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.core.envelopes import ImageEvent, Upload
+from shared.core.model import Source
+from shared.core.planning import Plan, idempotency_key, looks_like_image, plan, resolve_settings
+from shared.core.rules import Choices, Rule, Rules
+
+RULES = Rules(Choices(tasks=("caption", "detect")), (Rule(None, "thumbnails/", Choices(exclude=True)),))
+SOURCE = Source("uploads", "cat.jpg", 17, 5, "image/jpeg", "AAAAAA==")
+EVENT = ImageEvent(SOURCE, "detect", resolve_settings("detect", Choices()), "v1")
+
+
+def _plan(
+    name: str = "cat.jpg", content_type: str | None = "image/jpeg", rules: Rules = RULES, **metadata: str
+) -> Plan:
+    keys = {f"uplook-{key}": value for key, value in metadata.items()}
+    return plan(Upload(Source("uploads", name, 17, 5, content_type), keys), rules, run="v1")
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("cat.jpg", "image/jpeg"),
+        ("cat.JPG", None),
+        ("cat.HeIc", "application/octet-stream"),
+        ("cat.jpg", "text/plain"),  # names and types lie: the worker looks at the bytes
+        ("cat", "IMAGE/PNG; charset=binary"),
+        ("cat.txt", "image/png"),
+        ("cat", None),
+        ("cat", ""),
+        ("dir.v2/cat", "application/octet-stream"),
+        ("cat", "binary/octet-stream"),
+        ("cat", "application/octet-stream; charset=binary"),
+        (".jpg", None),
+        ("cat.tar.webp", None),
+    ],
+)
+def test_what_may_be_an_image_gets_a_look(name: str, content_type: str | None) -> None:
+    assert looks_like_image(name, content_type)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("notes.txt", "text/plain"),
+        ("notes.txt", None),
+        ("film.mp4", "video/mp4"),
+        ("data.bin", "application/octet-stream"),
+        ("cat.jpg.zip", "application/zip"),
+        ("pictures.jpg/readme", "text/plain"),
+        ("cat", "application/json"),
+        ("cat.", None),
+        ("jpg", "text/plain"),
+    ],
+)
+def test_what_is_no_image_by_name_and_type_costs_nothing(name: str, content_type: str | None) -> None:
+    assert not looks_like_image(name, content_type)
+
+
+def test_every_wanted_task_gets_one_event_in_the_order_of_the_rules() -> None:
+    planned = _plan()
+
+    assert [event.task for event in planned.events] == ["caption", "detect"]
+    assert {event.run for event in planned.events} == {"v1"}
+    assert planned.left_out is None
+
+
+def test_a_task_wanted_twice_is_done_once() -> None:
+    assert [event.task for event in _plan(tasks="detect,caption,detect").events] == ["detect", "caption"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "rules", "reason"),
+    [
+        ("a.jpg/", "image/jpeg", RULES, "a folder placeholder"),
+        ("a.txt", "text/plain", RULES, "not an image by name or content type (text/plain)"),
+        ("a.txt", None, RULES, "not an image by name or content type (none given)"),
+        ("thumbnails/a.jpg", None, RULES, "excluded by a rule"),
+        ("a.jpg", None, Rules(Choices(tasks=())), "no task is wanted for it"),
+    ],
+)
+def test_what_is_left_out_says_why(name: str, content_type: str | None, rules: Rules, reason: str) -> None:
+    assert _plan(name, content_type, rules) == Plan(left_out=reason)
+
+
+def test_a_warning_about_metadata_comes_with_the_plan() -> None:
+    planned = _plan(tasks="caption,paint")
+
+    assert [event.task for event in planned.events] == ["caption"]
+    assert len(planned.warnings) == 1
+
+
+def test_settings_without_any_wish_are_the_defaults_of_the_task() -> None:
+    settings = resolve_settings("caption", Choices())
+
+    assert (settings.model, settings.thinking) == ("gemini-3.5-flash-lite", "minimal")
+    assert (settings.max_items, settings.max_bytes) == (25, 50_000_000)
+    assert (settings.labels, settings.language, settings.question) == ((), None, None)
+
+
+def test_every_wish_arrives_in_the_settings() -> None:
+    wishes = Choices(
+        labels=("lion", "seal"), language="German", max_items=7, max_bytes=99, models={"detect": "m", "caption": "n"}
+    )
+
+    settings = resolve_settings("detect", wishes)
+
+    assert (settings.model, settings.labels, settings.language) == ("m", ("lion", "seal"), "German")
+    assert (settings.max_items, settings.max_bytes) == (7, 99)
+
+
+@pytest.mark.parametrize("task", ["detect", "segment"])
+def test_the_prompt_names_labels_language_and_the_most_items(task: str) -> None:
+    prompt = resolve_settings(task, Choices(labels=("lion", "seal"), language="German", max_items=7)).prompt
+
+    assert "lion, seal in this image" in prompt
+    assert "at most 7 " in prompt
+    assert prompt.endswith(" Write the text of the answer in German.")
+
+
+def test_without_labels_and_language_the_prompt_asks_for_everything_prominent() -> None:
+    prompt = resolve_settings("detect", Choices()).prompt
+
+    assert prompt.startswith("Detect all of the prominent objects in this image.")
+    assert "Write the text" not in prompt
+
+
+@pytest.mark.parametrize(
+    ("model", "asks_for_polygon"),
+    [("gemini-2.5-flash", False), ("gemini-3.8-flash", True), ("gemini-3.1-flash-lite", True), ("unheard-of", True)],
+)
+def test_masks_are_asked_for_in_the_form_the_model_can_give(model: str, *, asks_for_polygon: bool) -> None:
+    prompt = resolve_settings("segment", Choices(models={"segment": model})).prompt
+
+    assert ("polygon" in prompt) is asks_for_polygon
+    assert 'in the key "mask"' in prompt
+
+
+@given(st.text("{}%\"'\\[]0aä🍋!:", min_size=1), st.text('{}%"a', min_size=1))
+def test_braces_and_quotes_in_labels_and_language_arrive_as_they_are(label: str, language: str) -> None:
+    prompt = resolve_settings("segment", Choices(labels=(label, "{max_items}"), language=language)).prompt
+
+    assert f"{label}, {{max_items}} in this image" in prompt
+    assert prompt.endswith(f"in {language}.")
+
+
+def _with(**changes: Any) -> ImageEvent:
+    return dataclasses.replace(EVENT, **changes)
+
+
+def _with_source(**changes: Any) -> ImageEvent:
+    return _with(source=dataclasses.replace(SOURCE, **changes))
+
+
+def _with_settings(**changes: Any) -> ImageEvent:
+    return _with(settings=dataclasses.replace(EVENT.settings, **changes))
+
+
+def test_the_key_changes_with_every_part_of_the_work() -> None:
+    events = [
+        EVENT,
+        _with_source(bucket="uploads-2"),
+        _with_source(name="cat2.jpg"),
+        _with_source(generation=18),
+        _with(run="v2"),
+        _with(task="caption"),
+        _with_settings(model="m"),
+        _with_settings(prompt="p"),
+        _with_settings(thinking="high"),
+        _with_settings(max_items=24),
+        _with_settings(max_bytes=1),
+        _with_settings(labels=("cat",)),
+        _with_settings(question="why?"),
+        _with_settings(language="German"),
+    ]
+
+    assert len({idempotency_key(event) for event in events}) == len(events)
+
+
+def test_the_key_stays_where_the_work_is_the_same() -> None:
+    events = [_with(redrive=3), _with_source(size=None), _with_source(crc32c=None), _with_source(content_type="x/y")]
+
+    assert {idempotency_key(event) for event in events} == {idempotency_key(EVENT)}
+
+
+def test_the_key_is_stable_across_releases_of_uplook() -> None:
+    """Results are found again by it: a change of this constant breaks every redelivery in flight."""
+    plain = dataclasses.replace(EVENT.settings, model="m", prompt="p", thinking="low", max_items=1, max_bytes=2)
+
+    assert idempotency_key(_with(settings=plain)) == "ae825ef854574744a72ec8adbbacdf69834ffa8400cd99c615e27fae4e522087"
+
+
+def test_parts_of_the_key_cannot_run_into_each_other() -> None:
+    one = _with_source(bucket="a", name='b","c')
+    other = _with_source(bucket='a","b', name="c")
+
+    assert idempotency_key(one) != idempotency_key(other)

@@ -1,0 +1,32 @@
+"""The shipped schemas accept what we write and name what departs."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.core import schemas
+from shared.pipeline.analyze import analyze
+from tests.rig import Rig
+
+
+def test_a_committed_document_fits() -> None:
+    rig = Rig()
+    event = rig.upload(task="segment")
+    analyze(event, rig.ports)
+
+    assert schemas.problem(rig.document(event)) is None
+
+
+@pytest.mark.parametrize("value", [None, [], "text", {}, {"schema": "another/1"}])
+def test_what_is_no_result_is_told_apart(value: object) -> None:
+    assert schemas.problem(value) is not None
+
+
+def test_a_departure_is_named_by_its_place() -> None:
+    rig = Rig()
+    event = rig.upload()
+    analyze(event, rig.ports)
+    document = rig.document(event)
+    document["items"][0]["box_px"] = [1, 2, 3]
+
+    assert (schemas.problem(document) or "").startswith("$.items[0].box_px")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from shared.export.reading import Found
+from shared.export.rows import rows
+from tests.export_documents import NO_MASK, document, failed, item, mask_of
+
+
+def test_every_item_is_a_row_of_its_own() -> None:
+    items = [
+        item("cat", (0, 1, 2, 3), orientation=6, mask=mask_of("v1/m.png")),
+        item("dog", None, index=1, mask=NO_MASK) | {"status": "unusable", "reason": "no box"},
+    ]
+    first, second = rows(Found("gs://results/a.json", document(items, orientation=6)))
+    assert first == {
+        "result": "gs://results/a.json",
+        "id": "0" * 64,
+        "run": "v1",
+        "task": "segment",
+        "status": "ok",
+        "created": "2026-11-21T10:00:00.000Z",
+        "bucket": "uploads",
+        "name": "cat.jpg",
+        "generation": "7",
+        "width": 4,
+        "height": 3,
+        "orientation": 6,
+        "model": "local-vision",
+        "caption": None,
+        "error_code": None,
+        "error_message": None,
+        "cost_usd": 0.25,
+        "item_index": 0,
+        "label": "cat",
+        "item_status": "ok",
+        "item_reason": None,
+        "x0": 0,
+        "y0": 1,
+        "x1": 2,
+        "y1": 3,
+        "stored_x0": 1,
+        "stored_y0": 2,
+        "stored_x1": 3,
+        "stored_y1": 4,
+        "mask_status": "ok",
+        "mask_file": "v1/m.png",
+        "mask_area_px": 1,
+    }
+    assert (second["item_index"], second["item_status"], second["item_reason"]) == (1, "unusable", "no box")
+    assert (second["x0"], second["stored_y1"], second["mask_status"]) == (None, None, "unavailable")
+
+
+def test_the_cost_stands_in_the_first_row_only() -> None:
+    found = Found("a", document([item("cat", (0, 0, 1, 1), index=index) for index in range(3)]))
+    assert [row["cost_usd"] for row in rows(found)] == [0.25, None, None]
+
+
+def test_results_without_items_are_one_row_with_the_same_columns() -> None:
+    [caption] = rows(Found("a", document(None, task="caption", caption="A cat.")))
+    [empty] = rows(Found("b", document([], status="empty")))
+    [error] = rows(Found("c", failed()))
+    assert (caption["caption"], caption["item_index"]) == ("A cat.", None)
+    assert (empty["status"], empty["cost_usd"]) == ("empty", 0.25)
+    assert (error["error_code"], error["error_message"], error["width"], error["cost_usd"]) == (
+        "not_an_image",
+        "no",
+        None,
+        None,
+    )
+    [full] = rows(Found("d", document([item("cat", (0, 0, 1, 1))])))
+    assert list(caption) == list(empty) == list(error) == list(full)
+
+
+def test_without_a_served_model_the_requested_one_is_named() -> None:
+    model = {"requested": "gemini-3.8-flash", "served": None}
+    [row] = rows(Found("a", document([], status="empty", model=model)))
+    assert row["model"] == "gemini-3.8-flash"

@@ -41,7 +41,9 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A factory of test clients, one per entry point."""
 
     def make(target: str) -> Client:
-        for name, value in _ENVIRONMENT.items():
+        # The framework writes the last two itself: named here, they are taken back after the test.
+        own = {"FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "cloudevent"}
+        for name, value in (_ENVIRONMENT | own).items():
             monkeypatch.setenv(name, value)
         application = functions_framework.create_app(target, MAIN, "cloudevent")
         application.testing = False  # a crash is a 500, as deployed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from flask import request
 from werkzeug.exceptions import ServiceUnavailable
 
 from shared import bootstrap, config, logs
@@ -26,8 +27,9 @@ def boundary(event: CloudEvent) -> Iterator[None]:
 
     Everything else is a bug and passes through: 500, and after some deliveries the dead-letter function.
     """
-    bootstrap.settings()  # sets the logs up, too
-    with logs.context(event=event["id"]):
+    settings = bootstrap.settings()  # sets the logs up, too
+    trace = logs.trace_fields(request.headers.get("traceparent"), settings.project)
+    with logs.context(event=event["id"], **trace):
         try:
             yield
         except EventRejectedError as error:

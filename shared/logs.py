@@ -6,12 +6,15 @@ import contextlib
 import contextvars
 import json
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_TRACE_FIELD = "logging.googleapis.com/trace"
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LOGGER = logging.getLogger("uplook")
 _context: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("uplook_log_context", default=None)
 
@@ -40,6 +43,19 @@ def warning(message: str, **fields: Any) -> None:
 def error(message: str, *, exception: BaseException | None = None, **fields: Any) -> None:
     """Log what somebody should look at now, with the traceback where there is one."""
     _LOGGER.error(message, extra={"fields": fields}, exc_info=exception)
+
+
+def trace_fields(traceparent: str | None, project: str | None) -> dict[str, str]:
+    """Return the field by which Cloud Logging joins lines to a trace, from a W3C `traceparent` header.
+
+    https://www.w3.org/TR/trace-context/#traceparent-header and
+    https://cloud.google.com/trace/docs/trace-log-integration.
+
+    >>> trace_fields("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "p")
+    {'logging.googleapis.com/trace': 'projects/p/traces/0af7651916cd43dd8448eb211c80319c'}
+    """
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    return {_TRACE_FIELD: f"projects/{project}/traces/{match[1]}"} if match and project else {}
 
 
 @contextlib.contextmanager

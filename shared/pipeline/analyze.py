@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
@@ -75,26 +76,33 @@ def _answered(job: Job, held: Held, ports: Ports) -> _Outcome:
         reply = asking.ask(job, image, ports, download_ms=download_ms)
     answer, reading = interpret(job.event, reply)
     masks = outputs.mask_files(reading, reply.image, job.paths)
-    files = [*masks.values(), *_overlay(job, ports, reply=reply, reading=reading, image=image)]
-    mask_names = {index: file.name for index, file in masks.items()}
+    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=image)
+    files = [*masks.values(), *overlay]
     document = results.answered(
-        job.event, job.key, reply=reply, answer=answer, reading=reading, files=files, mask_files=mask_names
+        job.event,
+        job.key,
+        reply=reply,
+        answer=answer,
+        reading=replace(reading, warnings=(*reading.warnings, *lacking)),
+        files=files,
+        mask_files={index: file.name for index, file in masks.items()},
     )
     return document, files
 
 
 def _overlay(
     job: Job, ports: Ports, *, reply: JournalledReply, reading: Reading, image: Image | None
-) -> list[ResultFile]:
+) -> tuple[list[ResultFile], tuple[str, ...]]:
+    """Return the overlay, or a warning why there is none: an answer that was paid for is never lost over a picture."""
     if not outputs.draws_overlay(job.event, reading):
-        return []
-    if image is None:  # a replay: the reply is in the journal, the picture only in its bucket
-        try:
-            image = images.fetch(job, ports)
-        except SourceGoneError:
-            logs.warning("the image is gone: the result is committed without its overlay")
-            return []
-    return [outputs.overlay_file(reading, reply.image, image.data, job.paths)]
+        return [], ()
+    try:
+        # A replay has the reply in its journal, and the picture only in the uploads bucket.
+        picture = image or images.fetch(job, ports)
+        return [outputs.overlay_file(reading, reply.image, picture.data, job.paths)], ()
+    except (SourceGoneError, ImageRejectedError) as error:
+        logs.warning("committed without an overlay", reason=str(error))
+        return [], (f"no overlay was drawn: {error}",)
 
 
 def _unanswered(job: Job, ports: Ports, *, status: Status, code: str, message: str) -> _Outcome:

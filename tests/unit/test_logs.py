@@ -225,3 +225,19 @@ def test_other_libraries_keep_their_infos_to_themselves(capsys: pytest.CaptureFi
     logging.getLogger("httpx2").info("GET https://example.com/?key=secret")
 
     assert _entries(capsys) == []
+
+
+@pytest.mark.parametrize(
+    "traceparent", [None, "", "00-xyz-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c\n-b7ad6b7169203331-01"]
+)
+def test_what_is_no_trace_header_adds_no_trace(traceparent: str | None) -> None:
+    assert logs.trace_fields(traceparent, "p") == {}
+
+
+def test_a_trace_header_joins_the_lines_of_one_request() -> None:
+    header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    assert logs.trace_fields(header, "p") == {
+        "logging.googleapis.com/trace": "projects/p/traces/0af7651916cd43dd8448eb211c80319c"
+    }
+    assert logs.trace_fields(header, None) == {}

@@ -418,3 +418,32 @@ def test_the_work_lease_and_reply_lie_where_the_layout_says() -> None:
     assert rig.store.list_names(RESULTS, "") == [f"{folder}/caption.json"]
     journal = json.loads(rig.store.read(WORK, f"replies/{folder}/caption.json", max_bytes=10**6))
     assert journal["schema"] == "uplook.reply/1"
+
+
+def test_a_picture_the_model_can_read_and_we_cannot_keeps_its_answer_without_an_overlay() -> None:
+    """The header of this WebP is whole, so it travels as it is; its pixels are not."""
+    data = bytearray(picture(400, 300, image_format="WEBP"))
+    data[60:-8] = bytes(len(data) - 68)
+    rig = Rig()
+    event = rig.upload(data=bytes(data))
+
+    analyze(event, rig.ports)
+
+    document = rig.document(event)
+    assert (document["status"], document["files"]) == ("ok", [])
+    assert any("no overlay was drawn" in warning for warning in document["warnings"])
+
+
+def test_a_replay_whose_image_is_gone_meanwhile_keeps_its_answer_without_an_overlay() -> None:
+    rig = Rig()
+    event = rig.upload()
+    rig.publisher.faults.add("publish", TransientError("away"))
+    with pytest.raises(TransientError):
+        analyze(event, rig.ports)
+    rig.store.delete(RESULTS, naming.paths(event.source, run="v1", task="detect").result)
+    rig.store.delete(UPLOADS, "square.jpg")
+
+    analyze(event, rig.ports)
+
+    assert any("no overlay was drawn" in warning for warning in rig.document(event)["warnings"])
+    assert len(rig.model.requests) == 1

@@ -9,7 +9,7 @@ from flask import request
 from werkzeug.exceptions import ServiceUnavailable
 
 from shared import bootstrap, config, logs
-from shared.core.envelopes import parse_image_event, pubsub_data
+from shared.core.envelopes import parse_image_event, pubsub_message
 from shared.core.errors import EventRejectedError, TransientError
 from shared.pipeline.analyze import analyze
 
@@ -48,7 +48,6 @@ def work(event: CloudEvent, task: str) -> None:
     Filters on the subscription are an economy, not a guarantee: emulators ignore them.
     """
     with boundary(event):
-        payload, _ = pubsub_data(event.data)
-        image_event = parse_image_event(payload)
+        image_event = parse_image_event(pubsub_message(event.data).data)
         if image_event.task == task:
             analyze(image_event, bootstrap.ports())

@@ -8,7 +8,7 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.core.envelopes import pubsub_data
+from shared.core.envelopes import pubsub_message
 from shared.pipeline.dead_letter import record_dead_letter
 
 if TYPE_CHECKING:
@@ -19,5 +19,4 @@ if TYPE_CHECKING:
 def dead_letter(event: CloudEvent) -> None:
     """Record one dead-lettered message."""
     with boundary(event):
-        payload, _ = pubsub_data(event.data)
-        record_dead_letter(payload, bootstrap.ports())
+        record_dead_letter(pubsub_message(event.data).data, bootstrap.ports())

@@ -8,7 +8,7 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.core.envelopes import FINALIZED, parse_upload
+from shared.core.storage_events import finalized_upload
 from shared.pipeline.ingest import ingest as plan_and_publish
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 def ingest(event: CloudEvent) -> None:
     """Publish the image events of one upload; other storage events are acknowledged unseen."""
     with boundary(event):
-        if event["type"] == FINALIZED:
+        upload = finalized_upload(event["type"], event.data)
+        if upload is not None:
             plan_and_publish(
-                parse_upload(event.data),
+                upload,
                 rules=bootstrap.rules(),
                 settings=bootstrap.settings(),
                 publisher=bootstrap.publisher(),

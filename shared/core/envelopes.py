@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 IMAGE_SCHEMA = "uplook.image/1"
-FINALIZED = "google.cloud.storage.object.v1.finalized"
 _MAX_NAME_BYTES = 1024
 _MAX_WHOLE_NUMBER = (1 << 63) - 1
 _DECIMAL = re.compile(r"[0-9]{1,19}")
@@ -99,8 +98,8 @@ def parse_image_event(data: bytes) -> ImageEvent:
     )
 
 
-def pubsub_data(data: Any) -> tuple[bytes, str]:
-    """Return the payload and the message id of a Pub/Sub CloudEvent (`{"message": {"data": base64, …}}`).
+def pubsub_message(data: Any) -> Message:
+    """Return the message inside a Pub/Sub CloudEvent (`{"message": {"data": base64, "attributes": {…}}}`).
 
     Raises:
         EventRejectedError: it is not a Pub/Sub message.
@@ -112,7 +111,9 @@ def pubsub_data(data: Any) -> tuple[bytes, str]:
         payload = base64.b64decode(message["data"], validate=True)
     except (binascii.Error, ValueError) as error:
         raise EventRejectedError("bad_base64", f"message.data is not base64: {error}.") from error
-    return payload, _optional_text(message, "messageId") or _optional_text(message, "message_id") or ""
+    attributes = message.get("attributes")
+    texts = attributes.items() if isinstance(attributes, dict) else ()
+    return Message(payload, {key: value for key, value in texts if isinstance(value, str)})
 
 
 def source_document(source: Source) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from shared.core.envelopes import (
     format_image_event,
     parse_image_event,
     parse_upload,
-    pubsub_data,
+    pubsub_message,
     source_document,
 )
 from shared.core.errors import EventRejectedError
 from shared.core.model import Source
+from shared.core.ports import Message
 from shared.core.tasks import TaskSettings
 from tests.strategies import json_values
 
@@ -318,30 +319,30 @@ def test_an_image_event_that_is_no_json_object_is_refused(data: bytes) -> None:
         parse_image_event(data)
 
 
-def test_a_pubsub_push_gives_the_payload_and_the_message_id() -> None:
-    body = {"message": {"data": "eyJhIjogMX0=", "messageId": "77", "attributes": {}}, "subscription": "s"}
+def test_a_pubsub_push_gives_the_payload_and_its_attributes() -> None:
+    body = {
+        "message": {"data": "eyJhIjogMX0=", "messageId": "77", "attributes": {"task": "caption"}},
+        "subscription": "s",
+    }
 
-    assert pubsub_data(body) == (b'{"a": 1}', "77")
-    assert pubsub_data(json.dumps(body).encode()) == (b'{"a": 1}', "77")
+    assert pubsub_message(body) == Message(b'{"a": 1}', {"task": "caption"})
+    assert pubsub_message(json.dumps(body).encode()) == Message(b'{"a": 1}', {"task": "caption"})
 
 
-@pytest.mark.parametrize(
-    ("fields", "message_id"),
-    [({"message_id": "7"}, "7"), ({"messageId": "8", "message_id": "7"}, "8"), ({}, ""), ({"messageId": [7]}, "")],
-)
-def test_a_message_id_is_read_under_either_name(fields: dict[str, Any], message_id: str) -> None:
-    assert pubsub_data({"message": {"data": "", **fields}}) == (b"", message_id)
+@pytest.mark.parametrize("attributes", [None, [], "x", {"n": 5}])
+def test_attributes_that_are_no_texts_are_left_out(attributes: Any) -> None:
+    assert pubsub_message({"message": {"data": "", "attributes": attributes}}) == Message(b"", {})
 
 
 @given(st.binary(max_size=200))
 def test_any_payload_survives_its_base64(payload: bytes) -> None:
-    assert pubsub_data({"message": {"data": base64.b64encode(payload).decode()}})[0] == payload
+    assert pubsub_message({"message": {"data": base64.b64encode(payload).decode()}}).data == payload
 
 
 @pytest.mark.parametrize("data", ["@@@@", "YQ", "YQ==YQ==", "ä", "YQ==\n", HALF_PAIR, " "])
 def test_what_is_not_base64_is_refused(data: str) -> None:
     with pytest.raises(EventRejectedError) as caught:
-        pubsub_data({"message": {"data": data}})
+        pubsub_message({"message": {"data": data}})
 
     assert caught.value.code == "bad_base64"
 
@@ -360,7 +361,7 @@ def test_what_is_not_base64_is_refused(data: str) -> None:
 )
 def test_a_push_without_data_is_refused(body: Any) -> None:
     with pytest.raises(EventRejectedError) as caught:
-        pubsub_data(body)
+        pubsub_message(body)
 
     assert caught.value.code == "malformed_event"
 
@@ -411,5 +412,5 @@ def _json(value: Any) -> bytes:
 @given(_anything)
 def test_whatever_a_push_body_holds_it_is_read_or_refused(body: Any) -> None:
     for one in (body, {"message": body}, {"message": {"data": body}}):
-        found = _read(pubsub_data, one)
-        assert found is None or (isinstance(found[0], bytes) and isinstance(found[1], str))
+        found = _read(pubsub_message, one)
+        assert found is None or isinstance(found.data, bytes)

@@ -1,0 +1,47 @@
+"""Both ways in which Cloud Storage tells of an upload give the same upload; everything else is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from shared.core.errors import EventRejectedError
+from shared.core.storage_events import FINALIZED, finalized_upload
+
+NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
+RESOURCE = {"bucket": "uploads", "name": "cat.jpg", "generation": "17", "size": "5"}
+
+
+def _notification(event_type: str, resource: Any = RESOURCE) -> dict[str, Any]:
+    data = base64.b64encode(json.dumps(resource).encode()).decode()
+    return {"message": {"data": data, "attributes": {"eventType": event_type, "bucketId": "uploads"}}}
+
+
+def test_a_cloud_event_and_a_notification_tell_of_the_same_upload() -> None:
+    told = finalized_upload(FINALIZED, RESOURCE)
+
+    assert told is not None
+    assert told == finalized_upload(NOTIFIED, _notification("OBJECT_FINALIZE"))
+    assert (told.source.bucket, told.source.name, told.source.generation) == ("uploads", "cat.jpg", 17)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data"),
+    [
+        (NOTIFIED, _notification("OBJECT_DELETE")),
+        (NOTIFIED, {"message": {"data": ""}}),
+        ("google.cloud.storage.object.v1.deleted", RESOURCE),
+        ("something.else", None),
+    ],
+)
+def test_other_events_tell_of_no_upload(event_type: str, data: Any) -> None:
+    assert finalized_upload(event_type, data) is None
+
+
+@pytest.mark.parametrize(("event_type", "data"), [(FINALIZED, {}), (NOTIFIED, _notification("OBJECT_FINALIZE", []))])
+def test_a_malformed_upload_is_refused(event_type: str, data: Any) -> None:
+    with pytest.raises(EventRejectedError):
+        finalized_upload(event_type, data)

@@ -62,10 +62,7 @@ def create_buckets(url: str, *, notify: bool) -> None:
         except Conflict:
             continue
     if notify:
-        bucket = client.bucket(topology.UPLOADS)
-        bucket.notification(
-            topology.UPLOAD_EVENTS, topic_project=topology.PROJECT, payload_format="JSON_API_V1"
-        ).create()
+        _notify(client.bucket(topology.UPLOADS))
 
 
 def create_subscriptions(host: str, ports: Mapping[str, int], *, cloud_events: bool) -> None:
@@ -76,6 +73,13 @@ def create_subscriptions(host: str, ports: Mapping[str, int], *, cloud_events: b
         with contextlib.suppress(NotFound):
             client.delete_subscription(subscription=path)  # one of an earlier stack points to a dead port
         client.create_subscription(request=_subscription(path, wanted, ports[wanted.function], cloud_events))
+
+
+def _notify(bucket: storage.Bucket) -> None:
+    if all(each.topic_name != topology.UPLOAD_EVENTS for each in bucket.list_notifications()):
+        bucket.notification(
+            topology.UPLOAD_EVENTS, topic_project=topology.PROJECT, payload_format="JSON_API_V1"
+        ).create()
 
 
 def _subscription(path: str, wanted: Subscription, port: int, cloud_events: bool) -> Wanted:  # noqa: FBT001 - private

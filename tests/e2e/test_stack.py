@@ -213,3 +213,22 @@ def test_a_given_gemini_is_used_and_none_is_started(tmp_path: Path) -> None:
     assert "gemini" not in state.children
     assert document["status"] == "ok"
     assert "a-key-of-mine" not in output
+
+
+def test_given_storage_and_pubsub_are_used_and_none_is_started(tmp_path: Path) -> None:
+    """A foreign storage server tells of uploads by bucket notifications instead of CloudEvents."""
+    with running("pubsub") as pubsub, running("storage", "--pubsub", pubsub.removeprefix("http://")) as storage_url:
+        env = {"PUBSUB_EMULATOR_HOST": pubsub.removeprefix("http://"), "STORAGE_EMULATOR_HOST": storage_url}
+        supervisor = _up(tmp_path, env=env)
+        try:
+            state = _ready(tmp_path)
+            client = resources.storage_client(storage_url)
+            blob = client.bucket(topology.UPLOADS).blob("foreign.jpg")
+            blob.upload_from_string(jpeg(), content_type="image/jpeg")
+            document = wait_for_result(client, f"v1/uploads/foreign.jpg/{blob.generation}/caption.json")
+        finally:
+            supervisor.send_signal(signal.SIGINT)
+            supervisor.communicate(timeout=60)
+
+    assert {"storage", "pubsub"} & state.children.keys() == set()
+    assert document["status"] == "ok"

@@ -50,6 +50,8 @@ def shrunk(image: Image.Image, size: tuple[int, int], flatten: Flatten) -> Image
     """Flatten and resize strip by strip: the whole picture never exists at full size in a second mode."""
     from PIL import Image
 
+    if image.size == size and flatten is _unchanged:
+        return image
     scale = image.height / size[1]
     rows = max(_MIN_STRIP_ROWS, int(_STRIP_PIXELS / (image.width * scale)))
     result: Image.Image | None = None

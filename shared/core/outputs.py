@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from shared.core.naming import Paths
     from shared.core.tasks import Reading
 
-OVERLAY_MAX_SIDE_PX = 2048
+OVERLAY_MAX_SIDE_PX = 2000
+"""A 12-megapixel photo is 4000 px long: half of it is a scale that a JPEG decodes to directly."""
 
 
 def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, ResultFile]:

@@ -96,7 +96,9 @@ def _decode_small(
         small = shrunk(full, size, flatten)
     if structure.decodable is not None and info.frames == 1:
         changes = ("oversized metadata left out", *changes)
-    return small, full.info.get("icc_profile"), changes
+    profile = full.info.get("icc_profile")
+    small.info = {}  # Pillow writes comments and profiles found here into the next file
+    return small, profile, changes
 
 
 def _loaded(data: bytes, info: ImageInfo, size: tuple[int, int]) -> Image.Image:

@@ -1,0 +1,114 @@
+"""The values of the benchmarks. Times are milliseconds, memory is MB of 10^6 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Mode = Literal["quick", "full"]
+Metric = Literal["median_ms", "median_cpu_ms", "peak_rss_mb"]
+Facts = Mapping[str, int | str]
+"""What a work did, so that a reader can see that the variants did the same: items, files, bytes."""
+
+Work = Callable[[], Facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of doing a thing.
+
+    `run` is `module:function` for kind `work`: called with the folder of inputs and `argument`, it gets ready
+    and returns the work to time. For kind `start` it is Python code, timed from the start of its process.
+    `units` says how many equal things the work does: times are given for one. `against` names the variant that
+    ratios are taken over. A variant with 0 runs is left out in that mode.
+    """
+
+    name: str
+    says: str
+    run: str
+    argument: str = ""
+    kind: Literal["work", "start"] = "work"
+    against: str | None = None
+    units: int = 1
+    quick: int = 5
+    full: int = 9
+
+    def runs(self, mode: Mode) -> int:
+        """Return how often this variant runs."""
+        return self.quick if mode == "quick" else self.full
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound on a metric of the worst of some variants, or on its ratio to the same metric of variant `over`.
+
+    Absolute bounds on time are on CPU time, which neighbours on the machine do not stretch.
+    """
+
+    says: str
+    metric: Metric
+    of: tuple[str, ...]
+    bound: Literal["at most", "at least"]
+    limit: float
+    over: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One question, the ways to answer it, and what Uplook's must keep."""
+
+    name: str
+    says: str
+    variants: tuple[Variant, ...]
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measurement. `base_rss_mb` is the peak before the work, its libraries imported; a start has none."""
+
+    wall_ms: float
+    cpu_ms: float
+    base_rss_mb: float | None
+    peak_rss_mb: float
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All samples of one variant; `time_ratio` and `rss_ratio` are over the variant `against`."""
+
+    name: str
+    says: str
+    runs: int
+    median_ms: float
+    min_ms: float
+    max_ms: float
+    median_cpu_ms: float
+    base_rss_mb: float | None
+    peak_rss_mb: float
+    facts: Facts
+    against: str | None = None
+    time_ratio: float | None = None
+    rss_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of a target."""
+
+    says: str
+    value: float
+    bound: Literal["at most", "at least"]
+    limit: float
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One benchmark, measured and judged."""
+
+    benchmark: Benchmark
+    results: tuple[Result, ...]
+    judgements: tuple[Judgement, ...]

@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format lock clean
+.PHONY: help setup demo up down test check format lock bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,3 +46,7 @@ lock: $(STAMP) ## pin requirements*.txt anew from requirements*.in, with hashes
 
 bench: $(STAMP) ## benchmarks against their baselines: JSON on stdout, a table on stderr
 	@$(RUN) -m infra.bench $(ARGS)
+
+fuzz: $(STAMP) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	$(RUN) -m tests.fuzz.run --seconds $(or $(SECONDS),600) $(if $(TARGET),--target $(TARGET))

@@ -10,12 +10,15 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.core._mask_bits import widened
 from shared.core._mask_refused import MaskRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from PIL.Image import Image
+
+    from shared.core._mask_budget import Budget
 
 MAX_PIXELS = 2048 * 2048
 """Of a mask as sent; the masks of real answers are 256x256."""
@@ -32,7 +35,10 @@ _PALETTE = 3
 _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # in this order; all else could only do harm
 _CHUNK_FRAME = 12  # length, name and checksum
 _BLOCK = 1 << 16
-_TABLE = [0] * (THRESHOLD + 1) + [255] * (255 - THRESHOLD)
+_COARSEST = 1024
+"""Pixels along a side that a resize makes at least, before pixels are repeated to fill a larger box."""
+_STEPS_PER_BYTE = 2  # of the PNG's rows: inflated to check them, then decoded
+_STEPS_PER_PIXEL = 2  # of the picture as sent, and of both halves of its resize
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +60,38 @@ def is_png_text(value: str) -> bool:
     return text[:5].lower() == "data:" or text.startswith(_BASE64_START)
 
 
-def read_png(value: str, *, width: int, height: int) -> bytes:
-    """The mask in a data URL or in bare base64, as `width` times `height` bytes of 0 or 255.
+def read_png(value: str, *, width: int, height: int, budget: Budget) -> bytes:
+    """The mask in a data URL or in bare base64, as the packed bits of a box of `width` times `height` pixels.
 
     Raises:
         MaskRefusedError: with the reason, for anything but one complete PNG of a bearable size.
     """
     from PIL import Image
 
-    checked = _checked(_decode_base64(value))
-    grey = _grey(checked)
-    return grey.resize((width, height), Image.Resampling.BILINEAR).point(_TABLE).tobytes()
+    png, header = _checked(_decode_base64(value), budget)
+    across, down = _step(width, header.width), _step(height, header.height)
+    size = -(-width // across), -(-height // down)
+    budget.spend(_STEPS_PER_PIXEL * size[0] * (header.height + size[1]))  # a resize goes row by row, then down
+    grey = _grey(png).resize(size, Image.Resampling.BILINEAR)
+    return _packed(grey, across, down, size=(width, height))
+
+
+def _step(side: int, sent: int) -> int:
+    """How many pixels of the box share one pixel of the resize, along a side: one below twice `_COARSEST`.
+
+    Real masks hold 64 to 256 pixels along a side, and their boxes are known to a thousandth of the image.
+    """
+    return max(1, side // max(sent, _COARSEST))
+
+
+def _packed(grey: Image, across: int, down: int, *, size: tuple[int, int]) -> bytes:
+    """Threshold and pack, then repeat each pixel to fill the box: one byte per pixel of a large box never exists."""
+    import numpy as np
+
+    bits = np.packbits(np.asarray(grey) > THRESHOLD, axis=1)
+    if across > 1:
+        bits = widened(bits, across, width=size[0])
+    return (bits if down == 1 else bits[np.arange(size[1]) // down]).tobytes()
 
 
 def _decode_base64(value: str) -> bytes:
@@ -77,7 +104,7 @@ def _decode_base64(value: str) -> bytes:
         raise MaskRefusedError(f"expected a PNG in base64, found damaged base64 ({len(payload)} characters)") from error
 
 
-def _checked(png: bytes) -> bytes:
+def _checked(png: bytes, budget: Budget) -> tuple[bytes, _Header]:
     """The PNG with nothing but the chunks that its pixels need, all of them complete and in order."""
     if not png.startswith(_SIGNATURE):
         raise MaskRefusedError(f"expected a PNG, found {len(png)} bytes of something else")
@@ -86,8 +113,9 @@ def _checked(png: bytes) -> bytes:
     if b"IEND" not in chunks:
         raise MaskRefusedError("expected a whole PNG, found one that is cut off or damaged")
     _check_palette(header, chunks)
+    budget.spend(_STEPS_PER_BYTE * header.inflated_size + _STEPS_PER_PIXEL * header.width * header.height)
     _check_rows(header, chunks.get(b"IDAT", b""))
-    return _SIGNATURE + b"".join(_chunk(name, chunks[name]) for name in _NEEDED if name in chunks)
+    return _SIGNATURE + b"".join(_chunk(name, chunks[name]) for name in _NEEDED if name in chunks), header
 
 
 def _check_palette(header: _Header, chunks: Mapping[bytes, bytes | bytearray]) -> None:
@@ -166,7 +194,7 @@ def _grey_of_16_bits(picture: Image) -> Image:
     import numpy as np
     from PIL import Image
 
-    return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8))
+    return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
 
 
 def _grey_of_transparent(picture: Image) -> Image:

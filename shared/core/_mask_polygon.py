@@ -7,23 +7,30 @@ answers mix them up. Where a box is known, the reading that fits it best wins; t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared.core._mask_refused import MaskRefusedError
 from shared.core.geometry import SCALE, read_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.core._mask_budget import Budget
     from shared.core.model import Box1000, BoxPx
+
+    Ring = NDArray[np.float64]
+    """`(n, 2)`: x and y of each vertex."""
 
 MAX_VERTICES = 4_000
 MAX_RINGS = 32
 SLACK = 40
 """Thousandths by which a vertex may lie outside of its box and still count as inside."""
-
-Point = tuple[float, float]
-Ring = tuple[Point, ...]
 
 _MIN_VERTICES = 3
 _MAX_DEPTH = 3
@@ -56,7 +63,7 @@ def is_polygon_text(value: str) -> bool:
     """Whether a string holds numbers and separators only, and enough of them."""
     if len(value) > _MAX_TEXT or not _TEXT.fullmatch(value):
         return False
-    return len(_TEXT_NUMBER.findall(value)) >= _PAIR * _MIN_VERTICES
+    return len(list(islice(_TEXT_NUMBER.finditer(value), _PAIR * _MIN_VERTICES))) == _PAIR * _MIN_VERTICES
 
 
 def read_polygon(value: Any, box: Box1000 | None) -> Polygon:
@@ -65,31 +72,31 @@ def read_polygon(value: Any, box: Box1000 | None) -> Polygon:
     Raises:
         MaskRefusedError: with the reason, where the value is no polygon.
     """
+    import numpy as np
+
     rings = tuple(_rings(value, 0))
-    vertices = [vertex for ring in rings for vertex in ring]
-    if len(vertices) > MAX_VERTICES or len(rings) > MAX_RINGS:
-        raise MaskRefusedError(f"expected a polygon, found {len(vertices)} vertices in {len(rings)} rings")
+    count = sum(map(len, rings))
+    if count > MAX_VERTICES or len(rings) > MAX_RINGS:
+        raise MaskRefusedError(f"expected a polygon, found {count} vertices in {len(rings)} rings")
     if not rings or any(len(ring) < _MIN_VERTICES for ring in rings):
-        raise MaskRefusedError(f"expected a polygon, found {len(vertices)} vertices: too few")
-    if all(0 <= x <= 1 and 0 <= y <= 1 for x, y in vertices):
+        raise MaskRefusedError(f"expected a polygon, found {count} vertices: too few")
+    vertices = np.concatenate(rings)
+    if ((vertices >= 0) & (vertices <= 1)).all():
         raise MaskRefusedError("expected a polygon in 0-1000, found fractions of one or a bitmap")
-    polygon = _clamped(Polygon(rings))
+    inside = ((vertices >= 0) & (vertices <= SCALE)).all()
+    polygon = Polygon(rings) if inside else Polygon(_mapped(rings, _clamp), ("polygon_clamped",))
     return _fitted(polygon, box, named=_is_named(value)) if box else polygon
 
 
-def draw(polygon: Polygon, box_px: BoxPx, *, width: int, height: int) -> bytes:
-    """The part of the polygon inside `box_px`, one byte (0 or 255) per pixel of that box."""
-    from PIL import Image, ImageChops, ImageDraw
+def draw(polygon: Polygon, box_px: BoxPx, *, size: tuple[int, int], budget: Budget) -> bytes:
+    """The packed bits of the part of the polygon inside `box_px`; `size` is that of the upright image."""
+    import numpy as np
+
+    from shared.core._mask_fill import fill
 
     x0, y0, x1, y1 = box_px
-    size = (x1 - x0, y1 - y0)
-    layers: list[Image.Image] = []
-    for ring in polygon.rings:
-        layer = Image.new("L", size)
-        pixels = [(x * width / SCALE - x0, y * height / SCALE - y0) for x, y in ring]
-        ImageDraw.Draw(layer).polygon(pixels, fill=255)
-        layers = [ImageChops.difference(layers[0], layer)] if layers else [layer]
-    return layers[0].tobytes()
+    rings = [ring * size / SCALE - np.array([x0, y0]) for ring in polygon.rings]
+    return fill(rings, width=x1 - x0, height=y1 - y0, budget=budget)
 
 
 def _rings(value: Any, depth: int) -> list[Ring]:
@@ -101,7 +108,7 @@ def _rings(value: Any, depth: int) -> list[Ring]:
         return _rings(lists[0] if len(lists) == 1 else None, depth + 1)
     if not isinstance(value, list) or depth > _MAX_DEPTH:
         raise MaskRefusedError("expected a polygon, found something nested more deeply or no list at all")
-    if any(isinstance(inner, bool) for inner in value):
+    if bool in set(map(type, value)):
         raise MaskRefusedError("expected a polygon, found a list of true and false")
     if value and all(isinstance(inner, list) and not _is_flat(inner) for inner in value):
         return [ring for inner in value for ring in _rings(inner, depth + 1)]
@@ -114,17 +121,25 @@ def _is_flat(value: Sequence[Any]) -> bool:
 
 def _ring(value: Sequence[Any]) -> Ring:
     """Pairs, chunks of pairs and flat numbers all read as one run of numbers, two for each vertex."""
-    numbers = [number for part in value for number in _numbers(part)]
+    import numpy as np
+
+    found: list[Any] = []
+    for part in value:
+        if isinstance(part, list):
+            found += part if len(part) % _PAIR == 0 else [None]
+        elif isinstance(part, Mapping):
+            found += (part.get("x"), part.get("y"))
+        else:
+            found.append(part)
+    numbers = _finite(found)
     if len(numbers) % _PAIR:
         raise MaskRefusedError(f"expected pairs of numbers, found {len(numbers)} numbers")
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    return np.array(numbers, dtype=np.float64).reshape(-1, _PAIR)
 
 
-def _numbers(part: Any) -> list[float]:
-    inside = [part.get("x"), part.get("y")] if isinstance(part, Mapping) else part
-    listed = inside if isinstance(inside, list) else [inside]
-    numbers = [number for value in listed if (number := read_number(value)) is not None]
-    if len(numbers) != len(listed) or (isinstance(part, list) and len(listed) % _PAIR):
+def _finite(values: list[Any]) -> list[float]:
+    numbers = [number for value in values if (number := read_number(value)) is not None]
+    if len(numbers) != len(values):
         raise MaskRefusedError("expected pairs of finite numbers, found something else among them")
     return numbers
 
@@ -137,21 +152,22 @@ def _is_named(value: Any) -> bool:
     return isinstance(first, Mapping)
 
 
-def _clamped(polygon: Polygon) -> Polygon:
-    inside = tuple(tuple((_clamp(x), _clamp(y)) for x, y in ring) for ring in polygon.rings)
-    return polygon if inside == polygon.rings else Polygon(inside, ("polygon_clamped",))
+def _mapped(rings: tuple[Ring, ...], change: Callable[[Ring], Ring]) -> tuple[Ring, ...]:
+    return tuple(change(ring) for ring in rings)
 
 
-def _clamp(number: float) -> float:
-    return min(max(number, 0.0), float(SCALE))
+def _clamp(ring: Ring) -> Ring:
+    return ring.clip(0, SCALE)
 
 
 def _fitted(polygon: Polygon, box: Box1000, *, named: bool) -> Polygon:
     """The reading that fits the box best: as documented, with the axes swapped, or relative to the box."""
+    import numpy as np
+
     ymin, xmin, ymax, xmax = box
-    high, wide = (ymax - ymin) / SCALE, (xmax - xmin) / SCALE
-    swapped = tuple(tuple((x, y) for y, x in ring) for ring in polygon.rings)
-    inside = tuple(tuple((xmin + x * wide, ymin + y * high) for x, y in ring) for ring in polygon.rings)
+    corner, share = np.array([xmin, ymin]), np.array([xmax - xmin, ymax - ymin]) / SCALE
+    swapped = _mapped(polygon.rings, lambda ring: ring[:, ::-1])
+    inside = _mapped(polygon.rings, lambda ring: corner + ring * share)
     readings = [
         (_near(polygon.rings, box) + _overlap(polygon.rings, box), polygon),
         (
@@ -165,10 +181,12 @@ def _fitted(polygon: Polygon, box: Box1000, *, named: bool) -> Polygon:
 
 def _near(rings: tuple[Ring, ...], box: Box1000) -> float:
     """The share of vertices inside the box, or almost."""
+    import numpy as np
+
     ymin, xmin, ymax, xmax = box
-    vertices = [vertex for ring in rings for vertex in ring]
-    near = sum(xmin - SLACK <= x <= xmax + SLACK and ymin - SLACK <= y <= ymax + SLACK for x, y in vertices)
-    return near / len(vertices)
+    vertices = np.concatenate(rings)
+    low, high = np.array([xmin - SLACK, ymin - SLACK]), np.array([xmax + SLACK, ymax + SLACK])
+    return float(((vertices >= low) & (vertices <= high)).all(axis=1).mean())
 
 
 def _overlap(rings: tuple[Ring, ...], box: Box1000) -> float:
@@ -180,6 +198,8 @@ def _overlap(rings: tuple[Ring, ...], box: Box1000) -> float:
 
 
 def _extent(rings: tuple[Ring, ...]) -> tuple[float, float, float, float]:
-    xs = [x for ring in rings for x, _ in ring]
-    ys = [y for ring in rings for _, y in ring]
-    return min(xs), min(ys), max(xs), max(ys)
+    import numpy as np
+
+    vertices = np.concatenate(rings)
+    (x0, y0), (x1, y1) = vertices.min(axis=0).tolist(), vertices.max(axis=0).tolist()
+    return x0, y0, x1, y1

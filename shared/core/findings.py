@@ -10,20 +10,18 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from shared.core._mask_budget import Budget
 from shared.core.geometry import read_box, to_pixels, to_stored
 from shared.core.masks import box_of_polygon, read_mask
-from shared.core.model import Item, Mask
+from shared.core.model import Item
 from shared.core.parsing import parse_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shared.core.geometry import BoxReading
-    from shared.core.model import Box1000, BoxPx, ImageInfo
+    from shared.core.model import Box1000, ImageInfo
     from shared.core.parsing import ItemsReply, RawItem
-
-MAX_MASK_PIXELS = 100_000_000
-"""Of all masks of one answer together, inside of their boxes: a bound on memory, one byte each."""
 
 _WARNINGS = {
     "clamped": "a box reached beyond 0-1000 and was clamped",
@@ -104,24 +102,14 @@ def _mark_repeats(items: Sequence[Item]) -> list[Item]:
 
 
 def _with_masks(items: Iterable[Item], raws: Iterable[RawItem], info: ImageInfo) -> list[Item]:
-    left = MAX_MASK_PIXELS
+    budget = Budget()
     masked = []
     for item, raw in zip(items, raws, strict=True):
-        mask = _mask(item, raw, info, left)
-        left -= len(mask.bitmap)
+        mask = read_mask(
+            raw.mask, box=item.box_2d, box_px=item.box_px, width=info.width, height=info.height, budget=budget
+        )
         masked.append(replace(item, mask=mask, notes=item.notes + mask.notes))
     return masked
-
-
-def _mask(item: Item, raw: RawItem, info: ImageInfo, left: int) -> Mask:
-    if item.box_px and _area(item.box_px) > left:
-        reason = f"the masks of one answer may cover {MAX_MASK_PIXELS} pixels, this one is beyond"
-        return Mask("unavailable", box_px=item.box_px, reason=reason)
-    return read_mask(raw.mask, box=item.box_2d, box_px=item.box_px, width=info.width, height=info.height)
-
-
-def _area(box: BoxPx) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _status(items: Sequence[Item], reply: ItemsReply) -> tuple[Literal["ok", "empty", "partial"], str | None]:

@@ -7,8 +7,11 @@ decoder reads, placeholders, lists of booleans, endless base64. What cannot be r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from shared.core._mask_bits import area
+from shared.core._mask_budget import Budget
 from shared.core._mask_png import is_png_text, read_png
 from shared.core._mask_polygon import draw, is_polygon_text, read_polygon
 from shared.core._mask_refused import MaskRefusedError
@@ -22,13 +25,16 @@ _LOOP_LENGTH = 200
 _EXCERPT = 40
 
 
-def read_mask(value: Any, *, box: Box1000 | None, box_px: BoxPx | None, width: int, height: int) -> Mask:
+def read_mask(
+    value: Any, *, box: Box1000 | None, box_px: BoxPx | None, width: int, height: int, budget: Budget | None = None
+) -> Mask:
     """The mask inside `box_px`, or `unavailable` with the reason; never raises.
 
-    `width` and `height` are those of the upright image, `box` and `box_px` the same box in both units.
+    `width` and `height` are those of the upright image, `box` and `box_px` the same box in both units. `budget` is
+    what all masks of one answer share; without one, the mask has an answer's whole budget to itself.
     """
     try:
-        return _read(value, box=box, box_px=box_px, width=width, height=height)
+        return _read(value, box, box_px, size=(width, height), budget=budget or Budget())
     except MaskRefusedError as refusal:
         return Mask("unavailable", box_px=box_px, reason=str(refusal))
 
@@ -43,25 +49,30 @@ def box_of_polygon(value: Any) -> Box1000 | None:
         return None
 
 
-def _read(value: Any, *, box: Box1000 | None, box_px: BoxPx | None, width: int, height: int) -> Mask:
+def _read(value: Any, box: Box1000 | None, box_px: BoxPx | None, *, size: tuple[int, int], budget: Budget) -> Mask:
     if value is None:
         raise MaskRefusedError("no mask in the answer")
     if box is None or box_px is None:
         raise MaskRefusedError("a mask without a box has no place in the image")
-    x0, y0, x1, y1 = box_px
     if isinstance(value, str) and is_png_text(value):
-        return _mask(read_png(value, width=x1 - x0, height=y1 - y0), "png", box_px, ())
+        budget.start(box_px)
+        x0, y0, x1, y1 = box_px
+        bitmap = read_png(value, width=x1 - x0, height=y1 - y0, budget=budget)
+        return _kept(Mask("ok", "png", box_px=box_px, bitmap=bitmap), budget)
     if not _is_polygon(value):
         raise MaskRefusedError(_describe(value))
+    budget.start(box_px)
     polygon = read_polygon(value, box)
-    return _mask(draw(polygon, box_px, width=width, height=height), "polygon", box_px, polygon.notes)
+    bitmap = draw(polygon, box_px, size=size, budget=budget)
+    return _kept(Mask("ok", "polygon", box_px=box_px, notes=polygon.notes, bitmap=bitmap), budget)
 
 
-def _mask(bitmap: bytes, source: Literal["png", "polygon"], box_px: BoxPx, notes: tuple[str, ...]) -> Mask:
-    area = bitmap.count(b"\xff")
-    if not area:
-        raise MaskRefusedError(f"the {source} mask covers no pixel of its box")
-    return Mask("ok", source, box_px=box_px, area_px=area, notes=notes, bitmap=bitmap)
+def _kept(mask: Mask, budget: Budget) -> Mask:
+    area_px = area(mask.bitmap)
+    if not area_px:
+        raise MaskRefusedError(f"the {mask.source} mask covers no pixel of its box")
+    budget.keep(len(mask.bitmap))
+    return replace(mask, area_px=area_px)
 
 
 def _is_polygon(value: Any) -> bool:

@@ -82,9 +82,10 @@ class Prepared:
 class Mask:
     """A mask of one item: a file, or the reason why there is none.
 
-    `bitmap` holds the mask inside `box_px` only: one byte (0 or 255) per pixel, rows top down, exactly
-    `(x1 - x0) * (y1 - y0)` bytes; it is empty where `status` is `unavailable`. `notes` name how the answer had
-    to be understood (`polygon_yx`).
+    `bitmap` holds the mask inside `box_px` only: one bit per pixel (1 is inside), rows top down, each padded with
+    zeros to whole bytes, the leftmost pixel in the highest bit, as in a 1-bit PNG: exactly
+    `(x1 - x0 + 7) // 8 * (y1 - y0)` bytes. It is empty where `status` is `unavailable`. `notes` name how the
+    answer had to be understood (`polygon_yx`).
     """
 
     status: Literal["ok", "unavailable"]

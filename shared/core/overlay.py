@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
+from shared.core._overlay_mask import coverage
 from shared.core._overlay_tags import place_tag
 from shared.core._overlay_text import clean_label
 from shared.core._overlay_type import fit, set_line
@@ -117,11 +118,10 @@ def draw_overlay(picture: Image.Image, items: Sequence[Item], *, width: int, hei
 
 def _paint_mask(canvas: Image.Image, mask: Mask, box: BoxPx, *, colour: Colour, line: int) -> None:
     """Lay `colour` over the mask, see-through inside and solid along its edge."""
-    from PIL import Image, ImageChops, ImageFilter
+    from PIL import ImageChops, ImageFilter
 
     x0, y0, x1, y1 = mask.box_px or box
-    crop = Image.frombuffer("L", (x1 - x0, y1 - y0), mask.bitmap, "raw", "L", 0, 1)
-    crop = crop.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BOX)
+    crop = coverage(mask.bitmap, (x1 - x0, y1 - y0), to=(box[2] - box[0], box[3] - box[1]))
     rise = ImageChops.subtract(crop, crop.filter(ImageFilter.BoxBlur(line)))
     inside = crop.point([value * _MASK_ALPHA // 255 for value in range(256)])
     edge = rise.point([_EDGE_ALPHA if value > _EDGE_RISE else 0 for value in range(256)])

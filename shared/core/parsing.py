@@ -80,7 +80,8 @@ def parse_items(text: str, *, max_items: int) -> ItemsReply:
     entries = list(islice(offered, max_items))
     return ItemsReply(
         items=tuple(_raw_item(entry) for entry in entries),
-        readable=bool(entries) or any(not value.salvaged for value in values),
+        # An empty list says "nothing there" only where nothing broken stands beside it.
+        readable=bool(entries) or (seen.broken is None and any(not value.salvaged for value in values)),
         truncated=seen.unfinished is not None,
         lost=0 if seen.unfinished is not None else seen.lost,
         repeated_keys=seen.repeated_keys,

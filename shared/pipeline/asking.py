@@ -156,10 +156,14 @@ def _with_retries(job: Job, ports: Ports, call: Callable[[], _T]) -> _T:
 
 def _journal(job: Job, reply: JournalledReply, ports: Ports) -> JournalledReply:
     try:
+        entry = journal.format_reply(reply)
+    except RecursionError as error:
+        raise TransientError("Gemini's answer is nested too deeply to be kept.") from error
+    try:
         ports.store.create(
             ports.settings.work_bucket,
             job.paths.reply(_FIRST_ASK),
-            journal.format_reply(reply),
+            entry,
             content_type="application/json",
             metadata={ATTEMPT: job.attempt},
         )

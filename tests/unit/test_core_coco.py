@@ -83,7 +83,7 @@ def test_a_mask_in_the_middle_of_an_image_is_counted_in_the_whole_image() -> Non
 
 
 def test_a_mask_file_of_a_result_is_read_back() -> None:
-    mask = Mask("ok", "png", (1, 0, 3, 2), 3, bitmap=b"\xff\xff\x00\xff")
+    mask = Mask("ok", "png", (1, 0, 3, 2), 3, bitmap=b"\xc0\x40")
     crop = read_mask(encode_mask_png(mask, width=4, height=3), width=4, height=3)
     assert (crop.inside.tolist(), crop.left, crop.top, crop.area) == ([[True, True], [False, True]], 1, 0, 3)
     assert rle(crop, width=4, height=3) == Rle(4, 3, (3, 1, 2, 2, 4))

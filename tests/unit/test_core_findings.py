@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import base64
+import io
 import json
+import math
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from shared.core import findings
+from shared.core._mask_budget import Budget
 from shared.core.findings import Findings, find_items
 from shared.core.geometry import to_upright
 from shared.core.model import ImageInfo, Item
@@ -16,7 +23,16 @@ from shared.core.png import encode_mask_png
 from tests.strategies import images, json_values, odd_boxes, odd_masks, replies
 
 INFO = ImageInfo(1000, 500, "jpeg", "image/jpeg")
+PHOTO = ImageInfo(4000, 3000, "jpeg", "image/jpeg")
 TRIANGLE = [[100, 100], [300, 100], [300, 300]]
+CIRCLE = [[500 + 499 * math.cos(i * math.tau / 60), 500 + 499 * math.sin(i * math.tau / 60)] for i in range(60)]
+
+
+def square_png() -> str:
+    """256x256, all set: a mask of a real answer holds as many pixels."""
+    file = io.BytesIO()
+    Image.new("L", (256, 256), 255).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def find(value: Any, *, masks: bool = False, info: ImageInfo = INFO) -> Findings:
@@ -154,13 +170,29 @@ def test_a_polygon_without_a_usable_box_gives_its_own(box: dict[str, Any]) -> No
     assert (item.status, item.box_2d, item.notes) == ("ok", (100, 100, 300, 300), ("box_from_mask",))
 
 
-def test_masks_beyond_the_memory_bound_are_refused_and_the_others_stay() -> None:
+def test_masks_beyond_the_memory_bound_are_refused_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "Budget", partial(Budget, pixels=100_000_000))
     whole = {"box_2d": [0, 0, 1000, 1000], "mask": [[0, 0], [1000, 0], [0, 1000]]}
     small = {"box_2d": [0, 0, 100, 100], "mask": [[0, 0], [100, 0], [0, 100]]}
     huge = ImageInfo(9000, 6000, "jpeg", "image/jpeg")
     found = find([whole, whole, small], masks=True, info=huge)
     assert [item.mask and item.mask.status for item in found.items] == ["ok", "unavailable", "ok"]
     assert found.status == "partial"
+
+
+def test_masks_that_take_too_much_work_are_refused_and_the_others_stay() -> None:
+    tangle = [[i % 2 * 1000, i // 4] for i in range(4000)]
+    found = find([{"box_2d": [0, 0, 1000, 1000], "mask": mask} for mask in (tangle, TRIANGLE)], masks=True, info=PHOTO)
+    assert [item.mask and item.mask.status for item in found.items] == ["unavailable", "ok"]
+    assert found.warnings[-1] == "the masks of one answer may take 300000000 steps of work, this one is beyond (1x)"
+
+
+@pytest.mark.parametrize("mask", [CIRCLE, square_png()], ids=["polygon", "png"])
+@pytest.mark.parametrize("size", [(4000, 3000), (8000, 5000)])
+def test_25_masks_of_a_whole_photo_are_all_ok(mask: Any, size: tuple[int, int]) -> None:
+    info = ImageInfo(*size, "jpeg", "image/jpeg")
+    found = find([{"box_2d": [0, 0, 1000, 1000], "mask": mask}] * 25, masks=True, info=info)
+    assert (len(found.items), {item.mask and item.mask.status for item in found.items}) == (25, {"ok"})
 
 
 hostile = st.one_of(

@@ -5,15 +5,18 @@ import io
 import json
 import struct
 import zlib
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.geometry import to_pixels
 from shared.core.masks import box_of_polygon, read_mask
+from tests.mask_bits import packed, pixels_of
 from tests.strategies import boxes, odd_masks
 
 if TYPE_CHECKING:
@@ -23,15 +26,12 @@ BOX = (100, 200, 300, 600)  # 200 high, 400 wide
 CENTRE = [[300, 150], [500, 150], [500, 250], [300, 250]]  # x, y: the inner quarter of BOX
 
 
+outlines = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=3, max_size=9)
+
+
 def mask_of(value: Any, box: Box1000 | None = BOX) -> Mask:
     box_px = to_pixels(box, width=1000, height=1000) if box else None
     return read_mask(value, box=box, box_px=box_px, width=1000, height=1000)
-
-
-def pixels(mask: Mask) -> np.ndarray[Any, Any]:
-    assert mask.box_px is not None
-    x0, y0, x1, y1 = mask.box_px
-    return np.frombuffer(mask.bitmap, dtype=np.uint8).reshape(y1 - y0, x1 - x0)
 
 
 def png(picture: Image.Image, **options: Any) -> bytes:
@@ -89,8 +89,8 @@ def test_a_png_of_any_mode_fills_its_box(picture: Image.Image) -> None:
     assert (mask.status, mask.source, mask.reason) == ("ok", "png", None)
     assert mask.box_px == (200, 100, 600, 300)
     assert mask.area_px == 200 * 200
-    assert pixels(mask)[:, :199].min() == 255
-    assert pixels(mask)[:, 201:].max() == 0
+    assert pixels_of(mask)[:, :199].min() == 255
+    assert pixels_of(mask)[:, 201:].max() == 0
 
 
 def test_a_palette_with_a_transparent_colour_is_a_mask() -> None:
@@ -121,7 +121,23 @@ def test_a_mask_is_resized_bilinearly_and_cut_above_127() -> None:
     picture = Image.new("L", (2, 1))
     picture.putpixel((1, 0), 255)
     expected = np.asarray(picture.resize((400, 200), Image.Resampling.BILINEAR)) > 127
-    assert np.array_equal(pixels(mask_of(data_url(png(picture)))) == 255, expected)
+    assert np.array_equal(pixels_of(mask_of(data_url(png(picture)))) == 255, expected)
+
+
+def test_a_box_of_many_pixels_repeats_those_of_a_resize_to_at_least_1024() -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (40, 60), dtype=np.uint8)
+    value = data_url(png(Image.fromarray(noise)))
+    mask = read_mask(value, box=(0, 0, 1000, 1000), box_px=(0, 0, 4001, 2100), width=4001, height=2100)
+    resized = Image.fromarray(noise).resize((1334, 1050), Image.Resampling.BILINEAR)  # a third and a half
+    expected = (np.asarray(resized) > 127).repeat(3, axis=1).repeat(2, axis=0)[:, :4001]
+    assert np.array_equal(pixels_of(mask) == 255, expected)
+
+
+def test_a_large_mask_in_a_large_box_keeps_its_own_pixels() -> None:
+    noise = np.random.default_rng(5).integers(0, 2, (3, 2048), dtype=np.uint8) * np.uint8(255)
+    value = data_url(png(Image.fromarray(noise)))
+    mask = read_mask(value, box=(0, 0, 1000, 1000), box_px=(0, 0, 4096, 3), width=4096, height=3)
+    assert np.array_equal(pixels_of(mask), noise.repeat(2, axis=1))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +276,7 @@ def test_text_chunks_of_a_png_never_reach_the_decoder() -> None:
 def test_a_polygon_in_any_spelling_is_drawn_inside_its_box(value: Any, notes: tuple[str, ...]) -> None:
     mask = mask_of(value)
     assert (mask.status, mask.source, mask.notes) == ("ok", "polygon", notes)
-    inside = pixels(mask)
+    inside = pixels_of(mask)
     assert inside[52:149, 102:299].min() == 255
     assert inside[:48].max() == inside[152:].max() == inside[:, :98].max() == inside[:, 302:].max() == 0
 
@@ -274,7 +290,7 @@ def test_a_polygon_that_fits_both_ways_is_read_as_documented() -> None:
     square = (100, 100, 300, 300)
     mask = mask_of([[100, 100], [300, 100], [100, 300]], square)
     assert mask.notes == ()
-    assert pixels(mask)[10, 150] == 255
+    assert pixels_of(mask)[10, 150] == 255
 
 
 def test_named_vertices_are_never_swapped() -> None:
@@ -296,8 +312,51 @@ def test_a_polygon_beyond_the_image_is_clamped_and_noted() -> None:
 def test_a_second_ring_cuts_a_hole() -> None:
     outer = [[200, 100], [600, 100], [600, 300], [200, 300]]
     mask = mask_of([outer, CENTRE])
-    assert pixels(mask)[100, 200] == 0
-    assert pixels(mask)[10, 10] == 255
+    assert pixels_of(mask)[100, 200] == 0
+    assert pixels_of(mask)[10, 10] == 255
+
+
+def test_two_polygons_that_share_an_edge_share_no_pixel_and_leave_none_out() -> None:
+    box = (100, 200, 104, 204)
+    upper = pixels_of(mask_of([[200, 100], [204, 100], [200, 104]], box)) // 255
+    lower = pixels_of(mask_of([[204, 100], [204, 104], [200, 104]], box)) // 255
+    assert upper.tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert (upper + lower).tolist() == [[1, 1, 1, 1]] * 4
+
+
+@pytest.mark.parametrize(
+    ("line", "area"),
+    [
+        pytest.param([[200, 100], [600, 100], [400, 100]], 400, id="level"),
+        pytest.param([[250, 100], [250, 300], [250, 200]], 200, id="upright"),
+        pytest.param([[200, 100], [400, 300], [300, 200]], 200, id="slanting"),
+        pytest.param([[300.1, 150.1], [300.4, 150.1], [300.2, 150.4]], 1, id="smaller than a pixel"),
+    ],
+)
+def test_what_is_thinner_than_a_pixel_keeps_its_outline(line: list[list[float]], area: int) -> None:
+    assert (mask_of(line).status, mask_of(line).area_px) == ("ok", area)
+
+
+@given(st.lists(outlines, min_size=1, max_size=3), boxes())
+def test_a_polygon_holds_exactly_the_pixels_whose_centres_are_inside(rings: list[Any], box: list[int]) -> None:
+    ymin, xmin, ymax, xmax = box[0] % 30, box[1] % 30, box[0] % 30 + 1 + box[2] % 30, box[1] % 30 + 1 + box[3] % 30
+    named = [[{"x": x, "y": y} for x, y in ring] for ring in rings]  # named, so that no reading but one is possible
+    mask = mask_of(named, (ymin, xmin, ymax, xmax))
+    assume("polygon_in_box" not in mask.notes)
+    expected = [[is_inside(x, y, rings) for x in range(xmin, xmax)] for y in range(ymin, ymax)]
+    assume(np.any(expected))
+    assert (pixels_of(mask) == 255).tolist() == expected
+
+
+def is_inside(column: int, row: int, rings: list[list[tuple[int, int]]]) -> bool:
+    """Whether the centre of a pixel is inside by the even-odd rule, in exact numbers."""
+    x, y = column + Fraction(1, 2), row + Fraction(1, 2)
+    above = 0
+    for ring in rings:
+        for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=True):
+            if min(x0, x1) <= x < max(x0, x1):
+                above += y0 + (x - x0) * (y1 - y0) / (x1 - x0) <= y
+    return above % 2 == 1
 
 
 @pytest.mark.parametrize("value", [CENTRE, data_url(png(left_half()))])
@@ -323,10 +382,12 @@ def test_only_a_polygon_with_an_area_gives_a_box(value: Any, box: Box1000 | None
 
 
 @given(odd_masks, boxes())
-def test_whatever_is_read_as_a_mask_has_one_byte_per_pixel_of_its_box(value: Any, box: list[int]) -> None:
+def test_whatever_is_read_as_a_mask_has_one_bit_per_pixel_of_its_box_and_padding_of_zeros(
+    value: Any, box: list[int]
+) -> None:
     mask = mask_of(value, (box[0], box[1], box[2], box[3]))
     if mask.status == "unavailable":
         assert mask.reason
     else:
-        assert set(pixels(mask).reshape(-1).tolist()) <= {0, 255}
-        assert mask.area_px == int((pixels(mask) == 255).sum()) > 0
+        assert mask.bitmap == packed(pixels_of(mask))
+        assert mask.area_px == int((pixels_of(mask) == 255).sum()) > 0

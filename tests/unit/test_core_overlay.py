@@ -5,12 +5,15 @@ import sys
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
+from shared.core._overlay_mask import coverage
 from shared.core._overlay_tags import place_tag
 from shared.core.model import Item, Mask
 from shared.core.overlay import COLOURS, colour_of, draw_overlay
+from tests.mask_bits import packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +34,7 @@ def item(box: BoxPx | None, label: str = "cat", *, index: int = 0, mask: Mask | 
 
 def full_mask(box: BoxPx) -> Mask:
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return Mask("ok", "png", box, area, bitmap=b"\xff" * area)
+    return Mask("ok", "png", box, area, bitmap=packed(np.ones((box[3] - box[1], box[2] - box[0]))))
 
 
 def drawn(base: Image.Image, items: Sequence[Item], *, scale: int = 1) -> Image.Image:
@@ -83,11 +86,18 @@ def test_an_unavailable_mask_leaves_the_inside_of_the_box_alone() -> None:
 
 
 def test_a_mask_colours_only_its_own_pixels_of_the_box() -> None:
-    half = b"".join(b"\xff" * 50 + b"\x00" * 50 for _ in range(100))
-    mask = Mask("ok", "png", (100, 100, 200, 200), 5000, bitmap=half)
+    half = np.repeat([[1, 0]], 50, axis=1).repeat(100, axis=0)
+    mask = Mask("ok", "png", (100, 100, 200, 200), 5000, bitmap=packed(half))
     image = drawn(picture(), [item((100, 100, 300, 250), mask=mask)])
     assert rgb(image, 125, 150)[0] > 150
     assert farthest(image.crop((160, 110, 290, 240)), picture().crop((160, 110, 290, 240))) <= JPEG_NOISE
+
+
+@pytest.mark.parametrize(("size", "to"), [((20, 10), (7, 3)), ((3001, 2003), (1500, 1000)), ((9, 5), (30, 20))])
+def test_a_mask_is_scaled_in_bands_as_it_would_be_at_once(size: tuple[int, int], to: tuple[int, int]) -> None:
+    mask = Image.fromarray(np.random.default_rng(7).integers(0, 2, size[::-1], dtype=np.uint8) * np.uint8(255))
+    scaled = coverage(packed(np.asarray(mask)), size, to=to)
+    assert farthest(scaled, mask.resize(to, Image.Resampling.BOX)) <= 1
 
 
 def test_unusable_items_and_items_without_a_box_are_not_drawn() -> None:

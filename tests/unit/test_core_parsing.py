@@ -238,3 +238,8 @@ def test_an_answer_cut_anywhere_holds_the_first_items_of_the_whole(text: str, da
     whole = items(text)
     cut = items(text[: data.draw(st.integers(0, len(text)))])
     assert cut == whole[: len(cut)]
+
+
+@pytest.mark.parametrize(("text", "readable"), [("[]", True), ('[]{"a" 1}', False), ('{"boxes": []}', True)])
+def test_an_empty_list_beside_something_broken_does_not_say_that_nothing_is_there(text: str, readable: bool) -> None:
+    assert parse_items(text, max_items=9).readable is readable

@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from shared.core.model import BoxPx, Mask
 from shared.core.png import encode_mask_png
+from tests.mask_bits import packed, pixels_of
 
 
 def checkered(box: BoxPx) -> Mask:
     """A mask with every third pixel set, so that no shift by a pixel goes unnoticed."""
-    count = (box[2] - box[0]) * (box[3] - box[1])
-    bitmap = (b"\xff\x00\x00" * count)[:count]
-    return Mask("ok", "polygon", box_px=box, area_px=bitmap.count(b"\xff"), bitmap=bitmap)
+    pixels = np.resize([255, 0, 0], (box[3] - box[1], box[2] - box[0]))
+    return Mask("ok", "polygon", box_px=box, area_px=-(-pixels.size // 3), bitmap=packed(pixels))
 
 
 def expected(mask: Mask, width: int, height: int) -> bytes:
     assert mask.box_px is not None
     x0, y0, x1, y1 = mask.box_px
     full = np.zeros((height, width), dtype=np.uint8)
-    full[y0:y1, x0:x1] = np.frombuffer(mask.bitmap, dtype=np.uint8).reshape(y1 - y0, x1 - x0)
+    full[y0:y1, x0:x1] = pixels_of(mask)
     return full.tobytes()
 
 
@@ -64,6 +64,19 @@ def test_the_file_has_one_bit_per_pixel_and_three_chunks() -> None:
     assert decoded(data).mode == "1"
 
 
+def test_noise_is_encoded_to_about_its_own_size() -> None:
+    noise = np.random.default_rng(1).integers(0, 2, (500, 800))
+    mask = Mask("ok", "png", box_px=(0, 0, 800, 500), area_px=int(noise.sum()), bitmap=packed(noise))
+    assert len(encode_mask_png(mask, width=800, height=500)) <= 51_000
+
+
+def test_a_round_mask_of_12_megapixels_is_a_small_file() -> None:
+    ellipse = Image.new("1", (1000, 800))
+    ImageDraw.Draw(ellipse).ellipse((0, 0, 999, 799), fill=1)
+    mask = Mask("ok", "polygon", box_px=(1501, 1001, 2501, 1801), area_px=1, bitmap=ellipse.tobytes())
+    assert len(encode_mask_png(mask, width=4000, height=3000)) < 8_000
+
+
 def test_the_same_mask_gives_the_same_bytes() -> None:
     mask = checkered((5, 6, 77, 88))
     assert encode_mask_png(mask, width=100, height=100) == encode_mask_png(mask, width=100, height=100)
@@ -75,7 +88,7 @@ def test_the_same_mask_gives_the_same_bytes() -> None:
         (Mask("unavailable", reason="tokens"), r"expected a mask to encode, found none \(tokens\)"),
         (checkered((0, 0, 11, 5)), r"expected a box inside of 10x10, found \(0, 0, 11, 5\)"),
         (checkered((0, 9, 5, 11)), r"expected a box inside of 10x10"),
-        (Mask("ok", "png", box_px=(0, 0, 2, 2), bitmap=b"\xff"), r"expected one byte per pixel .*, found 1 bytes"),
+        (Mask("ok", "png", box_px=(0, 0, 2, 2), bitmap=b"\xff"), r"expected 2 bytes for .*, found 1"),
     ],
 )
 def test_a_mask_that_does_not_fit_is_an_error(mask: Mask, message: str) -> None:

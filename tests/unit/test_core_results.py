@@ -37,7 +37,7 @@ REPLY = JournalledReply(
 )
 ANSWER = Answer("…", "usable", served_model="gemini-3.8-flash", usage=Usage(1200, 60, 20, 1280))
 BOX = Item(0, "cat", box_2d=(0, 0, 500, 250), box_px=(0, 0, 20, 30), box_px_stored=(0, 60, 30, 80))
-MASKED = dataclasses.replace(BOX, mask=Mask("ok", "polygon", (0, 0, 20, 30), area_px=600, bitmap=b"\xff" * 600))
+MASKED = dataclasses.replace(BOX, mask=Mask("ok", "polygon", (0, 0, 20, 30), area_px=600, bitmap=b"\xff\xff\xf0" * 30))
 MASKLESS = dataclasses.replace(BOX, index=1, mask=Mask("unavailable", reason="no mask in the answer"))
 UNUSABLE = Item(2, "dog", "unusable", "no box in the answer", notes=("label_cut",))
 MASK_FILE = ResultFile("v1/uploads/a/cat.jpg/1/segment/mask-000.png", "image/png", b"123456789")

@@ -1,0 +1,111 @@
+"""Answers of models: from the REST body to the committed document, whatever the body or its text holds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from shared.core import findings, jsontext, outputs, parsing, results, schemas
+from shared.core.answer import is_answer, read_answer
+from shared.core.envelopes import ImageEvent
+from shared.core.interpret import interpret
+from shared.core.journal import Carried, JournalledReply, format_reply, parse_reply
+from shared.core.model import ImageInfo, Source
+from shared.core.naming import paths
+from shared.core.tasks import TaskSettings
+from tests.fuzz import laws
+from tests.fuzz.feed import Feed
+
+if TYPE_CHECKING:
+    from shared.core.answer import Answer
+
+_SIZES = ((64, 48), (1, 1), (48, 64), (7, 999), (999, 7), (3, 1), (250, 250), (101, 103))
+_IMAGES = tuple(
+    ImageInfo(width, height, "jpeg", "image/jpeg", orientation)
+    for orientation, (width, height) in enumerate(_SIZES, start=1)
+)
+_MAX_ITEMS = (25, 1, 3, (1 << 63) - 1)
+_FINISHES = ("STOP", "MAX_TOKENS", "SAFETY", "IMAGE_OTHER", "OTHER", None)
+_SOURCE = Source("uploads", "photo.jpg", 7)
+_CARRIED = Carried("inline", "image/jpeg", 3, reused=False, reason="it fits")
+_MODEL = "gemini-3.8-flash"
+_TASKS = ("caption", "detect", "segment")
+_MAX_DEPTH = 200
+
+
+def fuzz_one(data: bytes) -> None:
+    """Read one answer in every way that a task can."""
+    feed = Feed(data)
+    info, max_items, finish = feed.pick(_IMAGES), feed.pick(_MAX_ITEMS), feed.pick(_FINISHES)
+    thoroughness = feed.byte()
+    text = feed.text()
+    for masks in (False, True):
+        found = findings.find_items(text, info=info, masks=masks, max_items=max_items)
+        laws.must_be_findings(found, info, masks=masks, max_items=max_items)
+    _must_be_words(text, max_items)
+    around, inside = _body_around(text, finish), _body_in(text)
+    for body in (around, inside):
+        _must_be_answer(read_answer(body))
+    if thoroughness % 8 == 1:
+        # A schema costs as much as a hundred answers: few values of the byte pay for it.
+        settings = TaskSettings(_MODEL, "prompt", "low", max_items, 1_000)
+        event = ImageEvent(_SOURCE, _TASKS[thoroughness // 8 % 3], settings, "v1")
+        body = inside if is_answer(inside) else around
+        _must_be_document(event, body, info, check_schemas=thoroughness > 8 * 27)
+
+
+def _body_around(text: str, finish: str | None) -> dict[str, Any]:
+    candidate = {"content": {"parts": [{"text": text}]}, "finishReason": finish}
+    return {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 9}, "modelVersion": _MODEL}
+
+
+def _body_in(text: str) -> dict[str, Any]:
+    """The body that the text itself is; one that few readers of JSON would follow to its end is none."""
+    try:
+        body = json.loads(text) if text.count("[") + text.count("{") <= _MAX_DEPTH else {}
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {"candidates": body}
+
+
+def _must_be_words(text: str, max_labels: int) -> None:
+    caption = parsing.parse_caption(text)
+    assert caption is None or 0 < len(caption) <= parsing.MAX_CAPTION
+    assert caption is None or caption.strip().encode().decode() == caption
+    for complete in (False, True):
+        reply = parsing.parse_labels(text, max_labels=max_labels, complete=complete)
+        assert len(set(reply.labels)) == len(reply.labels) <= max_labels
+        assert all(reply.labels)
+        assert reply.readable or not reply.labels
+        for label in reply.labels:
+            laws.must_be_label(label)
+
+
+def _must_be_answer(answer: Answer) -> None:
+    assert answer.verdict in {"usable", "truncated", "blocked", "empty", "failed"}
+    assert (answer.reason is None) == (answer.verdict == "usable")
+    assert answer.verdict != "usable" or answer.text.strip()
+    words = (answer.reason, answer.finish_reason, answer.block_reason, answer.served_model, answer.response_id)
+    for word in words:
+        assert word is None or (word.isascii() and word.isprintable())
+
+
+def _must_be_document(event: ImageEvent, body: dict[str, Any], info: ImageInfo, *, check_schemas: bool) -> None:
+    """What is committed for a body fits the published schemas, and a replay of its journal writes the same bytes."""
+    reply = JournalledReply("a", _MODEL, "2026-11-21T09:30:00Z", info, _CARRIED, {"model": 1}, body)
+    document = _document(event, reply)
+    again = _document(event, parse_reply(format_reply(reply)))
+    assert jsontext.dump_compact(document) == jsontext.dump_compact(again)
+    pointer = json.loads(results.result_event(document, uri="gs://results/x").data)
+    if check_schemas:
+        assert schemas.problem(document, schemas.RESULT) is None
+        assert schemas.problem(pointer, schemas.RESULT_EVENT) is None
+
+
+def _document(event: ImageEvent, reply: JournalledReply) -> dict[str, Any]:
+    answer, reading = interpret(event, reply)
+    where = paths(event.source, run=event.run, task=event.task)
+    masks = outputs.mask_files(reading, reply.image, where)
+    names = {index: file.name for index, file in masks.items()}
+    files = list(masks.values())
+    return results.answered(event, "0" * 64, reply=reply, answer=answer, reading=reading, files=files, mask_files=names)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import jsontext, results
 from shared.core.errors import AlreadyExistsError, UplookError
-from shared.pipeline.leases import ATTEMPT, Settled
+from shared.pipeline.leases import ATTEMPT, Settled, read_settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from shared.pipeline.work import Job, Ports
 
 _PARALLEL_WRITES = 8
-_MAX_DOCUMENT_BYTES = 64_000_000
 
 
 class FileDiffersError(UplookError):
@@ -39,7 +37,7 @@ def commit(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], p
             metadata={ATTEMPT: job.attempt},
         )
     except AlreadyExistsError:
-        return Settled(json.loads(ports.store.read(bucket, name, max_bytes=_MAX_DOCUMENT_BYTES)), name)
+        return read_settled(name, ports)  # another attempt's, or our own, whose answer was lost
     logs.info("committed", status=document["status"], result=f"gs://{bucket}/{name}")
     return Settled(document, name)
 

@@ -82,11 +82,20 @@ def settled(job: Job, ports: Ports) -> Settled | None:
     """Return what is committed for this key: the result, or the error of this very redrive."""
     for name in (job.paths.result, job.paths.error(job.event.redrive)):
         try:
-            data = ports.store.read(ports.settings.results_bucket, name, max_bytes=_MAX_DOCUMENT_BYTES)
+            return read_settled(name, ports)
         except NotFoundError:
             continue
-        return Settled(json.loads(data), name)
     return None
+
+
+def read_settled(name: str, ports: Ports) -> Settled:
+    """Return a committed document.
+
+    Raises:
+        NotFoundError: nothing is committed under this name.
+    """
+    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=_MAX_DOCUMENT_BYTES)
+    return Settled(json.loads(data), name)
 
 
 def _claim_seen(job: Job, ports: Ports, body: bytes) -> Held | Settled:

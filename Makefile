@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format lock bench fuzz clean
+.PHONY: help setup demo up down test check format lock bench fuzz conformance
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,3 +50,6 @@ bench: $(STAMP) ## benchmarks against their baselines: JSON on stdout, a table o
 fuzz: $(STAMP) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
 	$(RUN) -m tests.fuzz.run --seconds $(or $(SECONDS),600) $(if $(TARGET),--target $(TARGET))
+
+conformance: $(STAMP) ## Google's own system tests of the client libraries, against our emulators
+	$(RUN) -m infra.conformance.storage

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
+from shared.core.jsontext import crc32c
 from shared.core.ports import ObjectInfo
 
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ class GoogleStorage:
         with _mapped(where, precondition=NotFoundError):
             # raw: the bytes as stored, never decompressed on the way (a gzip object would defeat cap and checksum).
             blob.download_to_file(sink, raw_download=True, checksum="crc32c", **self._patience)
-        return bytes(sink.data)
+        data = bytes(sink.data)
+        # The client compares checksums only where it read in one go, not where it had to resume.
+        if blob.crc32c != crc32c(data):
+            raise TransientError(f"Cloud Storage, {where}: the bytes do not match their checksum {blob.crc32c}.")
+        return data
 
     def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         """Delete the live object (or exactly this generation); deleting what is gone is no error."""
@@ -180,6 +185,6 @@ def _mapped(where: str, *, precondition: type[Exception] = ChangedError) -> Iter
         raise precondition(f"{where}: the precondition does not hold.") from error
     except NotFound as error:
         raise NotFoundError(f"{where} does not exist.") from error
-    except (api.GoogleAPIError, requests.RequestException, auth.TransportError, DataCorruption) as error:
+    except (api.GoogleAPIError, requests.RequestException, auth.GoogleAuthError, DataCorruption) as error:
         # 403 and 401 too: a missing role is the deployment's fault, so the event must wait, not fail.
         raise TransientError(f"Cloud Storage, {where}: {error}") from error

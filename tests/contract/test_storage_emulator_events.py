@@ -14,6 +14,8 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from infra.local.control import Control
+from infra.local.faults import Fault
 from tests.contract.pubsub_rig import free_port
 from tests.contract.storage_rig import rig
 from tests.services import running
@@ -115,6 +117,55 @@ def test_a_replay_is_the_same_object_under_another_event_id(events: tuple[Rig, I
     assert first.attributes["ce-id"] != second.attributes["ce-id"]
     missing = {"bucket": "uploads", "name": "none"}
     assert requests.post(f"{storage.url}/_control/events/replay", json=missing, timeout=30).status_code == 404
+
+
+def names(messages: list[Any]) -> list[str]:
+    return [json.loads(message.data)["name"] for message in messages]
+
+
+def test_a_planned_duplicate_is_the_same_event_in_another_message(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    fault = Fault("duplicate", operation="event.finalize", subject="uploads/thrice", body=2)
+    with Control(storage.url).planned(fault):
+        storage.client.bucket("uploads").blob("thrice").upload_from_string(b"x")
+        copies = cloud_events.take(3)
+    assert len({message.attributes["ce-id"] for message in copies}) == 1
+    assert len({message.message_id for message in copies}) == 3
+
+
+def test_a_reordered_event_comes_after_the_next_one(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    with Control(storage.url).planned(Fault("reorder", subject="uploads/first")):
+        storage.client.bucket("uploads").blob("first").upload_from_string(b"x")
+        storage.client.bucket("uploads").blob("second").upload_from_string(b"x")
+        assert names(cloud_events.take(2)) == ["second", "first"]
+
+
+def test_a_reordered_event_that_none_follows_comes_all_the_same(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    with Control(storage.url).planned(Fault("reorder", seconds=0.2)):
+        storage.client.bucket("uploads").blob("last").upload_from_string(b"x")
+        assert names(cloud_events.take(1)) == ["last"]
+
+
+def test_a_delayed_event_is_overtaken_and_comes_later(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    with Control(storage.url).planned(Fault("delay", subject="uploads/late", seconds=1)):
+        storage.client.bucket("uploads").blob("late").upload_from_string(b"x")
+        storage.client.bucket("uploads").blob("timely").upload_from_string(b"x")
+        assert names(cloud_events.take(1)) == ["timely"]
+        assert names(cloud_events.take(1)) == ["late"]
+
+
+def test_rules_for_requests_leave_events_alone(events: tuple[Rig, Inbox, Inbox]) -> None:
+    storage, cloud_events, _ = events
+    control = Control(storage.url)
+    with control.planned(Fault("duplicate")):
+        control.add(Fault("status", operation="event.*"))
+        storage.client.bucket("uploads").blob("o").upload_from_string(b"x")
+        assert [rule["hits"] for rule in control.faults()] == [1, 0]
+        control.clear()
+    assert names(cloud_events.take(2)) == ["o", "o"]
 
 
 def test_a_notification_tells_what_its_configuration_asks_for(events: tuple[Rig, Inbox, Inbox]) -> None:

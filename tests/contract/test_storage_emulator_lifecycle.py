@@ -79,3 +79,25 @@ def test_a_bucket_is_created_once_patched_and_deleted_when_empty(storage: Rig) -
         bucket.delete()
     bucket.delete(force=True)
     assert not storage.client.bucket(bucket.name).exists()
+
+
+def test_an_object_under_a_hold_is_neither_deleted_nor_replaced(storage: Rig) -> None:
+    blob = storage.bucket.blob("o")
+    blob.upload_from_string(b"kept")
+    blob.temporary_hold = True
+    blob.patch()
+    with pytest.raises(exceptions.Forbidden, match="active Temporary hold"):
+        blob.delete()
+    with pytest.raises(exceptions.Forbidden, match="active Temporary hold"):
+        storage.bucket.blob("o").upload_from_string(b"other")
+    blob.temporary_hold = False
+    blob.patch()
+    blob.delete()
+    assert not blob.exists()
+
+
+def test_a_bucket_can_hold_every_new_object(storage: Rig) -> None:
+    bucket = new_bucket(storage.client, default_event_based_hold=True)
+    bucket.blob("o").upload_from_string(b"x")
+    with pytest.raises(exceptions.Forbidden, match="active Event-Based hold"):
+        bucket.blob("o").delete()

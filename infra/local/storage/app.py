@@ -13,9 +13,11 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Mount
 
+from infra.local import faults
 from infra.local.storage import routes_buckets, routes_control, routes_objects, routes_uploads, routes_xml
 from infra.local.storage.batch import run_batch
 from infra.local.storage.errors import ApiError, Form, error_response
+from infra.local.storage.faulty import Faulty
 from infra.local.storage.related import parse_object
 from infra.local.storage.routing import Call, Route, Server, find_route, parse_query_string
 from infra.local.storage.store import Store
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
+    from infra.local.storage.archive import Archive
+    from infra.local.storage.plan import StoragePlan
     from infra.local.storage.publisher import Publisher
 
 
@@ -50,25 +54,35 @@ JSON_ROUTES: Sequence[Route] = (
 )
 
 
-def create_app(publisher: Publisher, buckets: Iterable[str]) -> Starlette:
-    """Return the application, with empty `buckets`; `publisher` is closed with it."""
-    folder = tempfile.TemporaryDirectory(prefix="uplook-storage-")
-    server = Server(store=Store(publisher.publish), folder=Path(folder.name))
+def create_app(
+    publisher: Publisher, buckets: Iterable[str], plan: StoragePlan, *, archive: Archive | None = None
+) -> Starlette:
+    """Return the application, with what `archive` holds and empty `buckets`; it closes `publisher` and `archive`."""
+    store = Store(publisher.publish, archive)
+    if archive:
+        store.load(archive.load())
     for name in buckets:
-        server.store.create_bucket({"name": name}, "http://127.0.0.1")
+        if name not in store.buckets:
+            store.create_bucket({"name": name}, "http://127.0.0.1")
+    folder = tempfile.TemporaryDirectory(prefix="uplook-storage-", dir=archive.staging if archive else None)
+    server = Server(store=store, folder=Path(folder.name))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        with folder, contextlib.closing(publisher):
+        with (
+            contextlib.closing(archive) if archive else contextlib.nullcontext(),
+            folder,
+            contextlib.closing(publisher),
+        ):
             yield
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         with contextlib.suppress(ClientDisconnect):  # nobody is left to be told
-            routes = JSON_ROUTES if scope["raw_path"].startswith(_JSON_PATHS) else routes_xml.ROUTES
-            response = await answer(server, routes, Request(scope, receive))
+            response = await answer(server, _routes(scope), Request(scope, receive))
             await response(scope, receive, send)
 
-    return Starlette(routes=[Mount("/", app=serve)], lifespan=lifespan)
+    served = Mount("/", app=Faulty(serve, server, plan, routes=_routes))
+    return Starlette(routes=[*faults.routes(plan), served], lifespan=lifespan)
 
 
 async def answer(server: Server, routes: Sequence[Route], request: Request) -> Response:
@@ -81,11 +95,14 @@ async def answer(server: Server, routes: Sequence[Route], request: Request) -> R
         route, args = find_route(routes, request.method, path, query)
         form, operation = route.errors, route.operation
         body = {} if route.streams else parse_object(await request.body())
+        server.store.settle(f"http://{request.headers['host']}")
         result = route.handler(Call(server=server, request=request, query=query, args=args, body=body))
         response = await result if isawaitable(result) else result
     except ApiError as error:
         response = error_response(error, form)
-    server.counts[operation] += 1
-    if response.status_code >= 400:  # noqa: PLR2004 - where refusals begin
-        server.counts[f"{operation}:{response.status_code}"] += 1
+    server.count(operation, response.status_code)
     return response
+
+
+def _routes(scope: Scope) -> Sequence[Route]:
+    return JSON_ROUTES if scope["raw_path"].startswith(_JSON_PATHS) else routes_xml.ROUTES

@@ -6,10 +6,13 @@ import argparse
 import re
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 from infra.local.serve import serve_http
 from infra.local.storage.app import create_app
+from infra.local.storage.archive import Archive
 from infra.local.storage.errors import ApiError
+from infra.local.storage.plan import StoragePlan
 from infra.local.storage.publisher import Publisher
 
 _EVENTARC = re.compile(r"(?P<bucket>[^=]+)=(?P<topic>[^/]+|projects/[^/]+/topics/[^/]+)")
@@ -28,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUCKET=TOPIC",
         help="publish all object events of BUCKET to TOPIC, or projects/P/topics/TOPIC, as CloudEvents in attributes",
     )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep objects in DIR, as files to look at")
     parser.add_argument("--project", default="local-dev", help="project of short topic names (default: %(default)s)")
 
 
@@ -36,8 +40,11 @@ def run(args: argparse.Namespace) -> int:
     topics: defaultdict[str, list[str]] = defaultdict(list)
     for bucket, topic in args.eventarc:
         topics[bucket].append(topic if "/" in topic else f"projects/{args.project}/topics/{topic}")
+    plan = StoragePlan()
+    publisher = Publisher(args.pubsub, topics, plan.events)
     try:
-        serve_http(create_app(Publisher(args.pubsub, topics), dict.fromkeys(args.bucket)), port=args.port)
+        archive = Archive(args.data) if args.data else None
+        serve_http(create_app(publisher, dict.fromkeys(args.bucket), plan, archive=archive), port=args.port)
     except (OSError, ApiError) as error:
         print(f"storage: {error}", file=sys.stderr)
         return 1

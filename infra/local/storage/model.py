@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from infra.local.storage.errors import invalid
+from infra.local.storage.errors import ApiError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,12 @@ class Bucket:
         return bool(self.resource.get("versioning", {}).get("enabled"))
 
     @property
+    def new_fields(self) -> dict[str, Any]:
+        """What a new object has unless its writer says otherwise."""
+        held = {"eventBasedHold": True} if self.resource.get("defaultEventBasedHold") else {}
+        return {"storageClass": self.resource["storageClass"], **held}
+
+    @property
     def soft_delete_s(self) -> int:
         """How long a deleted version can be restored; 0 is not at all."""
         return int(self.resource.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
@@ -157,6 +163,19 @@ def check_object_name(name: str) -> str:
     if name in (".", "..") or "\r" in name or "\n" in name or name.startswith(".well-known/acme-challenge/"):
         raise invalid(f"Invalid object name: {name!r} is not allowed.")
     return name
+
+
+def check_not_held(version: Version) -> None:
+    """Pass silently unless a hold forbids to delete or replace `version`.
+
+    Raises:
+        ApiError: 403.
+    """
+    for field_name, hold in (("temporaryHold", "Temporary"), ("eventBasedHold", "Event-Based")):
+        if version.fields.get(field_name):
+            where = f"Object '{version.bucket}/{version.name}'"
+            message = f"{where} is under active {hold} hold and cannot be deleted, overwritten or archived."
+            raise ApiError(403, message, reason="forbidden", xml_code="ObjectUnderActiveHold")
 
 
 def writable(fields: Mapping[str, Any]) -> dict[str, Any]:

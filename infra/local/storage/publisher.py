@@ -10,10 +10,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from infra.local.storage.events import Message, messages
+from infra.local.storage.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from infra.local.faults import Plan
     from infra.local.storage.events import Change
     from infra.local.storage.model import Bucket
 
@@ -30,10 +32,11 @@ MAX_BATCH = 100
 class Publisher:
     """Turns changes into messages and sends them from a thread of its own; without a target it drops them."""
 
-    def __init__(self, target: str | None, eventarc: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, target: str | None, eventarc: Mapping[str, Sequence[str]], plan: Plan) -> None:
         self._target = target
         self._eventarc = eventarc
         self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._outbox = Outbox(self._queue.put, plan)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         if target:
             self._thread.start()
@@ -41,11 +44,11 @@ class Publisher:
     def publish(self, bucket: Bucket, change: Change) -> None:
         """Queue everything there is to say about `change`."""
         if self._target:
-            for message in messages(bucket, change, self._eventarc.get(bucket.name, ())):
-                self._queue.put(message)
+            self._outbox.post(change, messages(bucket, change, self._eventarc.get(bucket.name, ())))
 
     def close(self) -> None:
         """Send what is queued, within two seconds."""
+        self._outbox.close()
         self._queue.put(None)
         if self._target:
             self._thread.join(CLOSE_TIMEOUT_S)

@@ -64,6 +64,7 @@ def get_policy(call: Call) -> Response:
 def set_policy(call: Call) -> Response:
     """Keep an IAM policy; nothing enforces it."""
     call.bucket.policy.update(call.body)
+    call.store.settings_changed(call.bucket)
     return json_response(call.bucket.policy)
 
 
@@ -95,6 +96,7 @@ def create_config(call: Call) -> Response:
         "selfLink": f"{call.origin}{BUCKETS}/{call.bucket.name}/notificationConfigs/{config_id}",
     }
     call.bucket.notifications[config_id] = config
+    call.store.settings_changed(call.bucket)
     return json_response(config)
 
 
@@ -115,6 +117,7 @@ def delete_config(call: Call) -> Response:
     """Remove a notification configuration."""
     get_config(call)
     del call.bucket.notifications[call.args["config"]]
+    call.store.settings_changed(call.bucket)
     return no_content()
 
 
@@ -126,6 +129,7 @@ def _changed(call: Call, resource: dict[str, Any]) -> Response:
         fixed["softDeletePolicy"] = soft_delete_policy(resource)
     metageneration = str(int(bucket.resource["metageneration"]) + 1)
     bucket.resource = {**resource, **fixed, "metageneration": metageneration, "updated": timestamp()}
+    call.store.settings_changed(bucket)
     return json_response(bucket.resource)
 
 

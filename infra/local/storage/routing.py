@@ -43,6 +43,12 @@ class Server:
     """The XML API's multipart uploads under way, by id."""
     counts: Counter[str] = field(default_factory=Counter)
 
+    def count(self, operation: str, status: int) -> None:
+        """Note that an operation was asked for and how it was answered."""
+        self.counts[operation] += 1
+        if status >= 400:  # noqa: PLR2004 - where refusals begin
+            self.counts[f"{operation}:{status}"] += 1
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from infra.local.storage.archive import Forgetful
 from infra.local.storage.errors import conflict, not_found
 from infra.local.storage.events import Change
 from infra.local.storage.model import (
@@ -17,6 +18,7 @@ from infra.local.storage.model import (
     Bucket,
     Version,
     bucket_resource,
+    check_not_held,
     check_object_name,
     patched,
     timestamp,
@@ -25,8 +27,9 @@ from infra.local.storage.model import (
 from infra.local.storage.preconditions import MISSING, Conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from infra.local.storage.archive import Keeper
     from infra.local.storage.payload import Payload
 
 
@@ -45,10 +48,28 @@ class Draft:
 class Store:
     """All buckets; tells `publish` about every change to an object, in order."""
 
-    def __init__(self, publish: Callable[[Bucket, Change], None]) -> None:
+    def __init__(self, publish: Callable[[Bucket, Change], None], keeper: Keeper | None = None) -> None:
         self.buckets: dict[str, Bucket] = {}
         self._publish = publish
+        self._keeper = keeper or Forgetful()
         self._generation = 0
+        self._homeless = False
+
+    def load(self, buckets: Iterable[Bucket]) -> None:
+        """Take over what an earlier emulator kept."""
+        self.buckets = {bucket.name: bucket for bucket in buckets}
+        live = [version for bucket in self.buckets.values() for version in bucket.live.values()]
+        self._generation = max((version.generation for version in live), default=0)
+        self._homeless = bool(live)
+
+    def settle(self, origin: str) -> None:
+        """Let the links of everything that was loaded start with the URL this server has now."""
+        if not self._homeless:
+            return
+        for bucket in self.buckets.values():
+            for name, version in bucket.live.items():
+                bucket.live[name] = replace(version, origin=version.origin or origin)
+        self._homeless = False
 
     def create_bucket(self, fields: Mapping[str, Any], origin: str) -> Bucket:
         """Add an empty bucket.
@@ -59,8 +80,13 @@ class Store:
         bucket = Bucket(bucket_resource(fields, origin))
         if bucket.name in self.buckets:
             raise conflict("Your previous request to create the named bucket succeeded and you already own it.")
+        self._keeper.keep_bucket(bucket)
         self.buckets[bucket.name] = bucket
         return bucket
+
+    def settings_changed(self, bucket: Bucket) -> None:
+        """Note that a bucket's settings are others now."""
+        self._keeper.keep_bucket(bucket)
 
     def bucket(self, name: str) -> Bucket:
         """Return a bucket.
@@ -80,17 +106,20 @@ class Store:
         """
         if bucket.live or bucket.noncurrent:
             raise conflict("The bucket you tried to delete is not empty.")
+        self._keeper.drop_bucket(bucket)
         del self.buckets[bucket.name]
 
     def commit(self, bucket: Bucket, draft: Draft, conditions: Conditions) -> Version:
         """Check the conditions against what is there, and put the new version in its place.
 
         Raises:
-            ApiError: 400 or 412, nothing was written.
+            ApiError: 400, 403 or 412, nothing was written.
         """
         name = check_object_name(draft.name)
         old = bucket.live.get(name)
         conditions.check(old.stamp if old else MISSING)
+        if old:
+            check_not_held(old)
         now = timestamp()
         components = {} if draft.components is None else {"componentCount": draft.components}
         times = dict.fromkeys(("timeCreated", "updated", "timeStorageClassUpdated", "timeFinalized"), now)
@@ -101,9 +130,10 @@ class Store:
             metageneration=1,
             payload=draft.payload,
             origin=draft.origin,
-            fields={"storageClass": bucket.resource["storageClass"], **writable(draft.fields)},
+            fields={**bucket.new_fields, **writable(draft.fields)},
             system={**times, **components},
         )
+        self._keeper.keep(new)
         if old:
             self._retire(bucket, old, overwrittenByGeneration=str(new.generation))
         bucket.live[name] = new
@@ -141,6 +171,7 @@ class Store:
             system={**version.system, "updated": timestamp()},
         )
         if bucket.live.get(version.name) is version:
+            self._keeper.keep(new)
             bucket.live[version.name] = new
         else:
             bucket.noncurrent[version.name, version.generation] = new
@@ -148,8 +179,14 @@ class Store:
         return new
 
     def delete(self, bucket: Bucket, version: Version, *, for_good: bool = False) -> None:
-        """Remove a version; `for_good` even where versioning would keep it (not where soft delete does)."""
+        """Remove a version; `for_good` even where versioning would keep it (not where soft delete does).
+
+        Raises:
+            ApiError: 403, a hold forbids it.
+        """
+        check_not_held(version)
         if bucket.live.get(version.name) is version:
+            self._keeper.drop(version)
             del bucket.live[version.name]
             self._retire(bucket, version, for_good=for_good)
         else:

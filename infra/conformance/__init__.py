@@ -1,0 +1,1 @@
+"""Google's own system tests, run against the emulators."""

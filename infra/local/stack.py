@@ -80,22 +80,22 @@ class Stack:
 
     def _start(self) -> None:
         self._options.state_dir.mkdir(parents=True, exist_ok=True)
-        gemini = self._start_gemini()
         pubsub = self._start_pubsub()
         resources.create_topics(pubsub)
         storage = self._start_storage(pubsub)
+        gemini = self._start_gemini(storage)
         self._endpoints = Endpoints(storage, pubsub, gemini.wait_ready(timeout_s=START_TIMEOUT_S) if gemini else None)
         self._start_functions()
         self._endpoints = self._with_viewer()
         children = {child.name: child.pid for child in self._children}
         endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
 
-    def _start_gemini(self) -> Process | None:
+    def _start_gemini(self, storage: str) -> Process | None:
         given = [name for name in _OWN_GEMINI if self._environ.get(name)]
         if given:
             self._say(f"gemini     yours, as {' and '.join(given)} say{'s' if len(given) == 1 else ''}")
             return None
-        return self._service("gemini")
+        return self._service("gemini", "--storage", storage)  # so that it can fetch gs:// images itself
 
     def _start_pubsub(self) -> str:
         given = self._environ.get("PUBSUB_EMULATOR_HOST")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from infra.local.gemini.models import Model
     from infra.local.gemini.request import GenerateRequest
 
+SERVED_BY = "local-vision"
+"""The honest `modelVersion`: no Gemini model was asked."""
 WORKERS = 2
 MAX_REMEMBERED = 256
 """Analyses kept by content; each is some tens of kilobytes."""
@@ -27,6 +29,7 @@ MAX_REMEMBERED = 256
 class Question:
     """One validated call: `images` are the bytes and `digests` the SHA-256 of the request's images, in order."""
 
+    name: str
     model: Model
     request: GenerateRequest
     images: tuple[bytes, ...]
@@ -45,12 +48,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The first candidate: its text, why it ends, the thought summary if one was asked for."""
+    """The first candidate: its text, why it ends, the thought summary if one was asked for; none if it was blocked."""
 
     text: str
     usage: Usage
     finish_reason: str = "STOP"
     thought: str = ""
+    served_by: str = SERVED_BY
+    block_reason: str = ""
 
 
 class Answerer(Protocol):

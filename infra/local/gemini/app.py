@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,20 +13,33 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from infra.local import faults
+from infra.local.gemini import routes
+from infra.local.gemini.addresses import Addressed
 from infra.local.gemini.answering import LocalVision
+from infra.local.gemini.batches import Jobs
+from infra.local.gemini.batches_api import BatchesApi
 from infra.local.gemini.control import CallLog, ControlApi
 from infra.local.gemini.errors import ApiError
+from infra.local.gemini.faulting import DroppedError, GeminiPlan, Seam
 from infra.local.gemini.files import FileStore
 from infra.local.gemini.files_api import FilesApi
-from infra.local.gemini.generate_api import GenerateApi, Limits
+from infra.local.gemini.generate_api import GenerateApi
+from infra.local.gemini.generating import Generator
+from infra.local.gemini.models import MODELS, RETIRED
+from infra.local.gemini.predictions_api import PredictionsApi
+from infra.local.gemini.recorded import Recorded, Replies
+from infra.local.gemini.storage_source import Storage
 from infra.local.gemini.uploads import Uploads
+from infra.local.gemini.wire import Faulty
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
+    from starlette.routing import Route
+    from starlette.types import ASGIApp
 
     from infra.local.gemini.answering import Answerer
 
@@ -36,65 +49,88 @@ HTTP_STATUSES = {404: "NOT_FOUND", 405: "UNIMPLEMENTED"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line sets."""
+    """What the command line sets; `storage` is the URL of a Cloud Storage server."""
 
     latency_ms: float = 0
     inline_limit_mb: float = 20
     processing_seconds: float = 0
+    batch_seconds: float = 0
+    files_quota_mb: float = 20 * 1024
+    file_ttl_seconds: float = 48 * 3600
+    storage: str | None = None
+    retired: bool = False
+    replies: Replies = field(default_factory=lambda: Replies({}, []))
 
 
-def build_app(options: Options, answerer: Answerer | None = None) -> Starlette:
-    """Return the application; `answerer` may replace local vision."""
-    directory = tempfile.TemporaryDirectory(prefix="uplook-gemini-")
-    behind = answerer or LocalVision()
-    log, files = CallLog(), FileStore(processing=timedelta(seconds=options.processing_seconds))
-    limits = Limits(int(options.inline_limit_mb * MEBIBYTE), options.latency_ms / 1000)
+class _Emulator:
+    """The parts of one emulator, and how they hang together."""
+
+    def __init__(self, options: Options, answerer: Answerer | None) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="uplook-gemini-")
+        self._options = options
+        self._answerer = Recorded(answerer or LocalVision(), options.replies)
+        self._log = CallLog()
+        self._plan = GeminiPlan()
+        self._seam = Seam(self._plan)
+        self._storage = Storage(options.storage)
+        self._files = FileStore(
+            processing=timedelta(seconds=options.processing_seconds),
+            lifetime=timedelta(seconds=options.file_ttl_seconds),
+            quota=int(options.files_quota_mb * MEBIBYTE),
+        )
+        self._generator = Generator(
+            self._answerer,
+            self._files,
+            self._storage,
+            models=MODELS | (RETIRED if options.retired else {}),
+            latency_s=options.latency_ms / 1000,
+        )
+        self._batches, self._predictions = self._jobs(), self._jobs()
+
+    def routes(self) -> list[Route]:
+        """Return every path."""
+        uploads = Uploads(self._files, Path(self._directory.name))
+        limit = int(self._options.inline_limit_mb * MEBIBYTE)
+        batches = BatchesApi(self._batches, self._files, self._seam, new_path=uploads.new_path, inline_limit=limit)
+        files = FilesApi(self._files, uploads, self._log, storage=self._storage, seam=self._seam)
+        return [
+            *faults.routes(self._plan),
+            *routes.file_routes(files),
+            *routes.batch_routes(batches),
+            *routes.prediction_routes(PredictionsApi(self._predictions, self._storage, self._seam)),
+            *routes.model_routes(GenerateApi(self._generator, self._log, self._seam, inline_limit=limit)),
+            *routes.control_routes(ControlApi(self._log, self._options.replies)),
+        ]
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        behind.start()
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Begin what runs in the background, and end it."""
+        self._answerer.start()
         yield
-        behind.stop()
-        directory.cleanup()
+        self._batches.stop()
+        self._predictions.stop()
+        self._answerer.stop()
+        self._directory.cleanup()
 
-    return Starlette(
-        routes=[
-            *_file_routes(FilesApi(files, Uploads(files, Path(directory.name)), log)),
-            *_model_routes(GenerateApi(behind, files, log, limits=limits)),
-            *_control_routes(ControlApi(log)),
-        ],
+    def _jobs(self) -> Jobs:
+        return Jobs(self._generator, self._log, self._seam, seconds=self._options.batch_seconds)
+
+
+def build_app(options: Options, answerer: Answerer | None = None) -> ASGIApp:
+    """Return the application; `answerer` may replace local vision."""
+    emulator = _Emulator(options, answerer)
+    app = Starlette(
+        routes=emulator.routes(),
         exception_handlers={
             ApiError: _refused,
             ClientDisconnect: _hung_up,
+            DroppedError: _hung_up,
             HTTPException: _unrouted,
             Exception: _failed,
         },
-        lifespan=lifespan,
+        lifespan=emulator.lifespan,
     )
-
-
-def _file_routes(api: FilesApi) -> list[Route]:
-    return [
-        Route("/upload/{version}/files", api.upload, methods=["POST", "PUT"]),
-        Route("/{version}/files", api.list, methods=["GET"]),
-        Route("/{version}/files/{file_id}", api.get, methods=["GET"]),
-        Route("/{version}/files/{file_id}", api.delete, methods=["DELETE"]),
-    ]
-
-
-def _model_routes(api: GenerateApi) -> list[Route]:
-    return [
-        Route("/{version}/models", api.list, methods=["GET"]),
-        Route("/{version}/models/{model}", api.get, methods=["GET"]),
-        Route("/{version}/models/{call}", api.call, methods=["POST"]),
-    ]
-
-
-def _control_routes(api: ControlApi) -> list[Route]:
-    return [
-        Route("/_control/calls", api.calls, methods=["GET"]),
-        Route("/_control/reset", api.reset, methods=["POST"]),
-    ]
+    return Faulty(Addressed(app))
 
 
 # Starlette calls handlers with the exception's base type, so each narrows by contract and not by signature.

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from infra.local.gemini.recorded import Replies
+
 MAX_CALLS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class SeenImage:
-    """One image of a call; `transport` is "inline" or "file"."""
+    """One image of a call; `transport` is "inline", "file" or "gs"."""
 
     transport: str
     sha256: str
@@ -84,8 +86,21 @@ class CallLog:
 class ControlApi:
     """The endpoints under `/_control/`, which the real service has none of."""
 
-    def __init__(self, log: CallLog) -> None:
+    def __init__(self, log: CallLog, replies: Replies) -> None:
         self._log = log
+        self._replies = replies
+
+    async def replies(self, request: Request) -> Response:
+        """Add a recorded reply (POST), forget those that were added (DELETE), or list them and the cases (GET)."""
+        if request.method == "DELETE":
+            self._replies.clear()
+            return Response(status_code=204)
+        if request.method == "POST":
+            try:
+                self._replies.add(await request.json())
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(self._replies.document())
 
     async def calls(self, _: Request) -> Response:
         """Answer GET calls."""

@@ -7,18 +7,20 @@ import hashlib
 import re
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from infra.local.gemini.errors import ApiError, inactive_file, invalid, unknown_file
+from infra.local.gemini.errors import inactive_file, invalid, plain, storage_full, unknown_file
+from infra.local.gemini.paging import cut_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 LIFETIME = timedelta(hours=48)
-DEFAULT_PAGE, MAX_PAGE = 10, 100
+QUOTA_BYTES = 20 * 1024**3
 FILE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -31,9 +33,25 @@ class FileMeta:
     mime_type: str
 
 
+class Source(StrEnum):
+    """Where a file comes from; registered ones do not count against the quota, generated ones can be downloaded."""
+
+    UPLOADED = "UPLOADED"
+    GENERATED = "GENERATED"
+    REGISTERED = "REGISTERED"
+
+
+class Fate(StrEnum):
+    """What a fault does to a file: stay PROCESSING, be FAILED, or be gone after it was shown once more."""
+
+    PROCESSING = "processing"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One uploaded file; `number` counts uploads and orders listings."""
+    """One file; `number` counts files and orders listings."""
 
     meta: FileMeta
     number: int
@@ -42,51 +60,79 @@ class StoredFile:
     sha256: str
     created: datetime
     active_at: datetime
+    expires: datetime
+    source: Source = Source.UPLOADED
+    failed: bool = False
 
-    @property
-    def expires(self) -> datetime:
-        """When it disappears."""
-        return self.created + LIFETIME
+    def state(self, now: datetime) -> str:
+        """Return the state as the API names it."""
+        return "FAILED" if self.failed else "ACTIVE" if now >= self.active_at else "PROCESSING"
 
     def resource(self, base_url: str, now: datetime) -> dict[str, Any]:
         """Return the File as the API shows it; `base_url` ends with the API version."""
         name = f"files/{self.meta.file_id}"
         shown = {"displayName": self.meta.display_name} if self.meta.display_name else {}
+        generated = self.source is Source.GENERATED
         return {
             "name": name,
             **shown,
             "mimeType": self.meta.mime_type,
             "sizeBytes": str(self.size),
-            "createTime": _timestamp(self.created),
-            "updateTime": _timestamp(max(self.created, min(now, self.active_at))),
-            "expirationTime": _timestamp(self.expires),
+            "createTime": timestamp(self.created),
+            "updateTime": timestamp(max(self.created, min(now, self.active_at))),
+            "expirationTime": timestamp(self.expires),
             # Google sends the base64 of the hexadecimal text, not of the digest's bytes.
             "sha256Hash": base64.b64encode(self.sha256.encode()).decode(),
             "uri": f"{base_url}/{name}",
-            "state": "ACTIVE" if now >= self.active_at else "PROCESSING",
-            "source": "UPLOADED",
+            **({"downloadUri": f"{base_url}/{name}:download?alt=media"} if generated else {}),
+            "state": self.state(now),
+            "source": self.source.value,
+            **({"error": {"code": 13, "message": "The file could not be processed."}} if self.failed else {}),
         }
 
 
 class FileStore:
-    """Every file that was uploaded and has not expired or been deleted."""
+    """Every file that was uploaded, registered or generated and has not expired or been deleted."""
 
-    def __init__(self, *, processing: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        *,
+        processing: timedelta,
+        lifetime: timedelta = LIFETIME,
+        quota: int = QUOTA_BYTES,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.now = now
         self._processing = processing
+        self._lifetime = lifetime
+        self._quota = quota
         self._files: dict[str, StoredFile] = {}
         self._count = 0
 
-    def add(self, meta: FileMeta, path: Path) -> StoredFile:
+    def make_room(self, size: int) -> None:
+        """Refuse an upload of so many bytes if the project's storage cannot take it.
+
+        Raises:
+            ApiError: 429 without hope: the delay it asks for is endless.
+        """
+        self._purge()
+        used = sum(file.size for file in self._files.values() if file.source is not Source.REGISTERED)
+        if used + size > self._quota:
+            raise storage_full(self._quota)
+
+    def add(self, meta: FileMeta, path: Path, source: Source = Source.UPLOADED) -> StoredFile:
         """Take over the bytes at `path`.
 
         Raises:
-            ApiError: 409, the name is in use.
+            ApiError: 409, the name is in use; 429, the storage is full.
         """
         self._purge()
         if meta.file_id in self._files:
-            raise ApiError(409, "ALREADY_EXISTS", f"{meta.file_id} already exists.")
-        meta = FileMeta(meta.file_id or _new_id(), meta.display_name, meta.mime_type)
+            raise plain(409, f"{meta.file_id} already exists.")
+        size = path.stat().st_size
+        if source is not Source.REGISTERED:
+            self.make_room(size)
+        meta = FileMeta(meta.file_id or new_id(), meta.display_name, meta.mime_type)
         self._count += 1
         created = self.now()
         with path.open("rb") as data:
@@ -95,13 +141,26 @@ class FileStore:
             meta=meta,
             number=self._count,
             path=path,
-            size=path.stat().st_size,
+            size=size,
             sha256=digest,
             created=created,
-            active_at=created + self._processing,
+            active_at=created + (self._processing if source is Source.UPLOADED else timedelta(0)),
+            expires=created + self._lifetime,
+            source=source,
         )
         self._files[meta.file_id] = file
         return file
+
+    def doom(self, file_id: str, fate: Fate) -> StoredFile:
+        """Let a fault befall a file, and return how it is to be shown now."""
+        file = self._files[file_id]
+        doomed = {
+            Fate.PROCESSING: replace(file, active_at=file.expires),
+            Fate.FAILED: replace(file, failed=True),
+            Fate.EXPIRED: replace(file, expires=self.now()),
+        }
+        self._files[file_id] = doomed[fate]
+        return file if fate is Fate.EXPIRED else self._files[file_id]
 
     def get(self, file_id: str) -> StoredFile:
         """Return a file.
@@ -118,10 +177,10 @@ class FileStore:
         """Return the bytes of a file that a prompt refers to.
 
         Raises:
-            ApiError: 403 unknown, 400 not yet active.
+            ApiError: 403 unknown, 400 not active.
         """
         file = self.get(file_id)
-        if self.now() < file.active_at:
+        if file.state(self.now()) != "ACTIVE":
             raise inactive_file(file_id)
         return file.path.read_bytes()
 
@@ -139,15 +198,8 @@ class FileStore:
         Raises:
             ApiError: 400, the token is none of ours or the size is out of range.
         """
-        if not 0 <= size <= MAX_PAGE:
-            raise invalid(f"Page size must be between 0 and {MAX_PAGE}, found {size}.")
-        if token and not token.isdecimal():
-            raise invalid("Page token is invalid.")
         self._purge()
-        later = [file for file in self._files.values() if file.number > int(token or 0)]
-        page = later[: size or DEFAULT_PAGE]
-        # Only a full page with something behind it has a token: the SDK's pager fails on an empty page.
-        return page, str(page[-1].number) if len(later) > len(page) else ""
+        return cut_page(self._files.values(), size, token)
 
     def _purge(self) -> None:
         now = self.now()
@@ -170,9 +222,11 @@ def check_id(name: str) -> str:
     return file_id
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """Return a random id as the service makes them."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
 
 
-def _timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
+    """Return a moment as the API writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -68,6 +68,9 @@ MODELS = {
     "gemini-2.5-flash-lite": _generation_2(512, 24_576, can_stop_thinking=True),
 }
 
+RETIRED = {"gemini-2.0-flash": Model(mask=MaskForm.PNG, image_tokens=GEMINI_2_TOKENS)}
+"""Shut down, but still in published examples: answered on request only."""
+
 THOUGHT_TOKENS = {"MINIMAL": 0, "LOW": 16, "MEDIUM": 32, "HIGH": 64, "XHIGH": 128}
 DYNAMIC_BUDGET = -1
 

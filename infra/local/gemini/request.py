@@ -7,7 +7,8 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from infra.local.gemini.errors import ApiError, invalid
+from infra.local.gemini.errors import invalid
+from infra.local.gemini.known_fields import GENERATE, check_fields
 from infra.local.gemini.lenient_json import read_json
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
@@ -18,11 +19,12 @@ RESOLUTION_NAMES = ("LOW", "MEDIUM", "HIGH", "ULTRA_HIGH")
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """One image: `data` if it came inline, else `file_id`; `resolution` if the part names its own."""
+    """One image: `data` if it came inline, else `file_id` or `address`; `resolution` if the part names its own."""
 
     mime_type: str
     data: bytes | None = None
     file_id: str | None = None
+    address: str | None = None
     resolution: str | None = None
 
 
@@ -72,13 +74,14 @@ def read_body(data: bytes) -> dict[str, Any]:
     return document
 
 
-def read_generate(body: dict[str, Any]) -> GenerateRequest:
-    """Return what the body asks for.
+def read_generate(body: dict[str, Any], *, vertex: bool = False) -> GenerateRequest:
+    """Return what the body asks for; Vertex reads images from gs:// addresses, the Developer API from files.
 
     Raises:
-        ApiError: 400, a member is missing or has a value the API does not know.
+        ApiError: 400, a member is missing, unknown, or has a value the API does not know.
     """
-    texts, images = _parts(body)
+    check_fields(body, GENERATE)
+    texts, images = _parts(body, vertex=vertex)
     config = field(body, "generation_config", {})
     thinking = field(config, "thinking_config", {})
     budget, maximum = field(thinking, "thinking_budget"), field(config, "max_output_tokens")
@@ -96,7 +99,7 @@ def read_generate(body: dict[str, Any]) -> GenerateRequest:
     )
 
 
-def _parts(body: dict[str, Any]) -> tuple[list[str], tuple[ImagePart, ...]]:
+def _parts(body: dict[str, Any], *, vertex: bool) -> tuple[list[str], tuple[ImagePart, ...]]:
     contents = field(body, "contents", [])
     contents = contents if isinstance(contents, list) else [contents]
     if not contents:
@@ -104,7 +107,7 @@ def _parts(body: dict[str, Any]) -> tuple[list[str], tuple[ImagePart, ...]]:
     texts, images = [], []
     for number, content in enumerate(contents):
         texts += _texts(content)
-        images += [image for part in _listed(content) if (image := _image(part, number))]
+        images += [image for part in _listed(content) if (image := _image(part, number, vertex=vertex))]
     if not texts and not images:
         raise invalid("* GenerateContentRequest.contents[0].parts: contents.parts must not be empty.\n")
     return texts, tuple(images)
@@ -119,19 +122,20 @@ def _texts(content: Any) -> list[str]:
     return [str(text) for part in _listed(content) if (text := field(part, "text"))]
 
 
-def _image(part: Any, number: int) -> ImagePart | None:
+def _image(part: Any, number: int, *, vertex: bool) -> ImagePart | None:
     inline, file = field(part, "inline_data"), field(part, "file_data")
     if inline is None and file is None:
         return None
     mime_type = str(field(inline or file, "mime_type", "")).lower()
-    if inline is not None and mime_type not in IMAGE_TYPES:
+    if (inline is not None or vertex) and mime_type not in IMAGE_TYPES:
         raise invalid(f"Unsupported MIME type: {mime_type}")
-    return ImagePart(
-        mime_type=mime_type,
-        data=None if inline is None else _decoded(field(inline, "data", ""), number),
-        file_id=None if inline is not None else _file_id(str(field(file, "file_uri", ""))),
-        resolution=_resolution(field(part, "media_resolution"), "level"),
-    )
+    resolution = _resolution(field(part, "media_resolution"), "level")
+    if inline is not None:
+        return ImagePart(mime_type, data=_decoded(field(inline, "data", ""), number), resolution=resolution)
+    uri = str(field(file, "file_uri", ""))
+    if vertex:
+        return ImagePart(mime_type, address=_address(uri), resolution=resolution)
+    return ImagePart(mime_type, file_id=_file_id(uri), resolution=resolution)
 
 
 def _decoded(text: Any, number: int) -> bytes:
@@ -155,6 +159,15 @@ def _file_id(uri: str) -> str:
             "nothing from elsewhere: upload the image, or send it inline."
         )
     return file_id
+
+
+def _address(uri: str) -> str:
+    if not uri.startswith("gs://"):
+        raise invalid(
+            f"Unsupported file uri: {uri}. On the Vertex paths this emulator takes gs:// addresses only, and "
+            "fetches nothing from elsewhere."
+        )
+    return uri
 
 
 def _response_type(config: Any) -> str:
@@ -195,4 +208,4 @@ def _integer(value: Any, name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError) as error:
-        raise ApiError(400, "INVALID_ARGUMENT", f"Invalid value at '{name}' (TYPE_INT32), {value!r}") from error
+        raise invalid(f"Invalid value at '{name}' (TYPE_INT32), {value!r}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.local.gemini.errors import ApiError, invalid
+from infra.local.gemini.files import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +47,11 @@ class Uploads:
         """Open a session and return its id.
 
         Raises:
-            ApiError: 400, the announced size is above 2 GB.
+            ApiError: 400, the announced size is above 2 GB; 429, the storage is full.
         """
         if (declared or 0) > MAX_FILE_BYTES:
             raise invalid(f"File size {declared} exceeds the limit: {MAX_FILE_BYTES} bytes.")
+        self._files.make_room(declared or 0)
         upload_id = secrets.token_urlsafe(24)
         path = self._directory / upload_id
         path.touch()
@@ -93,7 +95,7 @@ class Uploads:
         """Turn the bytes into a file.
 
         Raises:
-            ApiError: 400, the size is not the announced one; 409, the name was taken meanwhile.
+            ApiError: 400, the size is not the announced one; 409, the name was taken meanwhile; 429, no room is left.
         """
         if upload.declared is not None and upload.received != upload.declared:
             raise _refused(upload, f"Expected {upload.declared} bytes in all, received {upload.received}.")
@@ -104,6 +106,22 @@ class Uploads:
             error.headers["X-Goog-Upload-Status"] = "final"
             raise
         return upload.file
+
+    def keep(self, meta: FileMeta, data: bytes) -> StoredFile:
+        """Take over the bytes of a registered object.
+
+        Raises:
+            ApiError: 400, there are more than 2 GB.
+        """
+        if len(data) > MAX_FILE_BYTES:
+            raise invalid(f"File size {len(data)} exceeds the limit: {MAX_FILE_BYTES} bytes.")
+        path = self.new_path()
+        path.write_bytes(data)
+        return self._files.add(meta, path, Source.REGISTERED)
+
+    def new_path(self) -> Path:
+        """Return where a new file's bytes can go."""
+        return self._directory / secrets.token_urlsafe(24)
 
 
 def _refused(upload: Upload, message: str) -> ApiError:

@@ -53,3 +53,4 @@ fuzz: $(STAMP) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
 
 conformance: $(STAMP) ## Google's own system tests of the client libraries, against our emulators
 	$(RUN) -m infra.conformance.storage
+	$(RUN) -m infra.conformance.pubsub

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from shared.core.ports import Message
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 10
 
 
 class GooglePublisher:
@@ -21,8 +21,12 @@ class GooglePublisher:
     the generated client underneath publishes in the calling thread and costs a tenth of the latency.
     """
 
-    def __init__(self, *, emulator_host: str | None) -> None:
+    def __init__(self, *, emulator_host: str | None, retry_s: float = 30) -> None:
+        """`retry_s` bounds the client's own retries: its default of ten minutes would outlive lease and deadline."""
+        from google.api_core.retry import Retry
         from google.pubsub_v1 import PublisherClient
+
+        self._retry = Retry(timeout=retry_s)
 
         if emulator_host:
             import grpc
@@ -39,7 +43,7 @@ class GooglePublisher:
 
         batch = [{"data": message.data, "attributes": dict(message.attributes)} for message in messages]
         try:
-            self._client.publish(topic=topic, messages=batch, timeout=_TIMEOUT_S)
+            self._client.publish(topic=topic, messages=batch, timeout=_TIMEOUT_S, retry=self._retry)
         except GoogleAPIError as error:
             # A missing topic or role is the deployment's fault: the event waits until it is mended.
             raise TransientError(f"Pub/Sub, {topic}: {error}") from error

@@ -61,3 +61,11 @@ def test_a_missing_topic_waits_for_the_deployment_to_be_mended(pubsub: str) -> N
 
     with pytest.raises(TransientError, match="nowhere"):
         publisher.publish("projects/local-dev/topics/nowhere", MESSAGES)
+
+
+def test_an_outage_is_a_passing_fault_within_bounds() -> None:
+    """Left alone, the client would go on for ten minutes."""
+    publisher = GooglePublisher(emulator_host="127.0.0.1:9", retry_s=0.5)
+
+    with pytest.raises(TransientError):
+        publisher.publish("projects/local-dev/topics/any", MESSAGES)

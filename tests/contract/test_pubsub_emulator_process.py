@@ -88,6 +88,7 @@ def test_failures_and_dead_letters_are_logged() -> None:
         (message_id,) = pubsub.publish(topic, b"x")
         wait_until(lambda: any("no further attempt" in line for line in lines), "last line")
     short = name.rsplit("/", 1)[-1]
+    lines = [line for line in lines if not line.startswith("control ")]
     assert lines[0] == f"push failed: {short} message {message_id}: 503, attempt 1, next in 0.1 s"
     assert lines[4].startswith(f"dead letter: {short} gave up message {message_id} after 5 attempts: now ")
 

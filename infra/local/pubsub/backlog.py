@@ -12,6 +12,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from infra.local.pubsub.waiting import Waiting
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -30,6 +32,17 @@ class Lease:
     holder: object | None
 
 
+@dataclass(slots=True)
+class Tally:
+    """How often what has happened to the deliveries of one subscription; an expired one is not counted as nacked."""
+
+    delivered: int = 0
+    acked: int = 0
+    nacked: int = 0
+    expired: int = 0
+    dead_lettered: int = 0
+
+
 class Backlog:
     """What one subscription still has to deliver.
 
@@ -39,11 +52,12 @@ class Backlog:
 
     def __init__(self, rules: Rules, *, clock: Callable[[], float], bury: Callable[[Lease], bool]) -> None:
         self.rules = rules
+        self.tally = Tally()
         self._clock = clock
         self._bury = bury
         self._serial = itertools.count(1)
         self._ready: deque[tuple[Message, int]] = deque()
-        self._delayed: list[tuple[float, int, Message, int]] = []
+        self._delayed = Waiting()
         self._leases: dict[str, Lease] = {}
         self._deadlines: list[tuple[float, str]] = []
         self._chains: dict[str, deque[Message]] = {}
@@ -51,15 +65,22 @@ class Backlog:
         self._held: Counter[object] = Counter()
         self._held_bytes: Counter[object] = Counter()
 
-    def put(self, message: Message) -> None:
-        """Add a new message; with ordering, it waits for its predecessor's acknowledgement."""
+    def put(self, message: Message, *, delay_s: float = 0, behind: int = 0) -> None:
+        """Add a new message; with ordering, it waits for its predecessor's acknowledgement.
+
+        It becomes ready after `delay_s`, or sooner: once `behind` (above 0) messages put later are ready.
+        """
         key = message.ordering_key
         if self.rules.ordered and key:
             if key in self._chains:
                 self._chains[key].append(message)
                 return
             self._chains[key] = deque()
-        self._ready.append((message, 0))
+        if delay_s:
+            self._delayed.add(message, 0, due=self._clock() + delay_s, behind=behind)
+        else:
+            self._ready.append((message, 0))
+            self._ready.extend(self._delayed.overtake())
 
     def take(
         self, limit: int, *, max_bytes: float, holder: object | None = None, deadline_s: float | None = None
@@ -87,6 +108,7 @@ class Backlog:
         if self.rules.retain_acked:
             self._acked[lease.message.id] = lease.message
         self._unchain(lease.message)
+        self.tally.acked += 1
         return True
 
     def extend(self, ack_id: str, seconds: float) -> bool:
@@ -105,14 +127,8 @@ class Backlog:
         lease = self._drop(ack_id)
         if lease is None:
             return None
-        spent = self.rules.max_attempts is not None and lease.attempt >= self.rules.max_attempts
-        if spent and self._bury(lease):
-            self._unchain(lease.message)
-            return None
-        delay_s = self.rules.backoff.delay_s(lease.attempt)
-        due = self._clock() + delay_s
-        heapq.heappush(self._delayed, (due, next(self._serial), lease.message, lease.attempt))
-        return delay_s
+        self.tally.nacked += 1
+        return self._retry(lease)
 
     def holds(self, ack_id: str) -> bool:
         """Whether this delivery still counts."""
@@ -123,15 +139,27 @@ class Backlog:
         """Do what time has made due: expire leases, release delayed messages."""
         now = self._clock()
         while self._next_deadline() <= now:
-            self.nack(heapq.heappop(self._deadlines)[1])
-        while self._delayed and self._delayed[0][0] <= now:
-            _, _, message, attempts = heapq.heappop(self._delayed)
-            self._ready.append((message, attempts))
+            self._expire(heapq.heappop(self._deadlines)[1])
+        self._ready.extend(self._delayed.release(now))
 
     def wait_s(self) -> float | None:
         """Return the seconds until `settle` has something to do, None if nothing is scheduled."""
-        due = min(self._next_deadline(), self._delayed[0][0] if self._delayed else math.inf)
+        due = min(self._next_deadline(), self._delayed.next_due())
         return None if due == math.inf else max(0.0, due - self._clock())
+
+    def ready(self) -> bool:
+        """Whether `take` would find a message."""
+        self.settle()
+        return bool(self._ready)
+
+    def outstanding(self) -> int:
+        """Return how many deliveries are under way."""
+        return len(self._leases)
+
+    def size(self) -> int:
+        """Return how many deliveries are still owed, those under way included."""
+        chained = sum(map(len, self._chains.values()))
+        return len(self._ready) + len(self._delayed) + len(self._leases) + chained
 
     def held_by(self, holder: object) -> tuple[int, int]:
         """Return how many messages and bytes one holder has leased."""
@@ -139,7 +167,7 @@ class Backlog:
 
     def unacked(self) -> list[Message]:
         """Return every message not yet acknowledged, oldest first."""
-        waiting = [message for message, _ in self._ready] + [entry[2] for entry in self._delayed]
+        waiting = [*(message for message, _ in self._ready), *self._delayed.messages()]
         leased = [lease.message for lease in self._leases.values()]
         chained = itertools.chain.from_iterable(self._chains.values())
         return sorted([*waiting, *leased, *chained], key=_age)
@@ -166,7 +194,18 @@ class Backlog:
             heapq.heappush(self._deadlines, (lease.deadline, lease.ack_id))
         self._held[lease.holder] += 1
         self._held_bytes[lease.holder] += lease.message.size
+        self.tally.delivered += 1
         return lease
+
+    def _retry(self, lease: Lease) -> float | None:
+        spent = self.rules.max_attempts is not None and lease.attempt >= self.rules.max_attempts
+        if spent and self._bury(lease):
+            self.tally.dead_lettered += 1
+            self._unchain(lease.message)
+            return None
+        delay_s = self.rules.backoff.delay_s(lease.attempt)
+        self._delayed.add(lease.message, lease.attempt, due=self._clock() + delay_s)
+        return delay_s
 
     def _drop(self, ack_id: str) -> Lease | None:
         lease = self._leases.pop(ack_id, None)
@@ -183,6 +222,12 @@ class Backlog:
             self._ready.append((chain.popleft(), 0))
         elif chain is not None:
             del self._chains[message.ordering_key]
+
+    def _expire(self, ack_id: str) -> None:
+        lease = self._drop(ack_id)
+        if lease is not None:
+            self.tally.expired += 1
+            self._retry(lease)
 
     def _next_deadline(self) -> float:
         # An extended or finished lease leaves its old entry in the heap: such entries mean nothing.

@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infra.local.pubsub.faulting import DELIVER, REORDER_LIMIT_S, count_of
 from infra.local.pubsub.messages import Message, to_proto
 from infra.local.pubsub.poster import Poster
 from infra.local.pubsub.pushes import publish_time
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from infra.local.pubsub.backlog import Lease
+    from infra.local.pubsub.faulting import Faults
     from infra.local.pubsub.messages import Proto
 
 LOG = logging.getLogger("pubsub")
@@ -39,10 +42,12 @@ class Snapshot:
 class Broker:
     """The state of one emulator; all of it lives on one event loop, so nothing is locked."""
 
+    faults: Faults
     push_slots: int = DEFAULT_PUSH_SLOTS
     topics: dict[str, Proto] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    published: Counter[str] = field(default_factory=Counter)
     schemas: Schemas = field(init=False)
     _poster: Poster = field(default_factory=Poster)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(time.time_ns() // 1000))
@@ -53,9 +58,10 @@ class Broker:
     def publish(self, topic: str, drafts: Iterable[Proto]) -> list[str]:
         """Publish messages (with data, attributes and ordering key) and return their ids, in order."""
         published = [self._stamped(draft) for draft in drafts]
+        self.published[topic] += len(published)
         for subscription in self.subscribers(topic):
             for message in published:
-                hand_over(message, subscription)
+                self._hand_over(message, subscription)
         for snapshot in self.snapshots.values():
             if snapshot.config.topic == topic:
                 snapshot.messages.extend(published)
@@ -69,13 +75,28 @@ class Broker:
     def subscribe(self, config: Proto) -> None:
         """Start a subscription; it sees what is published from now on."""
         self.subscriptions[config.name] = Subscription(
-            config, poster=self._poster, push_slots=self.push_slots, bury=self._bury
+            config, poster=self._poster, push_slots=self.push_slots, faults=self.faults, bury=self._bury
         )
 
     async def close(self) -> None:
         """Stop every subscription and close every connection."""
         await asyncio.gather(*(each.close() for each in self.subscriptions.values()))
         await self._poster.aclose()
+
+    def _hand_over(self, message: Message, subscription: Subscription) -> None:
+        """Give one message to one subscription: every delivery begins here, once per subscription and message."""
+        if not subscription.wants(message):
+            return
+        fault = self.faults.take(DELIVER, subscription.short_name)
+        if fault is None:
+            subscription.offer(message)
+        elif fault.kind == "duplicate":
+            for _ in range(1 + count_of(fault)):
+                subscription.offer(message)
+        elif fault.kind == "reorder":
+            subscription.offer(message, delay_s=fault.seconds or REORDER_LIMIT_S, behind=count_of(fault))
+        else:
+            subscription.offer(message, delay_s=fault.seconds)
 
     def _stamped(self, draft: Proto) -> Message:
         return Message(
@@ -92,7 +113,7 @@ class Broker:
             LOG.error("dead letter of %s stays: there is no topic %s", subscription.name, topic)
             return False
         (new_id,) = self.publish(topic, [_dead_letter(subscription, lease)])
-        where = (subscription.name.rsplit("/", 1)[-1], topic.rsplit("/", 1)[-1], new_id)
+        where = (subscription.short_name, topic.rsplit("/", 1)[-1], new_id)
         LOG.warning(
             "dead letter: %s gave up message %s after %d attempts: now %s %s",
             where[0],
@@ -101,11 +122,6 @@ class Broker:
             *where[1:],
         )
         return True
-
-
-def hand_over(message: Message, subscription: Subscription) -> None:
-    """Give one message to one subscription: every delivery begins here, once per subscription and message."""
-    subscription.offer(message)
 
 
 def _dead_letter(subscription: Subscription, lease: Lease) -> Proto:

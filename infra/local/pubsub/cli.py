@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--port", type=int, default=0, help="port on loopback (default: any free one)")
+    parser.add_argument("--control-port", type=int, default=0, help="port of the HTTP control API (default: any)")
     parser.add_argument(
         "--push-concurrency",
         type=int,
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop; 1 if the port is taken."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        asyncio.run(serve(args.port, push_slots=args.push_concurrency))
+        asyncio.run(serve(args.port, push_slots=args.push_concurrency, control_port=args.control_port))
     except OSError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from infra.local.pubsub.faulting import suffer
 from infra.local.pubsub.messages import proto, to_proto
 from infra.local.pubsub.refusals import invalid, need
 from infra.local.pubsub.subscriber import move_deadline
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from infra.local.pubsub.backlog import Lease
     from infra.local.pubsub.broker import Broker
+    from infra.local.pubsub.faulting import Faults
     from infra.local.pubsub.messages import Proto
     from infra.local.pubsub.subscription import Subscription
 
@@ -33,6 +35,7 @@ class Delivery:
 
     def __init__(self, broker: Broker) -> None:
         self._subscriptions = broker.subscriptions
+        self._faults = broker.faults
 
     async def pull(self, request: Proto, context: Any) -> Proto:
         """Return up to `max_messages`, waiting for the first one."""
@@ -54,7 +57,7 @@ class Delivery:
         first = await anext(requests, None)
         if first is None:
             return
-        stream = _Stream(need(self._subscriptions, first.subscription), first)
+        stream = _Stream(need(self._subscriptions, first.subscription), first, self._faults)
         reader = asyncio.create_task(stream.read(requests))
         try:
             await stream.write(context, reader)
@@ -66,8 +69,9 @@ class Delivery:
 class _Stream:
     """One open StreamingPull; it is the holder of what it leases."""
 
-    def __init__(self, subscription: Subscription, first: Proto) -> None:
+    def __init__(self, subscription: Subscription, first: Proto, faults: Faults) -> None:
         self._subscription = subscription
+        self._faults = faults
         self._deadline_s = first.stream_ack_deadline_seconds
         self._max_messages = first.max_outstanding_messages if first.max_outstanding_messages > 0 else math.inf
         self._max_bytes = first.max_outstanding_bytes if first.max_outstanding_bytes > 0 else math.inf
@@ -84,27 +88,31 @@ class _Stream:
         await context.write(self._response([]))
         while not reader.done():
             self._subscription.check_pullable()
-            if leases := self._take():
-                await context.write(self._response(leases))
-            else:
+            if not self._room() or not self._subscription.backlog.ready():
                 await self._subscription.change()
+                continue
+            fault = self._faults.take("StreamingPull", self._subscription.short_name)
+            if leases := await suffer(fault, self._take):
+                await context.write(self._response(leases))
         reader.result()
 
     def _take_in(self, request: Proto) -> None:
         self._deadline_s = request.stream_ack_deadline_seconds or self._deadline_s
         for ack_id in request.ack_ids:
-            self._subscription.backlog.ack(ack_id)
+            self._subscription.ack(ack_id)
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
             raise invalid("modify_deadline_ack_ids and modify_deadline_seconds must have the same length.")
         for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
             move_deadline(self._subscription, ack_id, seconds)
         self._subscription.notify()
 
+    def _room(self) -> bool:
+        messages, size = self._subscription.backlog.held_by(self)
+        return messages < self._max_messages and size < self._max_bytes
+
     def _take(self) -> list[Lease]:
         # What is held when the stream closes stays leased: acknowledgements may still be under way.
         messages, size = self._subscription.backlog.held_by(self)
-        if messages >= self._max_messages or size >= self._max_bytes:
-            return []
         return self._subscription.backlog.take(
             int(min(MAX_STREAM_BATCH, self._max_messages - messages)),
             max_bytes=min(MAX_RESPONSE_BYTES, self._max_bytes - size),

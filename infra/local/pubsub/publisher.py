@@ -49,6 +49,7 @@ class Publisher:
             if subscription.config.topic == request.topic:
                 subscription.config.topic = DELETED_TOPIC
         del self._topics[request.topic]
+        self._broker.published.pop(request.topic, None)
 
     def list_topics(self, request: Proto) -> Proto:
         """List the topics of a project."""

@@ -6,7 +6,6 @@ google-cloud-pubsub ships the message classes but no service descriptors, so met
 from __future__ import annotations
 
 import asyncio
-import inspect
 import re
 import signal
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,9 @@ import grpc
 from google.iam.v1 import iam_policy_pb2
 
 from infra.local.pubsub.broker import Broker
+from infra.local.pubsub.control import ANNOUNCED, Control
 from infra.local.pubsub.delivery import Delivery
+from infra.local.pubsub.faulting import Faults, subject_of, suffer
 from infra.local.pubsub.iam import Iam
 from infra.local.pubsub.messages import proto
 from infra.local.pubsub.publisher import Publisher
@@ -43,6 +44,7 @@ METHODS = {
     ),
     "google.iam.v1.IAMPolicy": ("GetIamPolicy", "SetIamPolicy", "TestIamPermissions"),
 }
+RPCS = (*(method for methods in METHODS.values() for method in methods), "Pull", "StreamingPull")
 REQUEST_TYPES = {"CreateTopic": "Topic", "CreateSubscription": "Subscription"}
 """Where the request is not called `<method>Request`."""
 
@@ -56,13 +58,14 @@ OPTIONS = (
 STOP_GRACE_S = 0.3
 
 
-async def serve(port: int, *, push_slots: int) -> None:
+async def serve(port: int, *, push_slots: int, control_port: int) -> None:
     """Serve until SIGTERM or SIGINT, then cancel what is in flight.
 
     Raises:
-        OSError: the port is taken; the message names it.
+        OSError: a port is taken; the message names it.
     """
-    broker = Broker(push_slots=push_slots)
+    broker = Broker(Faults(RPCS), push_slots=push_slots)
+    control = Control(broker, port=control_port)
     server = grpc.aio.server(options=OPTIONS)
     server.add_generic_rpc_handlers(_handlers(broker))
     try:
@@ -73,40 +76,45 @@ async def serve(port: int, *, push_slots: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await server.start()
-    announce(f"http://{LOOPBACK}:{bound}")
-    await stop.wait()
-    await server.stop(STOP_GRACE_S)
-    await broker.close()
+    async with control.serving(grpc=f"{LOOPBACK}:{bound}"):
+        announce(f"http://{LOOPBACK}:{bound}")
+        print(f"{ANNOUNCED} {control.url}", flush=True)
+        await stop.wait()
+        await server.stop(STOP_GRACE_S)
+        await broker.close()
 
 
 def _handlers(broker: Broker) -> tuple[Any, ...]:
     services = dict(zip(METHODS, (Publisher(broker), Subscriber(broker), broker.schemas, Iam(broker)), strict=True))
     tables = {
-        service: {method: _unary(getattr(services[service], _snake(method)), method) for method in methods}
+        service: {
+            method: _unary(getattr(services[service], _snake(method)), method, broker.faults) for method in methods
+        }
         for service, methods in METHODS.items()
     }
     delivery = Delivery(broker)
-    tables["google.pubsub.v1.Subscriber"] |= {"Pull": _pull(delivery), "StreamingPull": _streaming_pull(delivery)}
+    tables["google.pubsub.v1.Subscriber"] |= {
+        "Pull": _pull(delivery, broker.faults),
+        "StreamingPull": _streaming_pull(delivery),
+    }
     return tuple(grpc.method_handlers_generic_handler(name, table) for name, table in tables.items())
 
 
-def _unary(act: Callable[[Proto], Any], method: str) -> Any:
+def _unary(act: Callable[[Proto], Any], method: str, faults: Faults) -> Any:
     name = REQUEST_TYPES.get(method, f"{method}Request")
     request_type = getattr(iam_policy_pb2, name, None) or proto(name)
 
     async def call(request: Proto, context: Any) -> Proto:
-        async def answer() -> Proto:
-            reply = act(request)
-            return await reply if inspect.isawaitable(reply) else reply
-
-        return await _or_refuse(answer(), context)
+        fault = faults.take(method, subject_of(request))
+        return await _or_refuse(suffer(fault, lambda: act(request)), context)
 
     return grpc.unary_unary_rpc_method_handler(call, request_type.FromString, _encode)
 
 
-def _pull(delivery: Delivery) -> Any:
+def _pull(delivery: Delivery, faults: Faults) -> Any:
     async def call(request: Proto, context: Any) -> Proto:
-        return await _or_refuse(delivery.pull(request, context), context)
+        fault = faults.take("Pull", subject_of(request))
+        return await _or_refuse(suffer(fault, lambda: delivery.pull(request, context)), context)
 
     return grpc.unary_unary_rpc_method_handler(call, proto("PullRequest").FromString, _encode)
 

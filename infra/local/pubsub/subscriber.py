@@ -65,7 +65,7 @@ class Subscriber:
     def acknowledge(self, request: Proto) -> None:
         """Acknowledge deliveries; an expired one matters only under exactly-once delivery."""
         subscription = self._subscription(request)
-        late = [ack_id for ack_id in request.ack_ids if not subscription.backlog.ack(ack_id)]
+        late = [ack_id for ack_id in request.ack_ids if not subscription.ack(ack_id)]
         subscription.notify()
         _check_all_counted(subscription, late)
 

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.local.pubsub.backlog import Backlog, Lease
+from infra.local.pubsub.faulting import ACK, PUSH, PUSH_STATUS
 from infra.local.pubsub.filters import compile_filter
 from infra.local.pubsub.pushes import ACKS, push_request
 from infra.local.pubsub.refusals import not_found, precondition
@@ -17,8 +18,10 @@ from infra.local.pubsub.rules import rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from infra.local.pubsub.faulting import Faults
     from infra.local.pubsub.messages import Message, Proto
     from infra.local.pubsub.poster import Poster
+    from infra.local.pubsub.pushes import PushRequest
 
 LOG = logging.getLogger("pubsub")
 
@@ -27,13 +30,20 @@ class Subscription:
     """A subscription resource at work; `push_slots` bounds the pushes in flight."""
 
     def __init__(
-        self, config: Proto, *, poster: Poster, push_slots: int, bury: Callable[[Subscription, Lease], bool]
+        self,
+        config: Proto,
+        *,
+        poster: Poster,
+        push_slots: int,
+        faults: Faults,
+        bury: Callable[[Subscription, Lease], bool],
     ) -> None:
         self.config = config
         self.backlog = Backlog(rules_of(config), clock=time.monotonic, bury=lambda lease: bury(self, lease))
         self._matches = compile_filter(config.filter)
         self._poster = poster
         self._push_slots = push_slots
+        self._faults = faults
         self._pushing: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._open = True
@@ -45,11 +55,30 @@ class Subscription:
         """The full resource name."""
         return str(self.config.name)
 
-    def offer(self, message: Message) -> None:
-        """Queue a message if the filter lets it through; what it stops counts as acknowledged."""
-        if self._matches(message.attributes):
-            self.backlog.put(message)
-            self.notify()
+    @property
+    def short_name(self) -> str:
+        """The last part of the name: the subject of faults."""
+        return self.name.rsplit("/", 1)[-1]
+
+    def wants(self, message: Message) -> bool:
+        """Whether the filter lets a message through; what it stops counts as acknowledged."""
+        return self._matches(message.attributes)
+
+    def offer(self, message: Message, *, delay_s: float = 0, behind: int = 0) -> None:
+        """Queue a message; `delay_s` and `behind` as in `Backlog.put`."""
+        self.backlog.put(message, delay_s=delay_s, behind=behind)
+        self.notify()
+
+    def ack(self, ack_id: str) -> bool:
+        """End a delivery well, unless the acknowledgement is lost; False if the delivery counts no more."""
+        if not self.backlog.holds(ack_id):
+            return False
+        fault = self._faults.take(ACK, self.short_name)
+        if fault is None:
+            return self.backlog.ack(ack_id)
+        if fault.seconds:
+            self.backlog.extend(ack_id, fault.seconds)
+        return True
 
     def reconfigure(self, config: Proto) -> None:
         """Continue under new settings; pushes in flight end as they began."""
@@ -61,7 +90,7 @@ class Subscription:
 
     def seek(self, unacked: Iterable[Message]) -> None:
         """Make exactly those of these messages outstanding that the filter lets through."""
-        self.backlog.seek(message for message in unacked if self._matches(message.attributes))
+        self.backlog.seek(filter(self.wants, unacked))
         self.notify()
 
     def check_pullable(self) -> None:
@@ -114,16 +143,29 @@ class Subscription:
 
     async def _push(self, lease: Lease, config: Proto) -> None:
         request = push_request(config, lease.message, attempt=lease.attempt, now_s=time.time())
-        answer = await self._poster.post(request, timeout_s=config.ack_deadline_seconds)
+        answer = await self._post(request, timeout_s=config.ack_deadline_seconds)
         if answer in ACKS:
             self.backlog.ack(lease.ack_id)
         elif self.backlog.holds(lease.ack_id):
             self._failed(lease, answer)
 
+    async def _post(self, request: PushRequest, *, timeout_s: float) -> int | str:
+        fault = self._faults.take(PUSH, self.short_name)
+        if fault is None:
+            return await self._poster.post(request, timeout_s=timeout_s)
+        if fault.kind == "lost_answer":
+            await self._poster.post(request, timeout_s=timeout_s)
+            await asyncio.sleep(fault.seconds)
+            return "answer lost by a planned fault"
+        await asyncio.sleep(fault.seconds)
+        if fault.kind == "push_status":
+            return fault.status or PUSH_STATUS
+        return await self._poster.post(request, timeout_s=timeout_s)
+
     def _failed(self, lease: Lease, answer: int | str) -> None:
         delay_s = self.backlog.nack(lease.ack_id)
         following = "no further attempt" if delay_s is None else f"next in {delay_s:.1f} s"
-        where = (self.name.rsplit("/", 1)[-1], lease.message.id)
+        where = (self.short_name, lease.message.id)
         LOG.warning("push failed: %s message %s: %s, attempt %d, %s", *where, answer, lease.attempt, following)
 
     def _pushed(self, task: asyncio.Task[None]) -> None:

@@ -1,0 +1,56 @@
+"""Our Pub/Sub emulator with its control API: what the tests of planned faults need."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.local.control import Control
+from infra.local.process import Process, service_argv
+from tests.contract.pubsub_rig import WAIT_S, Rig, clients, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.local.faults import Fault
+
+ANNOUNCED = "control "
+
+
+@dataclass(frozen=True, slots=True)
+class Controlled:
+    """A running emulator: `host` is its gRPC address, `rig` has real clients of it."""
+
+    host: str
+    url: str
+    rig: Rig
+    control: Control
+
+    def planned(self, *faults: Fault) -> contextlib.AbstractContextManager[None]:
+        return self.control.planned(*faults)
+
+    def counts(self, subscription: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.control.call("GET", "/_control/stats")["subscriptions"][subscription]
+        return found
+
+
+@contextlib.contextmanager
+def controlled(*arguments: str) -> Iterator[Controlled]:
+    """Start an emulator of its own and find its control API by the line that announces it."""
+    with Process("pubsub", service_argv("pubsub", *arguments), env=dict(os.environ)) as child:
+        url = child.wait_ready(timeout_s=WAIT_S)
+        wait_until(lambda: bool(_announced(child)), "control address")
+        with clients(url) as rig:
+            yield Controlled(url.removeprefix("http://"), _announced(child)[0], rig, Control(_announced(child)[0]))
+
+
+def short(name: str) -> str:
+    """Return the last part of a resource's name: the subject of faults."""
+    return name.rsplit("/", 1)[-1]
+
+
+def _announced(child: Process) -> list[str]:
+    lines = child.tail().splitlines()
+    return [line.removeprefix(ANNOUNCED) for line in lines if line.startswith(ANNOUNCED)]

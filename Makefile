@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format lock bench fuzz conformance
+.PHONY: help setup demo up down test check format lock bench fuzz conformance explore
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,3 +54,6 @@ fuzz: $(STAMP) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
 conformance: $(STAMP) ## Google's own system tests of the client libraries, against our emulators
 	$(RUN) -m infra.conformance.storage
 	$(RUN) -m infra.conformance.pubsub
+
+explore: $(STAMP) ## crash the delivery protocol at every step, in every schedule: RANDOM_RUNS=100000 SEED=1
+	$(RUN) -m tests.explore --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)

@@ -12,7 +12,7 @@ from shared.core.errors import AlreadyExistsError, FileUnavailableError, NotFoun
 from shared.core.journal import Carried, JournalledReply
 from shared.core.registry import profile
 from shared.core.request import InlineImage, ModelRequest, ReferencedImage
-from shared.core.retrying import wait_before_retry
+from shared.core.retrying import RESERVE_S, wait_before_retry
 from shared.core.tasks import TASKS
 from shared.pipeline import files
 from shared.pipeline.images import ready_for_model
@@ -133,7 +133,11 @@ def _with_image(request: ModelRequest, part: ImagePart) -> ModelRequest:
 
 
 def _call(job: Job, request: ModelRequest, ports: Ports) -> Mapping[str, Any]:
-    response = ports.model.generate(request, timeout_s=remaining_s(job, ports))
+    left_s = remaining_s(job, ports)
+    if left_s < min(RESERVE_S, ports.settings.timeout_s / 2):
+        # It would be paid for, and nobody would be there to take the answer.
+        raise TransientError(f"{left_s:.1f} s of this delivery are left: too little for a model call.")
+    response = ports.model.generate(request, timeout_s=left_s)
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
     return response
@@ -150,7 +154,7 @@ def _with_retries(job: Job, ports: Ports, call: Callable[[], _T]) -> _T:
             wait_s = wait_before_retry(error, attempt=attempt, remaining_s=left_s, jitter=ports.jitter())
             if wait_s is None:
                 raise
-            logs.warning("the model call failed and is tried again", reason=str(error), wait_s=round(wait_s, 2))
+            logs.warning("a call failed and is tried again", reason=str(error), wait_s=round(wait_s, 2))
             ports.clock.sleep(wait_s)
 
 
@@ -159,6 +163,11 @@ def _journal(job: Job, reply: JournalledReply, ports: Ports) -> JournalledReply:
         entry = journal.format_reply(reply)
     except RecursionError as error:
         raise TransientError("Gemini's answer is nested too deeply to be kept.") from error
+    # Its answer is paid for: a store that is away for a moment must not cost a second one.
+    return _with_retries(job, ports, lambda: _keep(job, reply, entry, ports))
+
+
+def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports) -> JournalledReply:
     try:
         ports.store.create(
             ports.settings.work_bucket,

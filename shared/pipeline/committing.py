@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import jsontext, results
-from shared.core.errors import AlreadyExistsError, UplookError
+from shared.core.errors import AlreadyExistsError, NotFoundError, TransientError, UplookError
 from shared.pipeline.leases import ATTEMPT, Settled, read_settled
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def commit(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], p
             metadata={ATTEMPT: job.attempt},
         )
     except AlreadyExistsError:
-        return read_settled(name, ports)  # another attempt's, or our own, whose answer was lost
+        return _committed(name, ports)
     logs.info("committed", status=document["status"], result=f"gs://{bucket}/{name}")
     return Settled(document, name)
 
@@ -46,6 +46,14 @@ def announce(settled: Settled, ports: Ports) -> None:
     """Publish the event of a committed document; a second one carries the same id."""
     uri = f"gs://{ports.settings.results_bucket}/{settled.name}"
     ports.publisher.publish(ports.settings.result_topic, [results.result_event(settled.document, uri=uri)])
+
+
+def _committed(name: str, ports: Ports) -> Settled:
+    """Return what was committed first: another attempt's document, or our own, whose answer was lost."""
+    try:
+        return read_settled(name, ports)
+    except NotFoundError as error:
+        raise TransientError(f"gs://{ports.settings.results_bucket}/{name} vanished while it was read.") from error
 
 
 def _write_files(job: Job, files: Sequence[ResultFile], ports: Ports) -> None:
@@ -63,5 +71,7 @@ def _write_file(job: Job, file: ResultFile, ports: Ports) -> None:
         )
     except AlreadyExistsError:
         there = ports.store.stat(bucket, file.name)
-        if there is None or there.crc32c != jsontext.crc32c(file.data):
+        if there is None:
+            raise TransientError(f"gs://{bucket}/{file.name} vanished while it was looked at.") from None
+        if there.crc32c != jsontext.crc32c(file.data):
             raise FileDiffersError(f"gs://{bucket}/{file.name} exists with other bytes.") from None

@@ -64,7 +64,10 @@ def claim(job: Job, ports: Ports) -> Held | Settled:
 
 
 def release(job: Job, held: Held, ports: Ports) -> None:
-    """Let the key go, so that a redelivery need not wait for the lease to expire."""
+    """Let the key go, so that a redelivery need not wait for the lease to expire.
+
+    It is a courtesy and never fails: neither what is committed nor the error on its way up depends on it.
+    """
     try:
         ports.store.replace(
             ports.settings.work_bucket,
@@ -76,6 +79,8 @@ def release(job: Job, held: Held, ports: Ports) -> None:
         )
     except ChangedError:
         logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
+    except TransientError as error:
+        logs.warning("the lease is kept until it expires", lease=job.paths.lease, reason=str(error))
 
 
 def settled(job: Job, ports: Ports) -> Settled | None:
@@ -101,10 +106,11 @@ def read_settled(name: str, ports: Ports) -> Settled:
 def _claim_seen(job: Job, ports: Ports, body: bytes) -> Held | Settled:
     poll_s = _FIRST_POLL_S
     while True:
+        # The lease first: whoever commits and lets go behind this look changes its generation, and none is taken then.
+        lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
         done = settled(job, ports)
         if done is not None:
             return done
-        lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
         held = _take(job, ports, body, lease)
         if held is not None:
             return held

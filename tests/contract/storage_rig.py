@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,21 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage as gcs
 
+from tests.contract.storage_deviations import known
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_numbers = itertools.count(1)
+
+def _url(host: str) -> str:
+    """Return the URL of a server that may be named without a scheme, as some client libraries want it."""
+    return (host if "://" in host or not host else f"http://{host}").rstrip("/")
+
+
+# Read at import, which is at collection: the suite removes such variables before its first test.
+GIVEN_URL = _url(os.environ.get("STORAGE_EMULATOR_HOST", ""))
+"""Another server to run the suites against; empty: none."""
+GIVEN_DEVIATIONS = known(os.environ.get("STORAGE_EMULATOR_NAME"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ def rig(url: str) -> Iterator[Rig]:
 
 def new_bucket(client: Any, **settings: Any) -> Any:
     """Return a bucket no other test knows."""
-    bucket = client.bucket(f"bucket-{os.getpid()}-{next(_numbers)}")
+    bucket = client.bucket(f"bucket-{uuid.uuid4().hex}")
     for name, value in settings.items():
         setattr(bucket, name, value)
     return client.create_bucket(bucket)

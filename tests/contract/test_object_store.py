@@ -1,16 +1,17 @@
 """One suite for the object store port: the memory twin and Cloud Storage's own client against the emulator.
 
-With STORAGE_CONTRACT_HOST set to a URL, the suite also runs against that server.
+With STORAGE_EMULATOR_HOST set, the suite also runs against that server.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from google.api_core.exceptions import Conflict
 
 from infra.local.resources import storage_client
 from shared.adapters.clock import SystemClock
@@ -18,6 +19,8 @@ from shared.adapters.memory import MemoryStore
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
 from shared.core.jsontext import crc32c
+from tests.contract.storage_deviations import mark
+from tests.contract.storage_rig import GIVEN_DEVIATIONS, GIVEN_URL
 from tests.services import running
 
 if TYPE_CHECKING:
@@ -25,25 +28,30 @@ if TYPE_CHECKING:
 
     from shared.core.ports import ObjectStore
 
-EXTRA_HOST = "STORAGE_CONTRACT_HOST"
 TEXT = "text/plain"
 
 
-@pytest.fixture(scope="module", params=["memory", "emulator", *(["given"] if os.environ.get(EXTRA_HOST) else [])])
-def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
+@pytest.fixture(scope="module", params=["memory", "emulator", *(["given"] if GIVEN_URL else [])], name="started")
+def _started(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
     if request.param == "memory":
         yield MemoryStore(SystemClock())
     elif request.param == "emulator":
         with running("storage") as url:
             yield _real(url)
     else:
-        yield _real(os.environ[EXTRA_HOST])
+        yield _real(GIVEN_URL)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, started: ObjectStore) -> ObjectStore:
+    if request.node.callspec.params["started"] == "given":
+        mark(request, GIVEN_DEVIATIONS)
+    return started
 
 
 def _real(url: str) -> ObjectStore:
-    client = storage_client(url)
-    client.create_bucket("contract")
-    client.create_bucket("elsewhere")
+    with contextlib.suppress(Conflict):  # a given server may remember an earlier run
+        storage_client(url).create_bucket("contract")
     return GoogleStorage(project="local-dev", emulator_host=url, connections=32)
 
 

@@ -230,24 +230,22 @@ def test_a_request_the_model_refuses_fails_without_another_try() -> None:
     assert rig.document(event, error=0)["error"] == {"code": "request_refused", "message": "bad field"}
 
 
-def test_a_crash_after_the_reply_was_journalled_costs_no_second_call() -> None:
-    """The create after lease and reply is the first file: it fails, and a redelivery works from the journal."""
+def test_a_crash_after_the_reply_was_journalled_costs_no_second_call(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     event = rig.upload()
-
-    def reply_then_break_storage(_: object) -> dict[str, object]:
-        # The next create is the journal's, the one after it a file's.
-        rig.store.faults.add("create", TransientError("lost answer"), when="after")
-        return reply('{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750]}]}')
-
-    rig.answer = reply_then_break_storage
-    with pytest.raises(TransientError):
-        analyze(event, rig.ports)
+    with monkeypatch.context() as broken:
+        broken.setattr("shared.pipeline.analyze.interpret", _crash)
+        with pytest.raises(RuntimeError):
+            analyze(event, rig.ports)
 
     analyze(event, rig.ports)
 
     assert len(rig.model.requests) == 1
     assert rig.document(event)["status"] == "ok"
+
+
+def _crash(*_: object) -> None:
+    raise RuntimeError("out of luck")
 
 
 def test_a_replay_from_the_journal_writes_the_same_bytes() -> None:

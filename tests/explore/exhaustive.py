@@ -1,0 +1,87 @@
+"""Lists every plan with one fault, for every step and schedule, and every one with two; found by playing the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain, combinations
+from typing import TYPE_CHECKING, Final
+
+from tests.explore.plans import SCENARIOS, Plan, applicable
+from tests.explore.run import explore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEDULES: Final = ("once", "twice", "together", "takeover", "overwrite", "sigterm")
+"""once, twice in a row, twice at once with one change of turn at every point; takeover: at every step, the first
+delivery outlives its lease, another takes over and the first goes on; overwrite: of the source, at every step;
+sigterm: at every step, and delivered again."""
+
+_MIDWAY: Final = {"takeover": "outlive", "overwrite": "overwrite", "sigterm": "cancel"}
+
+
+def bases(scenario: str, schedule: str) -> Iterator[Plan]:
+    """Yield a schedule's plans without any further fault."""
+    once, together = Plan(scenario, "once"), Plan(scenario, "together")
+    match schedule:
+        case "once":
+            yield once
+        case "twice":
+            yield Plan(scenario, "twice")
+        case "together":
+            yield from (replace(together, switches=(at,)) for at in range(explore(together).decisions))
+        case _:
+            steps = explore(once).trace
+            kind = _MIDWAY[schedule]
+            for step in steps:
+                if kind in applicable(step.operation, scenario=scenario):
+                    yield replace(once, faults=((step.number, kind),))
+
+
+def singles(scenario: str, schedule: str) -> Iterator[Plan]:
+    """Yield each schedule without a fault, and with each fault at each of its steps."""
+    for base in bases(scenario, schedule):
+        yield base
+        yield from _with_one_more(base)
+
+
+def pairs(scenario: str) -> Iterator[Plan]:
+    """Yield every single delivery with two faults, the second at any step that follows the first, redeliveries too."""
+    for first in _with_one_more(Plan(scenario, "once")):
+        yield from _with_one_more(first, after=first.faults[-1][0])
+
+
+def interleavings(scenario: str) -> Iterator[Plan]:
+    """Yield two deliveries at once, the turn changing at any two points; alone, and with a call that is refused."""
+    together = Plan(scenario, "together")
+    for switches in combinations(range(explore(together).decisions), 2):
+        plan = replace(together, switches=switches)
+        yield plan
+        asked = (step.number for step in explore(plan).trace if step.operation == "generate")
+        yield from (replace(plan, faults=((number, "refuse"),)) for number in asked)
+
+
+def everything() -> Iterator[Plan]:
+    """Yield all of these plans."""
+    return chain(all_singles(), chain.from_iterable(map(interleavings, SCENARIOS)), all_pairs())
+
+
+def all_singles() -> Iterator[Plan]:
+    """Yield the single faults of all schedules and scenarios."""
+    for scenario in SCENARIOS:
+        for schedule in SCHEDULES:
+            yield from singles(scenario, schedule)
+
+
+def all_pairs() -> Iterator[Plan]:
+    """Yield the pairs of all scenarios."""
+    for scenario in SCENARIOS:
+        yield from pairs(scenario)
+
+
+def _with_one_more(base: Plan, *, after: int = 0) -> Iterator[Plan]:
+    taken = {step for step, _ in base.faults}
+    for step in explore(base).trace:
+        if step.number > after and step.number not in taken:
+            for kind in applicable(step.operation, scenario=base.scenario):
+                yield replace(base, faults=tuple(sorted((*base.faults, (step.number, kind)))))

@@ -1,0 +1,142 @@
+"""What must hold after every run, however it went; I1 to I12 of the delivery protocol, as far as they are local."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.core import naming, planning
+from shared.core.retrying import MAX_ATTEMPTS, RESERVE_S
+from tests.explore.stage import LEASE_TTL_S, RETRY_AFTER_S, TIMEOUT_S
+from tests.rig import WORK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.core.envelopes import ImageEvent
+    from tests.explore.process import Process
+    from tests.explore.stage import Step
+    from tests.explore.world import World
+
+_ENDS: Final = frozenset({"die-before", "die-after", "cancel"})
+_PASSING: Final = frozenset({"503", "429", "412"})
+
+
+def check(world: World, processes: Sequence[Process]) -> list[str]:
+    """Return every broken invariant of a run that has become quiet (or never did)."""
+    found = [*world.stage.violations, *world.ledger.violations, *world.ledger.changed(), *world.ledger.leaks()]
+    if world.stage.over:
+        return found
+    for event in {process.event.source.generation: process.event for process in processes}.values():
+        own = [process for process in processes if process.event is event]
+        found += [*_one_end(world, event, own), *_told(world, event), *_paid_once(world, own)]
+    return [*found, *_refused_once(world.stage.trace)]
+
+
+def unfinished(world: World, process: Process) -> list[str]:
+    """Return what is missing at the moment of an acknowledgement: the document, or its event."""
+    documents = _documents(world, process.event)
+    if not documents:
+        return [f"acknowledged after commit: delivery {process.number} left no document"]
+    if not any(name in world.ledger.told for name in documents):
+        return [f"acknowledged after commit: delivery {process.number} left no event"]
+    return []
+
+
+def kept_lease(world: World, process: Process) -> list[str]:
+    """Return the lease of a delivery that just failed, if it still holds it although no step at it was broken."""
+    paths = naming.paths(process.event.source, run=process.event.run, task=process.event.task)
+    lease = world.store.stat(WORK, paths.lease)
+    broken = any(step.target == "lease" and step.fault and step.process is process for step in world.stage.trace)
+    if broken or lease is None or lease.metadata != {"uplook-attempt": process.attempt, "uplook-state": "held"}:
+        return []
+    return [f"lease: delivery {process.number} ended ({process.ending}) and still holds it"]
+
+
+def answered_files(world: World, event: ImageEvent) -> dict[str, bytes]:
+    """Return the document and the files of a result that a model answered; nothing where no replay can repeat it."""
+    for name, document in _documents(world, event).items():
+        # An overlay needs the picture: it may be drawn at one attempt, and its source be gone at the next.
+        if document["usage"] is not None and not any("no overlay" in text for text in document["warnings"]):
+            names = (name, *(file["name"] for file in document["files"]))
+            return {name: world.ledger.writes[name] for name in names}
+    return {}
+
+
+def _documents(world: World, event: ImageEvent) -> dict[str, dict[str, Any]]:
+    paths = naming.paths(event.source, run=event.run, task=event.task)
+    names = (paths.result, paths.error(0))
+    return {name: json.loads(world.ledger.writes[name]) for name in names if name in world.ledger.writes}
+
+
+def _one_end(world: World, event: ImageEvent, processes: Sequence[Process]) -> list[str]:
+    documents = _documents(world, event)
+    # A holder taken for dead can still leave its own error beside the result; readers take the result.
+    allowed = 2 if any(_outlived(process, process.ended_s) for process in processes) else 1
+    if not 1 <= len(documents) <= allowed:
+        return [f"nothing is lost: expected one document, found {sorted(documents)}"]
+    found = []
+    for name, document in documents.items():
+        found += [f"no half results: {name}: {problem}" for problem in world.ledger.missing(document)]
+        source = document["source"]
+        if (source["generation"], source["crc32c"]) != (str(event.source.generation), event.source.crc32c):
+            found.append(f"right bytes: {name} names another generation")
+    return found
+
+
+def _told(world: World, event: ImageEvent) -> list[str]:
+    found = []
+    for name in _documents(world, event):
+        messages = world.ledger.told.get(name, [])
+        ids = {json.loads(message.data)["id"] for message in messages}
+        if ids != {planning.idempotency_key(event)}:
+            found.append(f"event after commit: expected events of one id for {name}, found {len(ids)} ids")
+        if len({message.data for message in messages}) > 1:
+            found.append(f"event after commit: {name} was told in different words")
+    return found
+
+
+def _paid_once(world: World, processes: Sequence[Process]) -> list[str]:
+    own = set(processes)
+    paid = sum(1 for process in world.ledger.paid if process in own)
+    steps = [step for step in world.stage.trace if step.process in own]
+    excused = sum(map(_lost_answer, steps)) + sum(_excused(process, steps) for process in own)
+    if paid > 1 + excused:
+        return [f"pay once: {paid} payments, of which {1 + excused} can be explained"]
+    return []
+
+
+def _lost_answer(step: Step) -> bool:
+    """Whether an answer was lost at this step, between the model and the journal, with nobody to blame."""
+    if step.operation == "generate":
+        return step.fault in {"die-after", "lost"}
+    process = step.process
+    unkept = process.paid_s is not None and process.paid_s < step.at_s and process.journalled_s is None
+    return unkept and step.target == "reply" and step.operation != "interpret" and step.fault in _ENDS
+
+
+def _excused(process: Process, steps: Iterable[Step]) -> int:
+    """How many payments this process may have lost by lasting too long, or by a journal that cannot be written."""
+    refused = [
+        step
+        for step in steps
+        if step.process is process and (step.operation, step.target) == ("create", "reply") and step.fault in _PASSING
+    ]
+    late_s = process.started_s + TIMEOUT_S - RESERVE_S - RETRY_AFTER_S
+    given_up = len(refused) >= MAX_ATTEMPTS or (refused and (process.ended_s or late_s) > late_s)
+    return int(bool(given_up)) + int(_outlived(process, process.journalled_s or process.ended_s))
+
+
+def _outlived(process: Process, until_s: float | None) -> bool:
+    """Whether others could take this process for dead."""
+    return None not in {process.held_s, until_s} and (until_s or 0) - (process.held_s or 0) > LEASE_TTL_S
+
+
+def _refused_once(trace: Sequence[Step]) -> list[str]:
+    """Return retries of what a model has refused for good."""
+    refusals = {step.process: step.number for step in trace if step.fault == "refuse"}
+    return [
+        f"terminates: delivery {step.process.number} asked again what was refused"
+        for step in trace
+        if step.operation == "generate" and refusals.get(step.process, step.number) < step.number
+    ]

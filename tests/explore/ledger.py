@@ -1,0 +1,106 @@
+"""What really happened outside: every write, payment and message, judged at the moment it happens."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.core.request import InlineImage, ReferencedImage
+from tests.rig import RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.adapters.memory import MemoryStore
+    from shared.core.ports import Message
+    from shared.core.request import ModelRequest
+    from tests.explore.process import Process
+
+CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """`writes` holds the results bucket's objects as first written, `told` every result event by its URI."""
+
+    store: MemoryStore
+    contents: dict[int, bytes] = field(default_factory=dict)
+    writes: dict[str, bytes] = field(default_factory=dict)
+    told: dict[str, list[Message]] = field(default_factory=dict)
+    paid: list[Process] = field(default_factory=list)
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def wrote(self, name: str, data: bytes) -> None:
+        """Note a write to the results bucket."""
+        if name in self.writes:
+            self.violations.append(f"one commit: {name} was written twice")
+        self.writes[name] = data
+        if name.endswith(".json"):
+            self.violations += [f"no half results: {name}: {problem}" for problem in self.missing(json.loads(data))]
+
+    def changed(self) -> list[str]:
+        """Return which results are not what was first written."""
+        stored = {name: self.store.read(RESULTS, name, max_bytes=10**8) for name in self.store.list_names(RESULTS, "")}
+        names = [name for name in self.writes.keys() | stored.keys() if self.writes.get(name) != stored.get(name)]
+        return [f"one commit: {name} is no longer what was written first" for name in sorted(names)]
+
+    def missing(self, document: dict[str, Any]) -> list[str]:
+        """Return what is wrong with the files that a document lists."""
+        problems = []
+        for file in document["files"]:
+            there = self.store.stat(RESULTS, file["name"])
+            if there is None or (there.size, there.crc32c) != (file["size"], file["crc32c"]):
+                problems.append(f"{file['name']} is {'missing' if there is None else 'another'}")
+        return problems
+
+    def asked(self, process: Process, request: ModelRequest, *, at_s: float) -> None:
+        """Note a paid model call, and whether it carried this generation's bytes."""
+        self.paid.append(process)
+        process.paid_s = process.paid_s or at_s
+        for part in request.images:
+            if self._sent(part) != self.contents[process.event.source.generation]:
+                self.violations.append(f"right bytes: delivery {process.number} sent those of another generation")
+
+    def published(self, messages: Sequence[Message]) -> None:
+        """Note result events, each of a document that can be read by now."""
+        for message in messages:
+            event = json.loads(message.data)
+            name = event["result"].removeprefix(f"gs://{RESULTS}/")
+            committed = json.loads(self.writes.get(name, b"{}"))
+            if (committed.get("id"), committed.get("status")) != (event["id"], event["status"]):
+                self.violations.append(
+                    f"event after commit: {event['status']} of {name} was told before it was written"
+                )
+            self.told.setdefault(name, []).append(message)
+
+    def leaks(self) -> list[str]:
+        """Return where a key or an image's bytes can be read."""
+        told = [message.data.decode() for messages in self.told.values() for message in messages]
+        documents = [data.decode() for name, data in self.writes.items() if name.endswith(".json")]
+        text = "\n".join((*self.lines, *told, *documents))
+        secrets = [CANARY_KEY, *(base64.b64encode(data).decode()[:80] for data in self.contents.values())]
+        return [
+            f"no secrets: {secret[:12]}… is in a log, an event or a document" for secret in secrets if secret in text
+        ]
+
+    def _sent(self, part: object) -> bytes | None:
+        if isinstance(part, InlineImage):
+            return part.data
+        return self.uploads.get(part.uri.removeprefix("memory://")) if isinstance(part, ReferencedImage) else None
+
+
+class LogLines(logging.Handler):
+    """Keeps log lines, with their fields, in the current run's ledger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger: Ledger | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.ledger is not None:
+            self.ledger.lines.append(f"{record.levelname} {record.getMessage()} {getattr(record, 'fields', '')}")

@@ -1,0 +1,167 @@
+"""Protocols that are broken on purpose, each in one place: the explorer must find every one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.core import journal, results
+from shared.pipeline import analyze, asking, committing, images, leases
+from shared.pipeline.leases import Held, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pytest
+
+    from shared.core.results import ResultFile
+    from shared.pipeline.work import Job, Ports
+
+    Mutation = Callable[[pytest.MonkeyPatch], None]
+
+
+def skip_the_lease(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leases, "claim", lambda _job, _ports: Held(0, first=True))
+
+
+def take_live_leases(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leases, "_free", lambda _lease, _ttl_s: True)
+
+
+def look_for_a_result_before_the_lease(patch: pytest.MonkeyPatch) -> None:
+    take = leases._take
+
+    def take_as_it_is_by_now(job: Job, ports: Ports, body: bytes, _: Any) -> Held | None:
+        return take(job, ports, body, ports.store.stat(ports.settings.work_bucket, job.paths.lease))
+
+    patch.setattr(leases, "_take", take_as_it_is_by_now)
+
+
+def never_release(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leases, "release", lambda _job, _held, _ports: None)
+
+
+def journal_after_parsing(patch: pytest.MonkeyPatch) -> None:
+    keep, overlay = asking._journal, analyze._overlay
+
+    def overlay_and_keep(job: Job, ports: Ports, **rest: Any) -> Any:
+        keep(job, rest["reply"], ports)
+        return overlay(job, ports, **rest)
+
+    patch.setattr(asking, "_journal", lambda _job, reply, _ports: reply)
+    patch.setattr(analyze, "_overlay", overlay_and_keep)
+
+
+def journal_without_retry(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        asking,
+        "_journal",
+        lambda job, reply, ports: asking._keep(job, reply, journal.format_reply(reply), ports),
+    )
+
+
+def ask_without_time(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        asking, "_call", lambda job, request, ports: ports.model.generate(request, timeout_s=_left(job, ports))
+    )
+
+
+def document_before_files(patch: pytest.MonkeyPatch) -> None:
+    commit, write = committing.commit, committing._write_files
+
+    def commit_first(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], ports: Ports) -> Settled:
+        settled = commit(job, document, (), ports)
+        write(job, files, ports)
+        return settled
+
+    patch.setattr(committing, "commit", commit_first)
+
+
+def event_before_commit(patch: pytest.MonkeyPatch) -> None:
+    commit = committing.commit
+
+    def tell_first(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], ports: Ports) -> Settled:
+        committing.announce(Settled(document, job.paths.result), ports)
+        return commit(job, document, files, ports)
+
+    patch.setattr(committing, "commit", tell_first)
+
+
+def never_tell(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(committing, "announce", lambda _settled, _ports: None)
+
+
+def ignore_the_generation(patch: pytest.MonkeyPatch) -> None:
+    def any_generation(job: Job, ports: Ports) -> bytes:
+        source = job.event.source
+        return ports.store.read(source.bucket, source.name, max_bytes=job.event.settings.max_bytes)
+
+    patch.setattr(images, "_download", any_generation)
+
+
+def delete_what_was_committed(patch: pytest.MonkeyPatch) -> None:
+    announce = committing.announce
+
+    def tell_and_delete(settled: Settled, ports: Ports) -> None:
+        announce(settled, ports)
+        ports.store.delete(ports.settings.results_bucket, settled.name)
+
+    patch.setattr(committing, "announce", tell_and_delete)
+
+
+def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
+    outcome = analyze._outcome
+
+    def releasing(job: Job, held: Held, ports: Ports) -> Any:
+        try:
+            return outcome(job, held, ports)
+        except BaseException:
+            leases.release(job, held, ports)
+            raise
+
+    patch.setattr(analyze, "_outcome", releasing)
+
+
+def call_a_vanished_document_a_bug(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(committing, "_committed", leases.read_settled)
+
+
+def write_the_time_of_the_replay(patch: pytest.MonkeyPatch) -> None:
+    head, ticks = results._head, itertools.count()
+    patch.setattr(results, "_head", lambda event, key, status, at: head(event, key, status, f"{at}+{next(ticks)}"))
+
+
+def put_the_key_into_the_event(patch: pytest.MonkeyPatch) -> None:
+    announce = committing.announce
+
+    def telling(settled: Settled, ports: Ports) -> None:
+        error = {"code": str(ports.settings.gemini_api_key), "message": ""}
+        announce(dataclasses.replace(settled, document={**settled.document, "error": error}), ports)
+
+    patch.setattr(committing, "announce", telling)
+
+
+MUTANTS: Final[dict[Mutation, str]] = {
+    skip_the_lease: "pay once",
+    take_live_leases: "pay once",
+    look_for_a_result_before_the_lease: "nothing is lost",
+    never_release: "lease",
+    journal_after_parsing: "pay once",
+    journal_without_retry: "pay once",
+    ask_without_time: "pay once",
+    document_before_files: "no half results",
+    event_before_commit: "event after commit",
+    never_tell: "acknowledged after commit",
+    ignore_the_generation: "right bytes",
+    delete_what_was_committed: "one commit",
+    clean_up_after_death: "dead",
+    call_a_vanished_document_a_bug: "no bug",
+    write_the_time_of_the_replay: "same bytes",
+    put_the_key_into_the_event: "no secrets",
+}
+"""Each mutation, with the invariant that it breaks."""
+
+
+def _left(job: Job, ports: Ports) -> float:
+    return max(0.05, job.deadline_s - ports.clock.monotonic_s())

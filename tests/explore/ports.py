@@ -1,0 +1,182 @@
+"""Every port of the pipeline on the stage: the memory adapters behind numbered, breakable steps."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from shared.core.errors import AlreadyExistsError, ChangedError, TransientError
+from tests.rig import RESULTS, UPLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
+    from shared.core.ports import Message, ModelFile, ObjectInfo
+    from shared.core.request import ModelRequest
+    from tests.explore.ledger import Ledger
+    from tests.explore.stage import Stage
+
+ANSWER_S: Final = 8.0
+
+
+def target(bucket: str, name: str) -> str:
+    """Return what an object is to the protocol."""
+    if bucket == UPLOADS:
+        return "image"
+    if bucket == RESULTS:
+        if not name.endswith(".json"):
+            return "file"
+        return "error" if ".error-" in name else "document"
+    return "lease" if name.startswith("leases/") else "reply"
+
+
+class StagedStore:
+    """The `ObjectStore` port."""
+
+    def __init__(self, stage: Stage, store: MemoryStore, ledger: Ledger) -> None:
+        self._stage = stage
+        self._store = store
+        self._ledger = ledger
+
+    def create(
+        self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> int:
+        def effect() -> int:
+            generation = self._store.create(bucket, name, data, content_type=content_type, metadata=metadata)
+            self._note(bucket, name, data)
+            return generation
+
+        return self._stage.call("create", target(bucket, name), effect, conflict=AlreadyExistsError)
+
+    def replace(
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        generation: int,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        def effect() -> int:
+            written = self._store.replace(
+                bucket, name, data, generation=generation, content_type=content_type, metadata=metadata
+            )
+            self._note(bucket, name, data)
+            return written
+
+        return self._stage.call("replace", target(bucket, name), effect, conflict=ChangedError)
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo | None:
+        return self._stage.call("stat", target(bucket, name), lambda: self._store.stat(bucket, name))
+
+    def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
+        effect = partial(self._store.read, bucket, name, generation=generation, max_bytes=max_bytes)
+        return self._stage.call("read", target(bucket, name), effect)
+
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
+        self._stage.call(
+            "delete", target(bucket, name), partial(self._store.delete, bucket, name, generation=generation)
+        )
+
+    def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
+        return self._stage.call("list", target(bucket, prefix), lambda: self._store.list_names(bucket, prefix))
+
+    def _note(self, bucket: str, name: str, data: bytes) -> None:
+        process, now_s = self._stage.turns.process, self._stage.clock.time_s
+        match target(bucket, name):
+            case "lease":
+                process.held_s = now_s
+            case "reply":
+                process.journalled_s = now_s
+        if bucket == RESULTS:
+            self._ledger.wrote(name, data)
+
+
+class StagedPublisher:
+    """The `Publisher` port."""
+
+    def __init__(self, stage: Stage, publisher: MemoryPublisher, ledger: Ledger) -> None:
+        self._stage = stage
+        self._publisher = publisher
+        self._ledger = ledger
+
+    def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        def effect() -> None:
+            self._publisher.publish(topic, messages)
+            self._ledger.published(messages)
+
+        self._stage.call("publish", "event", effect)
+
+
+class StagedModel:
+    """The `VisionModel` port. An answer takes `ANSWER_S`, and is paid for even if nobody waits that long."""
+
+    def __init__(self, stage: Stage, model: MemoryModel, ledger: Ledger) -> None:
+        self._stage = stage
+        self._model = model
+        self._ledger = ledger
+
+    def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
+        def effect() -> Mapping[str, Any]:
+            self._ledger.asked(self._stage.turns.process, request, at_s=self._stage.clock.time_s)
+            self._stage.clock.time_s += min(ANSWER_S, timeout_s)
+            answer = self._model.generate(request, timeout_s=timeout_s)
+            if timeout_s < ANSWER_S:
+                raise TransientError(f"no answer within {timeout_s:.2f} s")
+            return answer
+
+        return self._stage.call("generate", "answer", effect)
+
+    def upload(self, name: str, data: bytes, *, mime_type: str, timeout_s: float) -> ModelFile:
+        def effect() -> ModelFile:
+            file = self._model.upload(name, data, mime_type=mime_type, timeout_s=timeout_s)
+            self._ledger.uploads[name] = data
+            return file
+
+        return self._stage.call("upload", "upload", effect, conflict=AlreadyExistsError)
+
+    def get_file(self, name: str, *, timeout_s: float) -> ModelFile | None:
+        return self._stage.call("get_file", "upload", partial(self._model.get_file, name, timeout_s=timeout_s))
+
+    def delete_file(self, name: str, *, timeout_s: float) -> None:
+        self._stage.call("delete_file", "upload", partial(self._model.delete_file, name, timeout_s=timeout_s))
+
+
+class StagedClock:
+    """The `Clock` port: sleeping lets others act."""
+
+    def __init__(self, stage: Stage, clock: ManualClock) -> None:
+        self._stage = stage
+        self._clock = clock
+
+    def monotonic_s(self) -> float:
+        return self._clock.monotonic_s()
+
+    def now_iso(self) -> str:
+        return self._clock.now_iso()
+
+    def sleep(self, seconds: float) -> None:
+        self._stage.sleep(seconds)
+
+
+class StagedPool:
+    """Stands for the thread pool that writes files: the same promises, with turns that can be replayed."""
+
+    stage: Stage
+
+    def __init__(self, max_workers: int, thread_name_prefix: str = "") -> None:
+        """Nothing is started before there is work."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        return self.stage.gather([partial(function, item) for item in items])

@@ -1,0 +1,120 @@
+"""Plays one plan until everything is quiet, then once more for a late duplicate and from the journal; and judges."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from shared.core.interpret import interpret
+from shared.pipeline import analyze, committing
+from tests.explore import invariants
+from tests.explore.broker import Broker
+from tests.explore.ledger import LogLines
+from tests.explore.ports import StagedPool
+from tests.explore.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.explore.plans import Plan
+    from tests.explore.process import Process
+    from tests.explore.stage import Step
+
+_LOGGER = logging.getLogger("uplook")
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What became of a plan. `decisions` counts the points at which the turn could change."""
+
+    plan: Plan
+    trace: Sequence[Step]
+    deliveries: Sequence[Process]
+    decisions: int
+    violations: tuple[str, ...]
+
+
+def explore(plan: Plan) -> Explored:
+    """Play a plan from the first delivery until nothing is left to deliver, and check every invariant."""
+    world = World(plan)
+    broker = Broker(world)
+    with _installed(world):
+        _open(plan, world, broker)
+        world.stage.turns.run()
+        decisions, steps = world.stage.turns.decisions, len(world.stage.trace)
+        found = [] if world.stage.over else _duplicate_late(world, broker)
+    found += invariants.check(world, broker.processes)
+    if not world.stage.over:
+        found += _replay(world, broker)
+    return Explored(plan, world.stage.trace[:steps], broker.processes, decisions, tuple(dict.fromkeys(found)))
+
+
+def _open(plan: Plan, world: World, broker: Broker) -> None:
+    event = world.upload(200)
+    overwritten: list[Any] = []
+
+    def overwrite() -> None:
+        if not overwritten:
+            overwritten.append(world.upload(20))
+            broker.publish(overwritten[0])
+
+    world.stage.on_overwrite = overwrite
+    world.stage.on_late = broker.redeliver
+    first = broker.publish(event)
+    if plan.deliveries == "twice":
+        broker.follow(first, event)
+    elif plan.deliveries == "together":
+        broker.publish(event)
+
+
+def _duplicate_late(world: World, broker: Broker) -> list[str]:
+    """Deliver each event once more when all is done: nothing is broken now, so nothing but an event may come of it."""
+    world.stage.calm = True
+    before = (len(world.ledger.paid), len(world.ledger.writes))
+    for event in broker.events():
+        broker.publish(event)
+    world.stage.turns.run()
+    after = (len(world.ledger.paid), len(world.ledger.writes))
+    return [] if after == before else [f"pay once: late duplicates made {before} payments and writes {after}"]
+
+
+def _replay(world: World, broker: Broker) -> list[str]:
+    """Lose the results but not the journal, and deliver again: the same bytes must come of it."""
+    found = []
+    for event in broker.events():
+        original = invariants.answered_files(world, event)
+        if original:
+            again = world.rewound(event)
+            with _installed(again):
+                Broker(again).publish(event)
+                again.stage.turns.run()
+            rewritten = {name: again.ledger.writes.get(name) for name in original}
+            if rewritten != original or again.ledger.paid:
+                found.append("same bytes: the journal led to other bytes, or to another payment")
+    return found
+
+
+@contextlib.contextmanager
+def _installed(world: World) -> Iterator[None]:
+    """Put the seams that are no ports on the stage, too: the pool that writes files, and the parser as a step."""
+
+    def parse(*arguments: Any) -> Any:
+        return world.stage.call("interpret", "reply", lambda: interpret(*arguments))
+
+    lines = LogLines()
+    lines.ledger = world.ledger
+    level, propagates = _LOGGER.level, _LOGGER.propagate
+    pool = type("Pool", (StagedPool,), {"stage": world.stage})
+    with patch.object(analyze, "interpret", parse), patch.object(committing, "ThreadPoolExecutor", pool):
+        _LOGGER.addHandler(lines)
+        _LOGGER.setLevel(logging.INFO)
+        _LOGGER.propagate = False
+        try:
+            yield
+        finally:
+            _LOGGER.removeHandler(lines)
+            _LOGGER.setLevel(level)
+            _LOGGER.propagate = propagates

@@ -1,0 +1,152 @@
+"""No crash, fault or interleaving breaks an invariant of the delivery protocol: a fixed part of `make explore`."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+
+from tests.explore.__main__ import main
+from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, singles
+from tests.explore.plans import SCENARIOS, Plan, draw, parse
+from tests.explore.run import Explored, explore
+
+_EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 13, 61, 1500
+
+
+def _broken(explored: Explored) -> str | None:
+    return f"{explored.plan}: {explored.violations}" if explored.violations else None
+
+
+def _steps(explored: Explored, *, delivery: int) -> list[str]:
+    return [f"{step.operation} {step.target}" for step in explored.trace if step.process.number == delivery]
+
+
+@pytest.mark.parametrize("schedule", ["once", "twice"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_single_fault_at_every_step_of_an_ordinary_delivery_is_survived(scenario: str, schedule: str) -> None:
+    assert [text for plan in singles(scenario, schedule) if (text := _broken(explore(plan)))] == []
+
+
+@pytest.mark.parametrize("scenario", ["caption", "broken"])
+def test_two_deliveries_at_once_may_take_turns_at_any_two_points(scenario: str) -> None:
+    assert [text for plan in interleavings(scenario) if (text := _broken(explore(plan)))] == []
+
+
+def test_a_sample_of_single_faults_in_every_schedule_is_survived() -> None:
+    plans = islice(all_singles(), 0, None, _EVERY_SINGLE)
+    assert [text for plan in plans if (text := _broken(explore(plan)))] == []
+
+
+def test_a_sample_of_all_pairs_of_faults_is_survived() -> None:
+    plans = islice(all_pairs(), 0, None, _EVERY_PAIR)
+    assert [text for plan in plans if (text := _broken(explore(plan)))] == []
+
+
+def test_random_plans_of_up_to_four_faults_are_survived() -> None:
+    assert [text for seed in range(_RANDOM) if (text := _broken(explore(draw(seed))))] == []
+
+
+# What is explored
+
+
+def test_the_ordinary_delivery_has_these_steps() -> None:
+    assert _steps(explore(Plan("caption", "once")), delivery=1) == [
+        "create lease",
+        "read image",
+        "generate answer",
+        "create reply",
+        "interpret reply",
+        "create document",
+        "publish event",
+    ]
+
+
+def test_a_large_image_is_uploaded_on_the_way() -> None:
+    assert "upload upload" in _steps(explore(Plan("file", "once")), delivery=1)
+
+
+def test_a_killed_process_runs_no_handler() -> None:
+    explored = explore(parse("segment once 6:die-before"))
+    assert [process.ending for process in explored.deliveries][:1] == ["died"]
+    assert "replace lease" not in _steps(explored, delivery=1)
+
+
+def test_a_cancelled_process_lets_its_lease_go() -> None:
+    explored = explore(parse("segment once 3:cancel"))
+    assert explored.deliveries[0].ending == "cancelled"
+    assert _steps(explored, delivery=1)[-1] == "replace lease"
+
+
+def test_a_delivery_that_was_taken_for_dead_wakes_while_another_works() -> None:
+    explored = explore(parse("caption once 4:outlive / 49 52"))
+    takers = [step.process.number for step in explored.trace if (step.operation, step.target) == ("replace", "lease")]
+    woken = [step.number for step in explored.trace if step.process.number == 1][-1]
+    taken = next(step.number for step in explored.trace if (step.operation, step.target) == ("replace", "lease"))
+    assert takers == [2]
+    assert taken < woken
+
+
+def test_an_overwritten_source_is_skipped_and_its_successor_worked_on() -> None:
+    explored = explore(parse("caption once 2:overwrite"))
+    assert [process.ending for process in explored.deliveries] == [
+        "acknowledged"
+    ] * 4  # two events, two late duplicates
+    assert [step.operation for step in explored.trace].count("generate") == 1
+
+
+def test_a_process_that_is_killed_at_one_file_writes_none_of_its_others() -> None:
+    steps = _steps(explore(parse("segment once 6:die-before")), delivery=1)
+    assert steps.count("create file") == 1
+    assert _steps(explore(Plan("segment", "once")), delivery=1).count("create file") == 2
+
+
+def test_the_same_plan_runs_the_same_way_again() -> None:
+    def told(explored: Explored) -> list[tuple[object, ...]]:
+        return [(step.at_s, step.process.number, step.operation, step.fault) for step in explored.trace]
+
+    for seed in range(30):
+        assert told(explore(draw(seed))) == told(explore(draw(seed)))
+
+
+# Plans and the command
+
+
+def test_a_plan_is_a_line_of_text() -> None:
+    text = "segment together 4:die-after 9:503 / 2 7"
+    assert str(parse(text)) == text
+    assert parse(text) == Plan("segment", "together", ((4, "die-after"), (9, "503")), (2, 7))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "caption", "caption thrice", "caption once 4", "caption once 4:flood", "cat once"]
+)
+def test_what_is_no_plan_is_refused_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse(text)
+
+
+def test_every_schedule_of_every_scenario_has_plans() -> None:
+    fewest = min(len(list(islice(singles(scenario, schedule), 51))) for scenario in SCENARIOS for schedule in SCHEDULES)
+    assert fewest == 51
+
+
+def test_the_command_sums_up_its_runs_with_the_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--random", "5", "--seed", "42"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("seed 42: 5 runs, ")
+    assert line.endswith("no runs broke an invariant")
+
+
+def test_a_replay_tells_every_step_and_every_ending(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--replay", "caption once 4:die-after"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4] == "#4        8.20 s  delivery 1      create reply      <- die-after"
+    assert "delivery 1 of message 1: died" in lines
+    assert lines[-1] == "every invariant holds"
+
+
+def test_the_command_refuses_what_is_neither_a_seed_nor_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--replay", "caption once 4"])
+    assert "expected a plan like" in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""What is uploaded and asked in each scenario, and how the model answers: never twice the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from PIL import Image
+
+from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
+from shared.core import jsontext, naming, planning
+from shared.core.envelopes import ImageEvent
+from shared.core.model import Source
+from shared.core.rules import Choices
+from shared.pipeline.work import Ports
+from tests.explore.ledger import CANARY_KEY, Ledger
+from tests.explore.plans import Plan
+from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
+from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
+from tests.explore.turns import Turns
+from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.config import Settings
+    from shared.core.request import ModelRequest
+
+NAME: Final = "square.jpg"
+
+_TASKS = {"caption": "caption", "segment": "segment", "file": "detect", "broken": "caption", "unreadable": "caption"}
+_BROKEN = b"two lemons and a loaf of bread"
+
+
+class World:
+    """One deployment on a stage, in memory."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.scenario = plan.scenario
+        self.clock = ManualClock()
+        self.store = MemoryStore(self.clock)
+        self.ledger = Ledger(self.store)
+        self.stage = Stage(plan, Turns(self.clock, frozenset(plan.switches)), self.clock)
+        self.model = MemoryModel(self._answer)
+        self._ids = itertools.count(1)
+        self.ports = Ports(
+            settings=_settings(plan.scenario),
+            store=StagedStore(self.stage, self.store, self.ledger),
+            publisher=StagedPublisher(self.stage, MemoryPublisher(), self.ledger),
+            model=StagedModel(self.stage, self.model, self.ledger),
+            clock=StagedClock(self.stage, self.clock),
+            new_id=self._new_id,
+            jitter=lambda: 0.5,
+        )
+
+    def upload(self, shade: int) -> ImageEvent:
+        """Put a new generation of the image into the uploads bucket and return its event."""
+        data = _BROKEN if self.scenario == "broken" else picture(shade)
+        live = self.store.stat(UPLOADS, NAME)
+        generation = self.store.replace(
+            UPLOADS, NAME, data, generation=live.generation if live else 0, content_type="image/jpeg"
+        )
+        self.ledger.contents[generation] = data
+        source = Source(UPLOADS, NAME, generation, len(data), "image/jpeg", jsontext.crc32c(data))
+        return ImageEvent(source, *_task(self.scenario), "v1")
+
+    def rewound(self, event: ImageEvent) -> World:
+        """Return a calm world with this one's uploads and journal, but without any result; the leases are free."""
+        world = World(Plan(self.scenario, "once"))
+        world.clock.time_s = self.clock.time_s
+        world.ledger.contents = dict(self.ledger.contents)
+        kept = {where: stored for where, stored in self.store._objects.items() if where[0] != RESULTS}
+        source = dataclasses.replace(
+            kept[UPLOADS, NAME],
+            data=self.ledger.contents[event.source.generation],
+            generation=event.source.generation,
+        )
+        lease = (WORK, naming.paths(event.source, run=event.run, task=event.task).lease)
+        world.store._objects = {**kept, (UPLOADS, NAME): source}
+        if lease in kept:
+            world.store._objects[lease] = dataclasses.replace(kept[lease], metadata={"uplook-state": "released"})
+        return world
+
+    def _new_id(self) -> str:
+        process = self.stage.turns.process
+        process.attempt = f"attempt-{next(self._ids)}"
+        return process.attempt
+
+    def _answer(self, _: ModelRequest) -> Mapping[str, Any]:
+        return reply(_text(self.scenario, len(self.ledger.paid)))
+
+
+@cache
+def picture(shade: int) -> bytes:
+    """Return a small real picture, another one for each shade."""
+    sink = io.BytesIO()
+    Image.new("RGB", (24, 18), (shade, 120, 40)).save(sink, "JPEG")
+    return sink.getvalue()
+
+
+def _text(scenario: str, number: int) -> str:
+    """Return the text of the model's n-th answer."""
+    left = 10 * (number % 40)
+    box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
+    match scenario:
+        case "caption":
+            return json.dumps({"caption": f"Answer {number}."})
+        case "segment":
+            mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
+            return json.dumps({"boxes": [{**box, "mask": mask}, {**box, "label": "no outline", "mask": []}]})
+        case "file":
+            return json.dumps({"boxes": [box]})
+        case _:
+            return f"I would rather write a poem, the {number}th by now."
+
+
+@cache
+def _settings(scenario: str) -> Settings:
+    return dataclasses.replace(
+        SETTINGS,
+        timeout_s=TIMEOUT_S,
+        lease_ttl_s=LEASE_TTL_S,
+        gemini_api_key=CANARY_KEY,
+        inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
+    )
+
+
+@cache
+def _task(scenario: str) -> tuple[str, Any]:
+    task = _TASKS[scenario]
+    return task, planning.resolve_settings(task, Choices())

@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+CHECKOV := .venv-checkov
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format lock bench fuzz conformance explore
+.PHONY: help setup demo up down test check policy archive format lock sbom bench fuzz conformance explore storm
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,11 +19,24 @@ $(STAMP): requirements-dev.txt
 
 setup: $(STAMP) ## create .venv with everything, pinned by hash
 
-check: $(STAMP) ## format, lint, types, import contracts
+check: $(STAMP) ## format, lint, types, import contracts, what infra/ promises
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
+	$(RUN) -m pytest -n auto --dist loadfile tests/policy
+
+# An environment of its own: checkov pins versions of what we use, too.
+$(CHECKOV)/.installed: requirements-checkov.txt $(STAMP)
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(RUN) $(CHECKOV)
+	$(VENV)/bin/uv pip install --quiet --python $(CHECKOV)/bin/python --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
+	$(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet
+
+archive: ## what the functions are made of, where Terraform looks for it
+	@$(PYTHON) -m infra.archive
 
 format: $(STAMP) ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
@@ -31,11 +45,11 @@ format: $(STAMP) ## format and fix what can be fixed
 test: $(STAMP) ## every test
 	$(RUN) -m pytest -n auto --dist loadfile
 
-demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator
-	@$(RUN) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB))
+demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
+	@$(RUN) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))
 
 up: $(STAMP) ## start the stack; it stays until make down, or Ctrl-C in a terminal
-	@$(RUN) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
+	@$(RUN) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
 
 down: $(STAMP) ## end the stack
 	@$(RUN) -m infra.local down $(if $(STATE),--state "$(STATE)")
@@ -43,6 +57,12 @@ down: $(STAMP) ## end the stack
 lock: $(STAMP) ## pin requirements*.txt anew from requirements*.in, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-checkov.in -o requirements-checkov.txt
+
+sbom: $(STAMP) ## bill of materials of what ships (CycloneDX): .build/sbom.cdx.json
+	@mkdir -p .build
+	@$(RUN) -m infra.supply > .build/sbom.cdx.json
+	@echo .build/sbom.cdx.json
 
 bench: $(STAMP) ## benchmarks against their baselines: JSON on stdout, a table on stderr
 	@$(RUN) -m infra.bench $(ARGS)
@@ -57,3 +77,6 @@ conformance: $(STAMP) ## Google's own system tests of the client libraries, agai
 
 explore: $(STAMP) ## crash the delivery protocol at every step, in every schedule: RANDOM_RUNS=100000 SEED=1
 	$(RUN) -m tests.explore --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)
+
+storm: $(STAMP) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
+	@$(RUN) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import request
 from werkzeug.exceptions import ServiceUnavailable
 
+from functions import _stopping
 from shared import bootstrap, config, logs
 from shared.core.envelopes import parse_image_event, pubsub_message
 from shared.core.errors import EventRejectedError, TransientError
@@ -28,11 +29,19 @@ def boundary(event: CloudEvent) -> Iterator[None]:
     Everything else is a bug and passes through: 500, and after some deliveries the dead-letter function.
     """
     settings = bootstrap.settings()  # sets the logs up, too
+    in_flight = bootstrap.in_flight()
+    _stopping.watch(in_flight)
     trace = logs.trace_fields(request.headers.get("traceparent"), settings.project)
     with logs.context(event=event["id"], **trace):
         try:
+            if in_flight.stopping.is_set():
+                raise TransientError("This instance is stopping.")  # noqa: TRY301 - the same answer as to any other
             yield
         except EventRejectedError as error:
+            if error.code == "unknown_schema":
+                # A newer version wrote it: the dead-letter function keeps it until a redrive after the upgrade.
+                logs.error("an event of another version will be delivered again", reason=error.message)
+                raise
             logs.error("a malformed event is acknowledged and dropped", code=error.code, reason=error.message)
         except TransientError as error:
             logs.warning("the event will be delivered again", reason=str(error))
@@ -50,4 +59,4 @@ def work(event: CloudEvent, task: str) -> None:
     with boundary(event):
         image_event = parse_image_event(pubsub_message(event.data).data)
         if image_event.task == task:
-            analyze(image_event, bootstrap.ports())
+            analyze(image_event, bootstrap.worker_ports())

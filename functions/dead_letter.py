@@ -19,4 +19,4 @@ if TYPE_CHECKING:
 def dead_letter(event: CloudEvent) -> None:
     """Record one dead-lettered message."""
     with boundary(event):
-        record_dead_letter(pubsub_message(event.data).data, bootstrap.ports())
+        record_dead_letter(pubsub_message(event.data), bootstrap.ports())

@@ -17,9 +17,10 @@ from shared.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from shared.config import Settings
-    from shared.core.ports import Publisher
+    from shared.core.ports import Publisher, VisionModel
     from shared.core.rules import Rules
-    from shared.pipeline.work import Ports
+    from shared.pipeline.in_flight import InFlight
+    from shared.pipeline.work import Ports, WorkerPorts
 
 _lock = threading.Lock()
 
@@ -43,6 +44,18 @@ def publisher() -> Publisher:
 
 
 def ports() -> Ports:
+    """Return the outside world but for the model: all that keeping the books needs, and no key."""
+    with _lock:
+        return _ports()
+
+
+def in_flight() -> InFlight:
+    """Return what this instance is at work on."""
+    with _lock:
+        return _in_flight()
+
+
+def worker_ports() -> WorkerPorts:
     """Return everything a worker needs.
 
     Raises:
@@ -50,7 +63,7 @@ def ports() -> Ports:
     """
     # Two first events at once must not build two sets of clients.
     with _lock:
-        return _ports()
+        return _worker_ports()
 
 
 @cache
@@ -62,7 +75,10 @@ def _settings() -> Settings:
 
 @cache
 def _rules() -> Rules:
-    return config.read_rules(_settings())
+    found = config.read_rules(_settings())
+    for caution in config.model_cautions(found):
+        logs.warning(caution)
+    return found
 
 
 @cache
@@ -75,23 +91,66 @@ def _publisher() -> Publisher:
 @cache
 def _ports() -> Ports:
     from shared.adapters.clock import SystemClock
-    from shared.adapters.gemini import GeminiModel
     from shared.adapters.storage import GoogleStorage
     from shared.pipeline.work import Ports
 
     loaded = _settings()
-    if not loaded.gemini_api_key:
-        raise SettingsError("GEMINI_API_KEY is not set: workers need it to reach Gemini.")
     return Ports(
         settings=loaded,
         store=GoogleStorage(
             project=loaded.project, emulator_host=loaded.storage_emulator_host, connections=4 * loaded.threads
         ),
         publisher=_publisher(),
-        model=GeminiModel(
-            api_key=loaded.gemini_api_key, base_url=loaded.gemini_base_url, connections=2 * loaded.threads
-        ),
-        clock=SystemClock(),
+        clock=SystemClock(_in_flight().stopping),
         new_id=lambda: uuid.uuid4().hex,
         jitter=random.random,
     )
+
+
+@cache
+def _in_flight() -> InFlight:
+    from shared.pipeline.in_flight import InFlight
+
+    return InFlight()
+
+
+@cache
+def _worker_ports() -> WorkerPorts:
+    from shared.adapters.web import WebImages
+    from shared.core.spending import Ceiling
+    from shared.pipeline.budget import Budget
+    from shared.pipeline.pacer import Pacer
+    from shared.pipeline.work import WorkerPorts
+
+    loaded = _settings()
+    base = _ports()
+    return WorkerPorts(
+        settings=loaded,
+        store=base.store,
+        publisher=base.publisher,
+        clock=base.clock,
+        new_id=base.new_id,
+        jitter=base.jitter,
+        model=_model(loaded),
+        web=WebImages(origins=loaded.image_url_origins),
+        budget=Budget(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day)),
+        pacer=Pacer(),
+        in_flight=_in_flight(),
+    )
+
+
+def _model(loaded: Settings) -> VisionModel:
+    from shared.adapters.gemini import GeminiModel
+    from shared.adapters.gemini_access import ByKey, OnVertex
+
+    access: ByKey | OnVertex
+    if loaded.enterprise and loaded.project:
+        access = OnVertex(loaded.project, loaded.location)
+    elif loaded.gemini_api_key:
+        access = ByKey(loaded.gemini_api_key)
+    else:
+        raise SettingsError(
+            "GEMINI_API_KEY is not set: workers need it to reach Gemini."
+            " On Vertex (GOOGLE_GENAI_USE_ENTERPRISE=true) there is no key."
+        )
+    return GeminiModel(access, base_url=loaded.gemini_base_url, connections=2 * loaded.threads)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from shared._environment import Reader
+from shared.core import model_checks
 from shared.core.errors import SettingsError
-from shared.core.naming import is_bucket_name, is_run_name
 from shared.core.rules import Rules, parse_rules
+from shared.core.tasks import TASKS
+from shared.core.weburls import origin_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
 _BUNDLED_RULES = Path(__file__).with_name("rules.toml")
 _MAX_ACK_DEADLINE_S = 600
 
@@ -34,16 +36,25 @@ class Settings:
     image_topic: str
     result_topic: str
     run: str = "v1"
+    results_prefix: str = ""
     rules_file: Path = _BUNDLED_RULES
     project: str | None = None
     timeout_s: float = 300
     lease_ttl_s: float = 420
     inline_limit_bytes: int = 18_000_000
+    inline_hard_limit_bytes: int = 20_000_000
+    max_calls_per_day: int | None = None
+    max_usd_per_day: float | None = None
     max_pixels: int = 160_000_000
     threads: int = 8
     log_format: Literal["json", "text"] = "json"
     gemini_api_key: str | None = field(default=None, repr=False)
     gemini_base_url: str | None = None
+    enterprise: bool = False
+    location: str = "global"
+    register_files: bool = False
+    image_url_origins: tuple[str, ...] = ()
+    max_images_per_question: int = 20
     storage_emulator_host: str | None = None
     pubsub_emulator_host: str | None = None
 
@@ -54,7 +65,7 @@ class Settings:
         Raises:
             SettingsError: listing everything that is missing or makes no sense.
         """
-        reader = _Reader(environ)
+        reader = Reader(environ)
         settings = cls(
             results_bucket=reader.bucket("RESULTS_BUCKET"),
             work_bucket=reader.bucket("WORK_BUCKET"),
@@ -62,17 +73,26 @@ class Settings:
             image_topic=reader.topic("IMAGE_TOPIC"),
             result_topic=reader.topic("RESULT_TOPIC"),
             run=reader.run("RUN", cls.run),
+            results_prefix=reader.prefix("RESULTS_PREFIX"),
             rules_file=reader.file("RULES_FILE", cls.rules_file),
             project=reader.optional("GOOGLE_CLOUD_PROJECT"),
             timeout_s=reader.number("TIMEOUT_S", cls.timeout_s),
             lease_ttl_s=reader.number("LEASE_TTL_S", cls.lease_ttl_s),
             inline_limit_bytes=reader.count("INLINE_LIMIT_BYTES", cls.inline_limit_bytes),
+            inline_hard_limit_bytes=reader.count("INLINE_HARD_LIMIT_BYTES", cls.inline_hard_limit_bytes),
+            max_calls_per_day=reader.optional_count("MAX_CALLS_PER_DAY"),
+            max_usd_per_day=reader.optional_number("MAX_USD_PER_DAY"),
             max_pixels=reader.count("MAX_PIXELS", cls.max_pixels),
             threads=reader.count("THREADS", cls.threads),
             log_format=reader.log_format("LOG_FORMAT", cls.log_format),
             # The SDK's own order: https://ai.google.dev/gemini-api/docs/api-key
             gemini_api_key=reader.optional("GOOGLE_API_KEY") or reader.optional("GEMINI_API_KEY"),
             gemini_base_url=reader.optional("GOOGLE_GEMINI_BASE_URL"),
+            enterprise=reader.flag("GOOGLE_GENAI_USE_ENTERPRISE"),
+            location=reader.optional("GOOGLE_CLOUD_LOCATION") or cls.location,
+            register_files=reader.flag("REGISTER_FILES"),
+            image_url_origins=reader.words("IMAGE_URL_ORIGINS"),
+            max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),
             storage_emulator_host=reader.optional("STORAGE_EMULATOR_HOST"),
             pubsub_emulator_host=reader.optional("PUBSUB_EMULATOR_HOST"),
         )
@@ -91,16 +111,29 @@ def load() -> Settings:
     return Settings.from_env(os.environ)
 
 
-def read_rules(settings: Settings) -> Rules:
-    """Read the task rules.
+def read_rules(settings: Settings, *, today: dt.date | None = None) -> Rules:
+    """Read the task rules, and hold their models to the registry as of today (UTC).
 
     Raises:
         SettingsError: naming the file, and every problem found in it.
     """
     try:
-        return parse_rules(settings.rules_file.read_text(encoding="utf-8-sig"))
+        rules = parse_rules(settings.rules_file.read_text(encoding="utf-8-sig"))
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{settings.rules_file}: {error}") from error
+    problems = model_checks.problems(rules, today=today or _today())
+    if problems:
+        raise SettingsError(f"{settings.rules_file}:\n" + "\n".join(f"  - {line}" for line in problems))
+    return rules
+
+
+def model_cautions(rules: Rules, *, today: dt.date | None = None) -> list[str]:
+    """Return what should be logged at start about the models of these rules."""
+    return model_checks.cautions(rules, today=today or _today())
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +146,7 @@ class ClientSettings:
 
 def client_settings() -> ClientSettings:
     """Read how to reach Cloud Storage from this process."""
-    reader = _Reader(os.environ)
+    reader = Reader(os.environ)
     return ClientSettings(reader.optional("GOOGLE_CLOUD_PROJECT"), reader.optional("STORAGE_EMULATOR_HOST"))
 
 
@@ -123,18 +156,28 @@ def check_at_start() -> None:
     Raises:
         SettingsError: listing everything that is missing or makes no sense.
     """
-    if os.environ.get("FUNCTION_TARGET"):  # set wherever functions-framework serves, local or deployed
-        read_rules(load())
+    target = os.environ.get("FUNCTION_TARGET")  # set wherever functions-framework serves, local or deployed
+    if target:
+        settings = load()
+        read_rules(settings)
+        if target in TASKS and not (settings.gemini_api_key or settings.enterprise):
+            raise SettingsError(
+                f"Uplook cannot start: {target} asks Gemini, and neither GEMINI_API_KEY is set nor"
+                " GOOGLE_GENAI_USE_ENTERPRISE=true, which needs no key."
+            )
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    own = [name for name in (settings.results_bucket, settings.work_bucket) if name]
-    problems = [
-        f"UPLOAD_BUCKETS names {bucket}, where results or work lie: every result would trigger new work."
-        " Use a bucket of its own for uploads."
-        for bucket in settings.upload_buckets
-        if bucket in own
-    ]
+    problems = []
+    if settings.work_bucket in settings.upload_buckets:
+        problems.append(
+            f"UPLOAD_BUCKETS names {settings.work_bucket}, where leases and replies lie: use a bucket of its own."
+        )
+    if settings.results_bucket in settings.upload_buckets and not settings.results_prefix:
+        problems.append(
+            f"UPLOAD_BUCKETS names {settings.results_bucket}, where results lie: every result would trigger new work."
+            " Use another bucket for uploads, or set RESULTS_PREFIX to a folder of its own (such as uplook-results/)."
+        )
     if settings.results_bucket and settings.results_bucket == settings.work_bucket:
         problems.append("RESULTS_BUCKET and WORK_BUCKET are the same: leases must lie apart from results.")
     if settings.image_topic and settings.image_topic == settings.result_topic:
@@ -143,91 +186,13 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(
             f"TIMEOUT_S is {settings.timeout_s:g}: it must stay below {_MAX_ACK_DEADLINE_S}, Pub/Sub's limit."
         )
+    if settings.enterprise and not settings.project:
+        problems.append("GOOGLE_GENAI_USE_ENTERPRISE is set, and GOOGLE_CLOUD_PROJECT is not: Vertex needs a project.")
+    wrong = (origin_problem(origin) for origin in settings.image_url_origins)
+    problems += [f"IMAGE_URL_ORIGINS: {problem}." for problem in wrong if problem]
     if settings.lease_ttl_s <= settings.timeout_s:
         problems.append(
             f"LEASE_TTL_S is {settings.lease_ttl_s:g}, TIMEOUT_S is {settings.timeout_s:g}:"
             " a lease must outlive its holder."
         )
     return problems
-
-
-class _Reader:
-    """Reads variables one by one and collects what is wrong with them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def optional(self, name: str) -> str | None:
-        return self._environ.get(name, "").strip() or None
-
-    def text(self, name: str) -> str:
-        value = self.optional(name)
-        if value is None:
-            self.problems.append(f"{name} is not set.")
-        return value or ""
-
-    def bucket(self, name: str) -> str:
-        value = self.text(name)
-        self._check_bucket(name, value)
-        return value
-
-    def buckets(self, name: str) -> tuple[str, ...]:
-        text = self.text(name)
-        values = tuple(word.strip() for word in text.split(",") if word.strip())
-        if text and not values:
-            self.problems.append(f"{name}: expected bucket names, separated by commas, found {text!r}.")
-        for value in values:
-            self._check_bucket(name, value)
-        return values
-
-    def file(self, name: str, default: Path) -> Path:
-        value = self.optional(name)
-        if value is not None and not Path(value).is_file():
-            self.problems.append(f"{name}: expected a file, found none at {value!r}.")
-        return default if value is None else Path(value)
-
-    def topic(self, name: str) -> str:
-        value = self.text(name)
-        if value and not _TOPIC.fullmatch(value):
-            self.problems.append(f"{name}: expected projects/PROJECT/topics/TOPIC, found {value!r}.")
-        return value
-
-    def run(self, name: str, default: str) -> str:
-        value = self.optional(name) or default
-        if not is_run_name(value):
-            self.problems.append(
-                f"{name}: expected 1-32 of a-z 0-9 . _ - beginning with a letter or digit, found {value!r}."
-            )
-        return value
-
-    def number(self, name: str, default: float) -> float:
-        value = self.optional(name)
-        if value is None:
-            return default
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            self.problems.append(f"{name}: expected a number above 0, found {value!r}.")
-            return default
-        return number
-
-    def count(self, name: str, default: int) -> int:
-        number = self.number(name, default)
-        if number != int(number):
-            self.problems.append(f"{name}: expected a whole number, found {self.optional(name)!r}.")
-        return int(number)
-
-    def log_format(self, name: str, default: Literal["json", "text"]) -> Literal["json", "text"]:
-        value = self.optional(name) or default
-        if value == "json":
-            return "json"
-        if value != "text":
-            self.problems.append(f"{name}: expected json or text, found {value!r}.")
-        return "text"
-
-    def _check_bucket(self, name: str, value: str) -> None:
-        if value and not is_bucket_name(value):
-            self.problems.append(f"{name}: expected the name of a bucket, such as my-bucket, found {value!r}.")

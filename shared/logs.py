@@ -1,4 +1,7 @@
-"""Logs: one JSON object per line as Cloud Logging reads it, or short readable lines for a terminal."""
+"""Logs: one JSON object per line as Cloud Logging reads it, or short readable lines for a terminal.
+
+No key, no token and no image bytes get into a line, whoever's message quotes them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import json
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from shared.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +24,9 @@ _LOGGER = logging.getLogger("uplook")
 _context: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("uplook_log_context", default=None)
 
 
-def set_up(log_format: Literal["json", "text"]) -> None:
+def set_up(log_format: Literal["json", "text"], *, stream: TextIO | None = None) -> None:
     """Send Uplook's own logs to stdout in this format; other libraries log warnings only, to stderr as ever."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     _LOGGER.handlers = [handler]
     _LOGGER.propagate = False
@@ -73,10 +78,10 @@ class _JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         # Twice: first for their place in the line, last so that no field of that name replaces them.
-        own = {"severity": record.levelname, "message": record.getMessage()}
+        own = {"severity": record.levelname, "message": redact(record.getMessage())}
         entry = {**own, **_fields(record), **own}
         if record.exc_info:
-            entry["stack_trace"] = self.formatException(record.exc_info)
+            entry["stack_trace"] = redact(self.formatException(record.exc_info))
         # ASCII escapes: a line stays a line whatever an object is called.
         return json.dumps(entry, default=str)
 
@@ -85,12 +90,22 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{key}={json.dumps(value, default=str)}" for key, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
-        text = f"{level}{record.getMessage()} {fields}".rstrip()
+        text = f"{level}{redact(record.getMessage())} {fields}".rstrip()
         if record.exc_info:
-            text = f"{text}\n{self.formatException(record.exc_info)}"
+            text = f"{text}\n{redact(self.formatException(record.exc_info))}"
         # An exception may quote half a surrogate pair, which no terminal can be sent.
         return text.encode(errors="backslashreplace").decode()
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {**(_context.get() or {}), **getattr(record, "fields", {})}
+    fields = {**(_context.get() or {}), **getattr(record, "fields", {})}
+    # A trace id within its project's name may be as long as a secret.
+    return {key: value if key == _TRACE_FIELD else _redacted(value) for key, value in fields.items()}
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    return (
+        value if value is None or isinstance(value, int | float) else json.loads(redact(json.dumps(value, default=str)))
+    )

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from shared import logs
+from tests import canary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FOREIGN = ("GOOGLE_", "GEMINI_", "STORAGE_EMULATOR", "PUBSUB_EMULATOR_HOST", "UPLOOK_", "FUNCTION_", "K_SERVICE")
 _OURS = ("RESULTS_BUCKET", "WORK_BUCKET", "UPLOAD_BUCKETS", "IMAGE_TOPIC", "RESULT_TOPIC", "RUN", "RULES_FILE")
@@ -22,3 +30,22 @@ def _clean_environment() -> None:
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _OURS:
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _canary_watch() -> Iterator[None]:
+    """Fail at the end if any log line of this process held the key or the picture of the test rig."""
+    leaking: list[str] = []
+
+    def look(record: logging.LogRecord) -> bool:
+        # Few records quote anything at all: only those are written out as they would be in the cloud.
+        if canary.leaks(f"{record.getMessage()} {record.__dict__.get('fields')} {record.exc_info}"):
+            line = logs._JsonFormatter().format(record)
+            leaking.extend([line] if canary.leaks(line) else [])
+        return True
+
+    logger = logging.getLogger("uplook")
+    logger.addFilter(look)
+    yield
+    logger.removeFilter(look)
+    assert not leaking, leaking

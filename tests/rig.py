@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
+from shared.adapters.memory_web import MemoryWeb
 from shared.config import Settings
 from shared.core import jsontext, naming, planning
+from shared.core.choices import Choices, TaskChoices
 from shared.core.envelopes import ImageEvent
 from shared.core.model import Source
-from shared.core.rules import Choices
-from shared.pipeline.work import Ports
+from shared.core.spending import Ceiling
+from shared.pipeline.budget import Budget
+from shared.pipeline.pacer import Pacer
+from shared.pipeline.work import WorkerPorts
+from tests import canary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +36,7 @@ SETTINGS = Settings(
     upload_buckets=(UPLOADS,),
     image_topic="projects/local-dev/topics/image-events",
     result_topic="projects/local-dev/topics/image-results",
+    gemini_api_key=canary.KEY,
 )
 
 TEXTS = {
@@ -38,17 +44,20 @@ TEXTS = {
     "detect": '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750]}]}',
     "segment": '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750],'
     ' "mask": [[250, 250], [750, 250], [750, 750], [250, 750]]}]}',
+    "classify": '{"labels": ["square", "red"]}',
+    "ask": '{"answer": "The square."}',
 }
 
 
 def picture(width: int = 80, height: int = 60, *, image_format: str = "JPEG", orientation: int = 1) -> bytes:
-    """Return a small real picture, red in its middle."""
+    """Return a small real picture, red in its middle; a JPEG holds the canary."""
     image = Image.new("RGB", (width, height), "white")
     image.paste((200, 20, 20), (width // 4, height // 4, 3 * width // 4, 3 * height // 4))
     exif = Image.Exif()
     exif[0x0112] = orientation
     sink = io.BytesIO()
-    image.save(sink, image_format, **({"exif": exif} if orientation != 1 else {}))
+    comment = {"comment": canary.BYTES} if image_format == "JPEG" else {}
+    image.save(sink, image_format, **comment, **({"exif": exif} if orientation != 1 else {}))
     return sink.getvalue()
 
 
@@ -73,8 +82,9 @@ class Rig:
         self.store = MemoryStore(self.clock)
         self.publisher = MemoryPublisher()
         self.model = MemoryModel(self._answer)
+        self.web = MemoryWeb()
         ids = itertools.count(1)
-        self.ports = Ports(
+        self.ports = WorkerPorts(
             settings=self.settings,
             store=self.store,
             publisher=self.publisher,
@@ -82,6 +92,9 @@ class Rig:
             clock=self.clock,
             new_id=lambda: f"attempt-{next(ids)}",
             jitter=lambda: 0.0,
+            web=self.web,
+            budget=Budget(Ceiling(self.settings.max_calls_per_day, self.settings.max_usd_per_day)),
+            pacer=Pacer(),
         )
 
     def _answer(self, request: ModelRequest) -> Mapping[str, Any]:
@@ -95,21 +108,29 @@ class Rig:
         """Return which task a request belongs to, by its prompt."""
         if "masks" in request.prompt:
             return "segment"
-        return "detect" if "box_2d" in request.prompt else "caption"
+        marks = {"box_2d": "detect", '"labels"': "classify", "Question:": "ask"}
+        return next((task for mark, task in marks.items() if mark in request.prompt), "caption")
 
     def upload(self, name: str = "square.jpg", data: bytes | None = None, *, task: str = "detect") -> ImageEvent:
         """Put a picture into the uploads bucket and return its image event."""
         body = picture() if data is None else data
         generation = self.store.create(UPLOADS, name, body, content_type="image/jpeg")
         source = Source(UPLOADS, name, generation, len(body), "image/jpeg", jsontext.crc32c(body))
-        settings = planning.resolve_settings(task, Choices())
-        return ImageEvent(source, task, settings, "v1")
+        return self.event_of(source, task)
+
+    @staticmethod
+    def event_of(source: Source, task: str) -> ImageEvent:
+        """Return the image event of a task, with default settings; ask has a question."""
+        choices = Choices(for_all=TaskChoices(question="What is red?"))
+        return ImageEvent(source, task, planning.resolve_settings(task, choices), "v1")
 
     def document(self, event: ImageEvent, *, error: int | None = None) -> dict[str, Any]:
         """Return the committed document of an event."""
-        paths = naming.paths(event.source, run=event.run, task=event.task)
+        prefix = self.settings.results_prefix
+        paths = naming.paths(event.source, run=event.run, task=event.task, prefix=prefix)
         name = paths.result if error is None else paths.error(error)
-        document: dict[str, Any] = json.loads(self.store.read(RESULTS, name, max_bytes=10**7))
+        bucket = self.settings.results_bucket
+        document: dict[str, Any] = json.loads(self.store.read(bucket, name, max_bytes=10**7))
         return document
 
     def result_events(self) -> list[dict[str, Any]]:

@@ -18,10 +18,11 @@ _EAGER = "import functions_framework, google.genai, google.cloud.storage, google
 _CLIENTS = """
 import main
 from shared.adapters.gemini import GeminiModel
+from shared.adapters.gemini_access import ByKey
 from shared.adapters.pubsub import GooglePublisher
 from shared.adapters.storage import GoogleStorage
 
-GeminiModel(api_key="none", base_url="http://gemini.invalid", connections=8)
+GeminiModel(ByKey("none"), base_url="http://gemini.invalid", connections=8)
 GoogleStorage(project="none", emulator_host="http://storage.invalid", connections=8)
 GooglePublisher(emulator_host="pubsub.invalid:80")
 """

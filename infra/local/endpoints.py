@@ -20,12 +20,16 @@ LOCAL_KEY = "local"
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses of the services; `gemini` is None where the environment already said which Gemini to use."""
+    """Addresses of the services; `gemini` is None where the environment already said which Gemini to use.
+
+    `vertex`: the functions reach it as Vertex, without a key.
+    """
 
     storage: str
     pubsub: str
     gemini: str | None
     viewer: str | None = None
+    vertex: bool = False
 
     def client_env(self) -> dict[str, str]:
         """Return what an ordinary client program needs in its environment."""
@@ -35,7 +39,8 @@ class Endpoints:
             "GOOGLE_CLOUD_PROJECT": topology.PROJECT,
         }
         if self.gemini:
-            env |= {"GOOGLE_GEMINI_BASE_URL": self.gemini, "GEMINI_API_KEY": LOCAL_KEY}
+            access = {"GOOGLE_GENAI_USE_ENTERPRISE": "true"} if self.vertex else {"GEMINI_API_KEY": LOCAL_KEY}
+            env |= {"GOOGLE_GEMINI_BASE_URL": self.gemini, **access}
         return env
 
     def function_env(self) -> dict[str, str]:
@@ -65,8 +70,10 @@ def write(state: State, state_dir: Path) -> None:
     """Write `stack.env` (for people and their programs) and then `stack.json` (which says: ready)."""
     names = {
         "UPLOADS_BUCKET": topology.UPLOADS,
+        "UPLOAD_BUCKETS": topology.UPLOADS,
         "RESULTS_BUCKET": topology.RESULTS,
         "WORK_BUCKET": topology.WORK,
+        "IMAGE_TOPIC": topology.topic_path(topology.IMAGE_EVENTS),
         "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
         **({"VIEWER_URL": state.endpoints.viewer} if state.endpoints.viewer else {}),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import random
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ class FaultError(ValueError):
 class Fault:
     """One rule. Shell patterns: `operation` over the emulator's operation names, `subject` over what a request names.
 
-    `skip` requests that fit pass first, then `times` are hit (0: all of them until the rule is removed).
+    `skip` requests that fit pass first, then `times` are hit (0: all of them until the rule is removed); with a `share`
+    below 1 only that part of them, drawn with `seed`.
     `seconds`, `status`, `bytes` and `body` mean what the fault's kind says.
     """
 
@@ -40,6 +42,8 @@ class Fault:
     subject: str = "*"
     skip: int = 0
     times: int = 1
+    share: float = 1.0
+    seed: int = 0
     seconds: float = 0.0
     status: int = 0
     bytes: int = 0
@@ -54,6 +58,7 @@ class Fault:
 class _Planned:
     id: int
     fault: Fault
+    lots: random.Random
     seen: int = 0
     hits: int = 0
 
@@ -84,7 +89,9 @@ class Plan:
             raise FaultError(f"kind: expected one of {', '.join(sorted(self.kinds))}, found {fault.kind!r}")
         if min(fault.skip, fault.times, fault.seconds, fault.status, fault.bytes) < 0:
             raise FaultError("skip, times, seconds, status and bytes: expected 0 or more")
-        planned = _Planned(next(self._ids), fault)
+        if not 0 < fault.share <= 1:
+            raise FaultError(f"share: expected a number above 0, at most 1, found {fault.share}")
+        planned = _Planned(next(self._ids), fault, random.Random(fault.seed))  # noqa: S311 - no secret
         self._planned.append(planned)
         return planned.id
 
@@ -94,7 +101,7 @@ class Plan:
             if planned.spent or not planned.fault.fits(operation, subject):
                 continue
             planned.seen += 1
-            if planned.seen > planned.fault.skip:
+            if planned.seen > planned.fault.skip and planned.lots.random() < planned.fault.share:
                 planned.hits += 1
                 return planned.fault
         return None
@@ -123,9 +130,9 @@ def parse_fault(value: Any) -> Fault:
     for name in ("operation", "subject"):
         if not isinstance(value.get(name, ""), str):
             raise FaultError(f"{name}: expected a text, found {value[name]!r}")
-    for name in ("skip", "times", "seconds", "status", "bytes"):
+    for name in ("skip", "times", "share", "seed", "seconds", "status", "bytes"):
         number = value.get(name, 0)
-        whole = isinstance(number, int) or (name == "seconds" and isinstance(number, float))
+        whole = isinstance(number, int) or (name in {"share", "seconds"} and isinstance(number, float))
         if isinstance(number, bool) or not whole:
             raise FaultError(f"{name}: expected a number, found {number!r}")
     return Fault(**value)

@@ -66,13 +66,14 @@ def create_buckets(url: str, *, notify: bool) -> None:
 
 
 def create_subscriptions(host: str, ports: Mapping[str, int], *, cloud_events: bool) -> None:
-    """Create the push subscriptions anew, each to the port where its function listens."""
+    """Create the push subscriptions anew, each to the port where its function listens, if it does."""
     client = subscriber(host)
     for wanted in topology.SUBSCRIPTIONS:
         path = topology.subscription_path(wanted.name)
         with contextlib.suppress(NotFound):
             client.delete_subscription(subscription=path)  # one of an earlier stack points to a dead port
-        client.create_subscription(request=_subscription(path, wanted, ports[wanted.function], cloud_events))
+        if wanted.function in ports:
+            client.create_subscription(request=_subscription(path, wanted, ports[wanted.function], cloud_events))
 
 
 def _notify(bucket: storage.Bucket) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +13,7 @@ from infra.local import endpoints, resources, topology
 from infra.local.endpoints import Endpoints, State
 from infra.local.process import ROOT, Process, free_port, service_argv
 from infra.local.pubsub import official
+from infra.local.ticker import Ticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,11 +26,16 @@ _OWN_GEMINI = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GO
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to start. `viewer_port` None starts no viewer, 0 takes any free port."""
+    """How to start. `viewer_port` None starts no viewer, 0 any free port; `forget`: results go with their uploads.
+
+    `vertex`: the functions reach our Gemini emulator as Vertex.
+    """
 
     state_dir: Path
     official_pubsub: bool = False
     viewer_port: int | None = None
+    forget: bool = False
+    vertex: bool = False
 
 
 class Stack:
@@ -48,6 +54,7 @@ class Stack:
         self._say = say
         self._on_line = on_line
         self._children: list[Process] = []
+        self._ticker: Ticker | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -71,6 +78,9 @@ class Stack:
 
     def stop(self) -> None:
         """End every part, newest first, all at once."""
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
         for child in reversed(self._children):
             child.ask_to_stop()
         for child in reversed(self._children):
@@ -84,8 +94,15 @@ class Stack:
         resources.create_topics(pubsub)
         storage = self._start_storage(pubsub)
         gemini = self._start_gemini(storage)
-        self._endpoints = Endpoints(storage, pubsub, gemini.wait_ready(timeout_s=START_TIMEOUT_S) if gemini else None)
+        self._endpoints = Endpoints(
+            storage,
+            pubsub,
+            gemini.wait_ready(timeout_s=START_TIMEOUT_S) if gemini else None,
+            vertex=self._options.vertex,
+        )
         self._start_functions()
+        self._ticker = Ticker(pubsub, say=self._say)
+        self._ticker.start()
         self._endpoints = self._with_viewer()
         children = {child.name: child.pid for child in self._children}
         endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
@@ -94,6 +111,8 @@ class Stack:
         given = [name for name in _OWN_GEMINI if self._environ.get(name)]
         if given:
             self._say(f"gemini     yours, as {' and '.join(given)} say{'s' if len(given) == 1 else ''}")
+            if self._options.vertex:
+                self._say("           (your own Vertex: GOOGLE_GENAI_USE_ENTERPRISE; --backend is the emulator's)")
             return None
         return self._service("gemini", "--storage", storage)  # so that it can fetch gs:// images itself
 
@@ -129,15 +148,18 @@ class Stack:
 
     def _start_functions(self) -> None:
         if self._endpoints.gemini:
-            self._say(f"gemini     {self._endpoints.gemini} (local vision, no model: answers come from the pixels)")
-        ports = {function.name: free_port() for function in topology.FUNCTIONS}
-        started = [self._start_function(function, ports[function.name]) for function in topology.FUNCTIONS]
+            role = "as Vertex; local vision" if self._endpoints.vertex else "local vision"
+            self._say(f"gemini     {self._endpoints.gemini} ({role}, no model: answers come from the pixels)")
+        left_out = frozenset() if self._options.forget else topology.OPTIONAL
+        functions = [function for function in topology.FUNCTIONS if function.name not in left_out]
+        ports = {function.name: free_port() for function in functions}
+        started = [self._start_function(function, ports[function.name]) for function in functions]
         with ThreadPoolExecutor(len(started)) as pool:
             list(pool.map(lambda one: one[0].wait_port(one[1], timeout_s=START_TIMEOUT_S), started))
         resources.create_subscriptions(
             self._endpoints.pubsub, ports, cloud_events=not self._environ.get("STORAGE_EMULATOR_HOST")
         )
-        self._say(f"functions  {', '.join(function.name for function in topology.FUNCTIONS)}")
+        self._say(f"functions  {', '.join(function.name for function in functions)}")
 
     def _start_function(self, function: Function, port: int) -> tuple[Process, int]:
         argv = [sys.executable, "-m", "functions_framework", "--source", str(ROOT / "main.py")]
@@ -152,6 +174,8 @@ class Stack:
             str(port),
         ]
         env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
+        if self._environ.get("GOOGLE_GENAI_USE_ENTERPRISE"):  # yours: the project that is asked, and pays
+            env |= {key: self._environ[key] for key in ("GOOGLE_CLOUD_PROJECT",) if key in self._environ}
         return self._child(function.name, argv, env), port
 
     def _with_viewer(self) -> Endpoints:
@@ -162,7 +186,7 @@ class Stack:
         child = self._child("viewer", service_argv("viewer", "--port", port), found.client_env())
         url = child.wait_ready(timeout_s=START_TIMEOUT_S)
         self._say(f"viewer     {url}")
-        return Endpoints(found.storage, found.pubsub, found.gemini, url)
+        return replace(found, viewer=url)
 
     def _service(self, name: str, *arguments: str) -> Process:
         return self._child(name, service_argv(name, "--port", "0", *arguments))

@@ -9,8 +9,9 @@ UPLOADS, RESULTS, WORK = "uploads", "results", "work"
 BUCKETS = (UPLOADS, RESULTS, WORK)
 
 IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD = "image-events", "image-results", "image-dead"
+IMAGE_TICKS = "image-ticks"  # what Cloud Scheduler publishes to
 UPLOAD_EVENTS = "eventarc-uploads"  # the internal topic that Eventarc makes for a storage trigger
-TOPICS = (UPLOAD_EVENTS, IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD)
+TOPICS = (UPLOAD_EVENTS, IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD, IMAGE_TICKS)
 
 WORKER_TIMEOUT_S = 120
 LEASE_TTL_S = 180
@@ -30,8 +31,15 @@ FUNCTIONS = (
     Function("caption", 8),
     Function("detect", 8),
     Function("segment", 8),
+    Function("classify", 8),
+    Function("ask", 8),
     Function("dead_letter", 4),
+    Function("release", 1),
+    Function("forget", 4),
 )
+
+OPTIONAL = frozenset({"forget"})
+"""Functions that the stack starts only if asked: who tidies up uploads may want to keep what was found in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +68,22 @@ SUBSCRIPTIONS = (
         message_filter='attributes.ce-type = "google.cloud.storage.object.v1.finalized"',
         cloud_event=True,
     ),
+    Subscription(
+        "trigger-forget",
+        UPLOAD_EVENTS,
+        "forget",
+        message_filter='attributes.ce-type = "google.cloud.storage.object.v1.deleted"',
+        attempts=20,  # with their pauses, longer than any delivery that is still at work on the image
+        max_backoff_s=60,
+        cloud_event=True,
+    ),
     Subscription("caption", IMAGE_EVENTS, "caption", message_filter='attributes.task = "caption"'),
     Subscription("detect", IMAGE_EVENTS, "detect", message_filter='attributes.task = "detect"'),
     Subscription("segment", IMAGE_EVENTS, "segment", message_filter='attributes.task = "segment"'),
+    Subscription("classify", IMAGE_EVENTS, "classify", message_filter='attributes.task = "classify"'),
+    Subscription("ask", IMAGE_EVENTS, "ask", message_filter='attributes.task = "ask"'),
     Subscription("dead-letter", IMAGE_DEAD, "dead_letter", attempts=None),
+    Subscription("release", IMAGE_TICKS, "release", attempts=None),
 )
 
 

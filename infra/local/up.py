@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `up`."""
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of stack.env and the logs")
     parser.add_argument("--pubsub", choices=["embedded", "official"], default="embedded", help="which emulator")
+    parser.add_argument("--backend", choices=["developer", "vertex"], default="developer", help="which Gemini API")
     parser.add_argument("--viewer-port", type=int, default=VIEWER_PORT, help="0 takes any free one")
+    parser.add_argument("--forget", action="store_true", help="a deleted upload takes its results with it")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--detach", action="store_true", default=None, help="return when ready; the stack runs on")
     where.add_argument("--foreground", dest="detach", action="store_false", help="stay until Ctrl-C")
@@ -53,7 +55,13 @@ def _foreground(args: argparse.Namespace) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: _interrupt(ended))
-    options = Options(args.state, args.pubsub == "official", args.viewer_port)
+    options = Options(
+        args.state,
+        args.pubsub == "official",
+        args.viewer_port,
+        forget=args.forget,
+        vertex=args.backend == "vertex",
+    )
     started_s = time.monotonic()
     try:
         with Stack(options, environ=os.environ, say=_say, on_line=_prefixed) as stack:
@@ -89,7 +97,8 @@ def _detach(args: argparse.Namespace) -> int:
     args.state.mkdir(parents=True, exist_ok=True)
     log = args.state / "stack.log"
     argv = [sys.executable, "-m", "infra.local", "up", "--foreground", "--state", str(args.state.resolve())]
-    argv += ["--pubsub", args.pubsub, "--viewer-port", str(args.viewer_port)]
+    argv += ["--pubsub", args.pubsub, "--backend", args.backend, "--viewer-port", str(args.viewer_port)]
+    argv += ["--forget"] if args.forget else []
     with log.open("wb") as sink:
         child = subprocess.Popen(
             argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True

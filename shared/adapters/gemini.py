@@ -7,8 +7,9 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+from shared.adapters.gemini_access import open_client, storage_reader
 from shared.adapters.gemini_errors import translate
-from shared.core.errors import FileUnavailableError, TransientError
+from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
 from shared.core.ports import ModelFile
 from shared.core.request import InlineImage
 
@@ -17,26 +18,17 @@ if TYPE_CHECKING:
 
     from google.genai import types
 
+    from shared.adapters.gemini_access import ByKey, OnVertex
     from shared.core.request import ImagePart, ModelRequest
-
-_KEEPALIVE_S = 300.0  # the SDK's default of 5 s costs a TLS handshake per event on a quiet day
 
 
 class GeminiModel:
-    """The `VisionModel` port over the Gemini Developer API."""
+    """The `VisionModel` port over google-genai."""
 
-    def __init__(self, *, api_key: str, base_url: str | None, connections: int) -> None:
-        import httpx2
-        from google import genai
-        from google.genai import types
-
-        limits = httpx2.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_S
-        )
+    def __init__(self, access: ByKey | OnVertex, *, base_url: str | None, connections: int) -> None:
         # The Client must be kept: its `models` alone would be closed with it.
-        self._client = genai.Client(
-            api_key=api_key, http_options=types.HttpOptions(base_url=base_url, client_args={"limits": limits})
-        )
+        self._client = open_client(access, base_url=base_url, connections=connections)
+        self._base_url = base_url
 
     def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
         """Return the raw reply, parsed as JSON and otherwise untouched."""
@@ -76,21 +68,39 @@ class GeminiModel:
         except FileUnavailableError:
             return
 
+    def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:
+        """Make a file of an object in Cloud Storage that the service reads from there itself."""
+        from google.genai import types
+
+        config = types.RegisterFilesConfig(http_options=_http_options(timeout_s))
+        with _translated("file", uri):
+            auth = storage_reader(self._base_url)
+            found = self._client.files.register_files(auth=auth, uris=[uri], config=config).files
+        if not found:
+            raise TransientError(f"Gemini registered no file for {uri}.")
+        return _file(found[0])
+
 
 def _contents(request: ModelRequest) -> types.Content:
     from google.genai import types
 
-    images = [_part(image) for image in request.images]
+    images: list[types.Part] = []
+    for number, image in enumerate(request.images, 1):
+        if len(request.images) > 1:  # so that question and answer can speak of one of them
+            images.append(types.Part.from_text(text=f"Image {number}:"))
+        images.append(_part(image, request))
     text = types.Part.from_text(text=request.prompt)
     return types.Content(role="user", parts=[*images, text] if request.text_last else [text, *images])
 
 
-def _part(image: ImagePart) -> types.Part:
+def _part(image: ImagePart, request: ModelRequest) -> types.Part:
     from google.genai import types
 
+    # The finest resolution exists per image only; the others are set once, for all of them (see _config).
+    level = "MEDIA_RESOLUTION_ULTRA_HIGH" if request.media_resolution == "ultra_high" else None
     if isinstance(image, InlineImage):
-        return types.Part.from_bytes(data=image.data, mime_type=image.mime_type)
-    return types.Part.from_uri(file_uri=image.uri, mime_type=image.mime_type)
+        return types.Part.from_bytes(data=image.data, mime_type=image.mime_type, media_resolution=level)
+    return types.Part.from_uri(file_uri=image.uri, mime_type=image.mime_type, media_resolution=level)
 
 
 def _config(request: ModelRequest, timeout_s: float) -> types.GenerateContentConfig:
@@ -101,7 +111,15 @@ def _config(request: ModelRequest, timeout_s: float) -> types.GenerateContentCon
         thinking = types.ThinkingConfig(thinking_level=types.ThinkingLevel(request.thinking_level.upper()))
     elif request.thinking_budget is not None:
         thinking = types.ThinkingConfig(thinking_budget=request.thinking_budget)
+    resolution = request.media_resolution if request.media_resolution != "ultra_high" else None
+    safety = [
+        types.SafetySetting(category=types.HarmCategory(category), threshold=types.HarmBlockThreshold(threshold))
+        for category, threshold in request.safety
+    ]
     return types.GenerateContentConfig(
+        system_instruction=request.system_instruction,
+        safety_settings=safety or None,
+        media_resolution=types.MediaResolution(f"MEDIA_RESOLUTION_{resolution.upper()}") if resolution else None,
         max_output_tokens=request.max_output_tokens,
         response_mime_type="application/json" if request.schema else None,
         response_json_schema=request.schema,
@@ -149,6 +167,7 @@ def _state(state: types.FileState | None) -> Literal["PROCESSING", "ACTIVE", "FA
 @contextmanager
 def _translated(about: Literal["file", "model"], name: str) -> Iterator[None]:
     import httpx2
+    from google.auth import exceptions as auth
     from google.genai import errors
 
     try:
@@ -161,3 +180,7 @@ def _translated(about: Literal["file", "model"], name: str) -> Iterator[None]:
     except (httpx2.HTTPError, json.JSONDecodeError, KeyError) as error:
         # KeyError: an upload answer without its URL header. The type alone: a URL or header may hold a key.
         raise TransientError(f"Gemini could not be reached: {type(error).__name__}.") from error
+    except (auth.DefaultCredentialsError, auth.RefreshError) as error:
+        raise ConfigurationError(f"Google's credentials do not work: {type(error).__name__}.") from error
+    except auth.GoogleAuthError as error:
+        raise TransientError(f"Google's credentials could not be renewed: {type(error).__name__}.") from error

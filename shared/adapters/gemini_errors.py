@@ -6,7 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared.core.errors import AlreadyExistsError, FileUnavailableError, ModelRejectedError, TransientError
+from shared.core.errors import (
+    AlreadyExistsError,
+    ConfigurationError,
+    DailyQuotaError,
+    FileUnavailableError,
+    ModelRejectedError,
+    RefusedError,
+    ThrottledError,
+    TransientError,
+)
+from shared.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +26,8 @@ if TYPE_CHECKING:
 MAX_RETRY_AFTER_S = 600.0
 """A server's wish is honoured up to here: real answers have asked for 292 billion years."""
 
+_TOO_MANY_REQUESTS = 429
+_MAYBE_DONE = frozenset({408, 499, 504})
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -36,14 +48,22 @@ class _Row:
         )
 
 
-# The first row that fits decides. 401, 403 and 404 of a model are the deployment's fault and never charged to the
-# image: they are transient (no row), so that a mended key or model id finds the event still waiting.
+def _unreadable_bucket(text: str) -> ConfigurationError:
+    return ConfigurationError(f"{text} Grant the worker's service account roles/storage.objectViewer on the bucket.")
+
+
+# The first row that fits decides. A wrong key, a missing permission and a model that is gone are the deployment's fault
+# and never charged to the image: the event waits for a mended key or model id.
 _TABLE = (
     _Row((409,), "file", None, AlreadyExistsError),
+    # Vertex reads gs:// itself: an object that is gone is looked at once more, a bucket it may not read is our fault.
+    _Row((400, 404), "model", r"(?:find|exist|no such).*gs://|gs://.*(?:not found|not exist)", FileUnavailableError),
+    _Row((400, 403), "model", r"storage\.objects\.get|(?:permission|denied).*gs://|gs://.*denied", _unreadable_bucket),
     _Row((403, 404), "file", None, FileUnavailableError),
     _Row((403, 404), "model", r"\bfiles?\b", FileUnavailableError),
-    _Row((400,), "any", r"not in an active state", lambda text: TransientError(text, retry_after_s=2.0)),
-    _Row((400,), "any", r"api[ _]key|location is not supported|billing", TransientError),
+    _Row((400,), "any", r"not in an active state", lambda text: RefusedError(text, retry_after_s=2.0)),
+    _Row((400,), "any", r"api[ _]key|location is not supported|billing", ConfigurationError),
+    _Row((401, 403, 404), "any", None, ConfigurationError),
     _Row(
         (400,),
         "model",
@@ -63,11 +83,30 @@ def translate(
     *, code: int, message: str, details: Any, headers: Mapping[str, str], about: Literal["file", "model"], name: str
 ) -> UplookError:
     """Return our error for an HTTP error of the Gemini API; `name` is the file or the model it is about."""
-    text = f"Gemini answered {code} for {name}: {message[:500]}"
+    # It ends in logs and results, and may quote what it refuses. Cut afterwards: a piece is hard to recognise.
+    text = f"Gemini answered {code} for {name}: {redact(message)[:500]}"
     for row in _TABLE:
         if row.fits(code, about, message):
             return row.meaning(text)
-    return TransientError(text, retry_after_s=retry_after_s(details, headers))
+    return _meaning(code, details)(text, retry_after_s=retry_after_s(details, headers))
+
+
+def _meaning(code: int, details: Any) -> type[TransientError]:
+    if code == _TOO_MANY_REQUESTS:
+        return DailyQuotaError if _is_daily(details) else ThrottledError
+    # A gateway's time-out says nothing of the model behind it: that answer may be billed.
+    return TransientError if code in _MAYBE_DONE else RefusedError
+
+
+def _is_daily(details: Any) -> bool:
+    """Whether a `google.rpc.QuotaFailure` names a quota per day (`GenerateRequestsPerDayPerProjectPerModel`)."""
+    for entry in _error_details(details):
+        violations = entry.get("violations")
+        for violation in violations if isinstance(violations, list) else ():
+            quota = violation.get("quotaId") if isinstance(violation, dict) else None
+            if isinstance(quota, str) and "perday" in quota.lower():
+                return True
+    return False
 
 
 def retry_after_s(details: Any, headers: Mapping[str, str]) -> float | None:

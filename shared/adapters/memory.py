@@ -6,12 +6,13 @@ ages by the server's clock); one contract suite runs on them and on the real ada
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import threading
-from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from shared.adapters.memory_faults import Faults
 from shared.core import jsontext
 from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError
 from shared.core.ports import ModelFile, ObjectInfo
@@ -22,42 +23,9 @@ if TYPE_CHECKING:
     from shared.core.ports import Clock, Message
     from shared.core.request import ModelRequest
 
+__all__ = ["Faults", "ManualClock", "MemoryModel", "MemoryPublisher", "MemoryStore"]
 
-class Faults:
-    """Faults to come, by operation, each used once; `left` tells a test whether all were met."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._before: dict[str, deque[Exception]] = {}
-        self._after: dict[str, deque[Exception]] = {}
-
-    def add(self, operation: str, error: Exception, *, when: Literal["before", "after"] = "before") -> None:
-        """Raise `error` at the operation's next call: instead of its effect, or after it (a lost answer)."""
-        queue = self._before if when == "before" else self._after
-        queue.setdefault(operation, deque()).append(error)
-
-    @property
-    def left(self) -> int:
-        """How many faults were never met."""
-        return sum(len(queue) for side in (self._before, self._after) for queue in side.values())
-
-    def begin(self, operation: str) -> None:
-        """Count a call, and raise what was queued for before its effect."""
-        with self._lock:  # files are written in parallel
-            self.calls[operation] += 1
-        self._raise(self._before, operation)
-
-    def end(self, operation: str) -> None:
-        """Raise what was queued for after the effect."""
-        self._raise(self._after, operation)
-
-    def _raise(self, side: Mapping[str, deque[Exception]], operation: str) -> None:
-        with self._lock:
-            queue = side.get(operation)
-            error = queue.popleft() if queue else None
-        if error is not None:
-            raise error
+_MIDNIGHT = dt.datetime.fromisoformat("2026-11-21T00:00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +98,14 @@ class MemoryStore:
             raise PermanentError("too_many_bytes", f"gs://{bucket}/{name} is larger than {max_bytes:,} bytes.")
         return live.data
 
+    def read_head(self, bucket: str, name: str, *, generation: int, max_bytes: int) -> bytes:
+        """Read the first bytes of an object, at most so many."""
+        self.faults.begin("read_head")
+        live = self._objects.get((bucket, name))
+        if live is None or generation != live.generation:
+            raise NotFoundError(f"gs://{bucket}/{name}#{generation} does not exist.")
+        return live.data[:max_bytes]
+
     def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         """Delete the live object (or exactly this generation); deleting what is gone is no error."""
         self.faults.begin("delete")
@@ -144,6 +120,14 @@ class MemoryStore:
         with self._lock:
             names = [name for holder, name in self._objects if holder == bucket and name.startswith(prefix)]
         return sorted(names, key=str.encode)
+
+    def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the folders right below a prefix, each as a whole prefix, in byte order."""
+        self.faults.begin("list_folders")
+        with self._lock:
+            inside = [name for holder, name in self._objects if holder == bucket and name.startswith(prefix)]
+        below = (name.removeprefix(prefix) for name in inside)
+        return sorted({f"{prefix}{name.partition('/')[0]}/" for name in below if "/" in name}, key=str.encode)
 
     def _put(self, where: tuple[str, str], data: bytes, content_type: str, metadata: Mapping[str, str] | None) -> int:
         generation, now_s = next(self._generations), self._clock.monotonic_s()
@@ -201,6 +185,14 @@ class MemoryModel:
         self.faults.begin("delete_file")
         self.files.pop(name, None)
 
+    def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:  # noqa: ARG002 - the port
+        """Keep the address as a file."""
+        self.faults.begin("register_file")
+        name = f"files/registered-{len(self.files)}"
+        self.files[name] = ModelFile(name, f"memory://{name}", "application/octet-stream", "ACTIVE")
+        self.faults.end("register_file")
+        return self.files[name]
+
 
 class ManualClock:
     """The `Clock` port under a test's control: sleeping moves it, and calls `on_sleep` first."""
@@ -214,8 +206,9 @@ class ManualClock:
         return self.time_s
 
     def now_iso(self) -> str:
-        """A day in November, with the manual seconds."""
-        return f"2026-11-21T00:{int(self.time_s) // 60 % 60:02d}:{int(self.time_s) % 60:02d}.000Z"
+        """A day in November, and the manual seconds since its midnight."""
+        moment = _MIDNIGHT + dt.timedelta(seconds=int(self.time_s))
+        return f"{moment.isoformat()}.000Z"
 
     def sleep(self, seconds: float) -> None:
         """Move on at once."""

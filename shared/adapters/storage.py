@@ -50,8 +50,17 @@ class GoogleStorage:
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> int:
         """Write an object that must not exist yet; return its generation."""
-        with _mapped(f"gs://{bucket}/{name}", precondition=AlreadyExistsError):
-            return self._write(bucket, name, data, generation=0, content_type=content_type, metadata=metadata)
+        from google.api_core.exceptions import Forbidden
+
+        where = f"gs://{bucket}/{name}"
+        with _mapped(where, precondition=AlreadyExistsError):
+            try:
+                return self._write(bucket, name, data, generation=0, content_type=content_type, metadata=metadata)
+            except Forbidden:
+                # Who may create but not delete is perhaps told so before the precondition is looked at.
+                if self.stat(bucket, name) is None:
+                    raise
+                raise AlreadyExistsError(f"{where} exists, and this identity must not overwrite it.") from None
 
     def replace(
         self,
@@ -87,6 +96,16 @@ class GoogleStorage:
             raise TransientError(f"Cloud Storage, {where}: the bytes do not match their checksum {blob.crc32c}.")
         return data
 
+    def read_head(self, bucket: str, name: str, *, generation: int, max_bytes: int) -> bytes:
+        """Read the first bytes of an object, at most so many."""
+        where = f"gs://{bucket}/{name}"
+        blob = self._client.bucket(bucket).blob(name, generation=generation)
+        sink = _CappedSink(max_bytes, where)
+        with _mapped(where, precondition=NotFoundError):
+            # The checksum is that of the whole object: there is nothing to hold a part against.
+            blob.download_to_file(sink, end=max_bytes - 1, raw_download=True, checksum=None, **self._patience)
+        return bytes(sink.data)
+
     def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         """Delete the live object (or exactly this generation); deleting what is gone is no error."""
         try:
@@ -100,6 +119,15 @@ class GoogleStorage:
         with _mapped(f"gs://{bucket}/{prefix}*"):
             blobs = self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken", **self._patience)
             return [blob.name for blob in blobs]
+
+    def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the folders right below a prefix, each as a whole prefix, in byte order."""
+        with _mapped(f"gs://{bucket}/{prefix}*"):
+            found = self._client.list_blobs(
+                bucket, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", **self._patience
+            )
+            folders = {folder for page in found.pages for folder in page.prefixes}
+        return sorted(folders, key=str.encode)
 
     def _write(
         self,

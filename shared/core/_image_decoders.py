@@ -50,10 +50,10 @@ def open_pillow(data: bytes, image_format: str) -> ImageFile.ImageFile:
 
 def open_heif(data: bytes) -> Any:
     """Parse a HEIC or HEIF container; pixels are decoded by `to_pillow()`, already upright."""
-    import pi_heif
+    import pillow_heif
 
     with refusing("HEIC"):
-        return pi_heif.open_heif(without_descriptions(data, "HEIC"))
+        return pillow_heif.open_heif(without_descriptions(data, "HEIC"))
 
 
 def load(image: ImageFile.ImageFile, image_format: str) -> None:

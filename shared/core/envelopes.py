@@ -7,23 +7,23 @@ import binascii
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from shared.core import jsontext
+from shared.core import jsontext, members
 from shared.core.errors import EventRejectedError
 from shared.core.model import Source
 from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_run_name, is_task_name
 from shared.core.ports import Message
-from shared.core.tasks import TaskSettings
+from shared.core.settings_codec import parse_settings, settings_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from shared.core.tasks import TaskSettings
 
 IMAGE_SCHEMA = "uplook.image/1"
 _MAX_NAME_BYTES = 1024
-_MAX_WHOLE_NUMBER = (1 << 63) - 1
 _DECIMAL = re.compile(r"[0-9]{1,19}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,10 @@ def parse_upload(data: Any) -> Upload:
     resource = _as_object(data, "a storage object resource")
     metadata = resource.get("metadata")
     texts = metadata if isinstance(metadata, dict) else {}
-    return Upload(_source(resource), {key: value for key, value in texts.items() if _is_text(key) and _is_text(value)})
+    return Upload(
+        _source(resource),
+        {key: value for key, value in texts.items() if members.is_text(key) and members.is_text(value)},
+    )
 
 
 def format_image_event(event: ImageEvent) -> Message:
@@ -85,17 +88,29 @@ def parse_image_event(data: bytes) -> ImageEvent:
     document = _as_object(data, "an image event")
     schema = document.get("schema")
     if schema != IMAGE_SCHEMA:
-        raise EventRejectedError("unknown_schema", f"Expected an event of {IMAGE_SCHEMA}, found {_shown(schema)}.")
+        raise EventRejectedError(
+            "unknown_schema" if _is_ours(schema) else "malformed_event",
+            f"Expected an event of {IMAGE_SCHEMA}, found {members.shown(schema)}.",
+        )
     source = document.get("source")
     if not isinstance(source, dict):
-        raise _malformed("source", "an object", source)
+        raise members.malformed("source", "an object", source)
     return ImageEvent(
         source=_source(source),
-        task=_name(document, "task", is_task_name, "the name of a task"),
-        settings=_settings(document.get("settings")),
-        run=_name(document, "run", is_run_name, "1-32 of a-z 0-9 . _ -"),
+        task=members.name(document, "task", is_task_name, "the name of a task"),
+        settings=parse_settings(document.get("settings")),
+        run=members.name(document, "run", is_run_name, "1-32 of a-z 0-9 . _ -"),
         redrive=_redrive(document.get("redrive", 0)),
     )
+
+
+def is_image_event(data: bytes) -> bool:
+    """Whether this is an image event at all, of whatever version.
+
+    Raises:
+        EventRejectedError: it is not even a JSON object.
+    """
+    return _is_ours(_as_object(data, "an event").get("schema"))
 
 
 def pubsub_message(data: Any) -> Message:
@@ -106,7 +121,7 @@ def pubsub_message(data: Any) -> Message:
     """
     message = _as_object(data, "a Pub/Sub push body").get("message")
     if not isinstance(message, dict) or not isinstance(message.get("data"), str):
-        raise _malformed("message.data", "base64 text", message)
+        raise members.malformed("message.data", "base64 text", message)
     try:
         payload = base64.b64decode(message["data"], validate=True)
     except (binascii.Error, ValueError) as error:
@@ -116,45 +131,26 @@ def pubsub_message(data: Any) -> Message:
     return Message(payload, {key: value for key, value in texts if isinstance(value, str)})
 
 
+def _is_ours(schema: Any) -> bool:
+    return isinstance(schema, str) and schema.startswith(IMAGE_SCHEMA.partition("/")[0] + "/")
+
+
 def source_document(source: Source) -> dict[str, Any]:
     """Return a source as JSON; the generation is text, as Cloud Storage writes it (it exceeds 2**53)."""
     return {**asdict(source), "generation": str(source.generation)}
 
 
-def settings_document(settings: TaskSettings) -> dict[str, Any]:
-    """Return resolved settings as JSON."""
-    return {**asdict(settings), "labels": list(settings.labels)}
-
-
-def _settings(value: Any) -> TaskSettings:
-    if not isinstance(value, dict):
-        raise _malformed("settings", "an object", value)
-    labels = [] if value.get("labels") is None else value["labels"]
-    if not isinstance(labels, list) or not all(_is_text(label) for label in labels):
-        raise _malformed("settings.labels", "a list of texts", labels)
-    return TaskSettings(
-        model=_text(value, "model"),
-        prompt=_text(value, "prompt"),
-        thinking=_text(value, "thinking"),
-        max_items=_count(value, "max_items"),
-        max_bytes=_count(value, "max_bytes"),
-        labels=tuple(labels),
-        question=_optional_text(value, "question"),
-        language=_optional_text(value, "language"),
-    )
-
-
 def _source(value: Mapping[str, Any]) -> Source:
     generation = _whole_number(value.get("generation"))
     if not generation:
-        raise _malformed("generation", "a whole number above 0", value.get("generation"))
+        raise members.malformed("generation", "a whole number above 0", value.get("generation"))
     return Source(
-        bucket=_name(value, "bucket", is_bucket_name, "the name of a bucket"),
-        name=_name(value, "name", _is_object_name, "1-1024 bytes without line breaks"),
+        bucket=members.name(value, "bucket", is_bucket_name, "the name of a bucket"),
+        name=members.name(value, "name", _is_object_name, "1-1024 bytes without line breaks"),
         generation=generation,
         size=_whole_number(value.get("size")),
-        content_type=_optional_text(value, "contentType") or _optional_text(value, "content_type"),
-        crc32c=_optional_text(value, "crc32c"),
+        content_type=members.optional_text(value, "contentType") or members.optional_text(value, "content_type"),
+        crc32c=members.optional_text(value, "crc32c"),
     )
 
 
@@ -165,7 +161,7 @@ def _is_object_name(name: str) -> bool:
 def _redrive(value: Any) -> int:
     # Never taken for a first delivery: its error document would hide behind the first one's.
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_REDRIVE:
-        raise _malformed("redrive", f"a whole number from 0 to {MAX_REDRIVE}", value)
+        raise members.malformed("redrive", f"a whole number from 0 to {MAX_REDRIVE}", value)
     return value
 
 
@@ -173,7 +169,7 @@ def _whole_number(value: Any) -> int | None:
     """Return a 64-bit number written as Cloud Storage does, in decimal text, or as JSON; None for all else."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         value = int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_WHOLE_NUMBER
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= members.MAX_WHOLE_NUMBER
     return value if whole else None
 
 
@@ -186,47 +182,3 @@ def _as_object(data: Any, what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise EventRejectedError("malformed_event", f"Expected {what}, found {type(data).__name__}.")
     return data
-
-
-def _is_text(value: Any) -> TypeGuard[str]:
-    """Whether it is a text that UTF-8 can carry: JSON escapes can spell half a surrogate pair."""
-    return isinstance(value, str) and _SURROGATE.search(value) is None
-
-
-def _text(value: Mapping[str, Any], key: str) -> str:
-    found = value.get(key)
-    if not _is_text(found) or not found:
-        raise _malformed(key, "a text", found)
-    return found
-
-
-def _name(value: Mapping[str, Any], key: str, is_fine: Callable[[str], bool], expected: str) -> str:
-    found = _text(value, key)
-    if not is_fine(found):
-        raise _malformed(key, expected, found)
-    return found
-
-
-def _optional_text(value: Mapping[str, Any], key: str) -> str | None:
-    found = value.get(key)
-    return found if _is_text(found) and found else None
-
-
-def _count(value: Mapping[str, Any], key: str) -> int:
-    found = value.get(key)
-    if not isinstance(found, int) or isinstance(found, bool) or not 0 < found <= _MAX_WHOLE_NUMBER:
-        raise _malformed(key, "a whole number above 0", found)
-    return found
-
-
-def _malformed(place: str, expected: str, found: Any) -> EventRejectedError:
-    return EventRejectedError("malformed_event", f"{place}: expected {expected}, found {_shown(found)}.")
-
-
-def _shown(found: Any) -> str:
-    """A short form that no value can break: a deep list or a huge number refuses its own `str`."""
-    if isinstance(found, str):
-        return repr(found[:200])
-    if found is None or isinstance(found, bool | float) or (isinstance(found, int) and abs(found) <= _MAX_WHOLE_NUMBER):
-        return repr(found)
-    return f"a {type(found).__name__}"

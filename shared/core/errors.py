@@ -49,6 +49,36 @@ class TransientError(UplookError):
         self.retry_after_s = retry_after_s
 
 
+class RefusedError(TransientError):
+    """A service answered that it did nothing: nothing is paid for, and nothing happened."""
+
+
+class ThrottledError(RefusedError):
+    """The service wants fewer calls per minute (429)."""
+
+
+class DailyQuotaError(ThrottledError):
+    """The day's quota of the service is used up: waiting a minute does not help."""
+
+
+class ConfigurationError(RefusedError):
+    """The deployment is at fault (a wrong key, no permission, a model that is gone): never the image."""
+
+
+class HoldError(UplookError):
+    """No model call is possible before a later time: the event is to be held until then, and acknowledged.
+
+    `code` is `daily_ceiling` (our own limit), `daily_quota` (the service's) or `configuration`; `until` is an hour,
+    `2026-11-22T08` (UTC).
+    """
+
+    def __init__(self, code: str, message: str, *, until: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.until = until
+
+
 class SettingsError(UplookError):
     """The configuration cannot work: raised at start, listing every problem at once."""
 

@@ -6,11 +6,15 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.core.asked import Asked, Carried, parse_asked, parse_carried, parse_image
 from shared.core.errors import UplookError
-from shared.core.model import ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from shared.core.model import ImageInfo
+
+__all__ = ["REPLY_SCHEMA", "Carried", "JournalError", "JournalledReply", "format_reply", "parse_reply"]
 
 REPLY_SCHEMA = "uplook.reply/1"
 _T = TypeVar("_T")
@@ -21,20 +25,11 @@ class JournalError(UplookError):
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """How the image travelled: recorded in the result. `bytes` counts what was sent, before base64."""
-
-    kind: str
-    mime_type: str
-    bytes: int
-    reused: bool
-    reason: str
-    changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class JournalledReply:
-    """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step."""
+    """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step.
+
+    `image` and `transport` are those of the first image where several were `asked` about.
+    """
 
     attempt: str
     model: str
@@ -43,6 +38,7 @@ class JournalledReply:
     transport: Carried
     timing_ms: Mapping[str, int]
     response: Mapping[str, Any]
+    asked: Asked | None = None
 
 
 def format_reply(reply: JournalledReply) -> bytes:
@@ -59,6 +55,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         "transport": asdict(reply.transport),
         "timing_ms": dict(reply.timing_ms),
         "response": reply.response,
+        **({"asked": asdict(reply.asked)} if reply.asked else {}),
     }
     return json.dumps(document).encode()
 
@@ -73,16 +70,16 @@ def parse_reply(data: bytes) -> JournalledReply:
         document = json.loads(data)
         if document["schema"] != REPLY_SCHEMA:
             raise JournalError(f"Expected a journal entry of {REPLY_SCHEMA}, found {document['schema']!r}.")
-        image = _field(document, "image", dict)
-        transport = _field(document, "transport", dict)
+        asked = document.get("asked")
         return JournalledReply(
             attempt=_field(document, "attempt", str),
             model=_field(document, "model", str),
             answered_at=_field(document, "answered_at", str),
-            image=ImageInfo(**{**image, "warnings": tuple(_field(image, "warnings", list))}),
-            transport=Carried(**{**transport, "changes": tuple(_field(transport, "changes", list))}),
+            image=parse_image(_field(document, "image", dict)),
+            transport=parse_carried(_field(document, "transport", dict)),
             timing_ms=_field(document, "timing_ms", dict),
             response=_field(document, "response", dict),
+            asked=None if asked is None else parse_asked(asked),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error

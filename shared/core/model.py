@@ -113,6 +113,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassLabel:
+    """One label that the model chose. `status` says whether it can be used, `reason` why not."""
+
+    label: str
+    status: Literal["ok", "unusable"] = "ok"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call as the back end billed them; None where it did not say."""
 
@@ -120,3 +129,16 @@ class Usage:
     output_tokens: int | None = None
     thought_tokens: int | None = None
     total_tokens: int | None = None
+
+    def plus(self, other: Usage) -> Usage:
+        """Return the sum of two calls; what neither says stays unknown."""
+        return Usage(
+            _sum(self.prompt_tokens, other.prompt_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+            _sum(self.thought_tokens, other.thought_tokens),
+            _sum(self.total_tokens, other.total_tokens),
+        )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)

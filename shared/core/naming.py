@@ -1,7 +1,8 @@
 """Where everything lies: injective, safe object names for results, leases and journalled replies.
 
 Layout: `<run>/<bucket>/<object>/<generation>/<task>.json`, beside it the folder `<task>/`. In the work bucket
-the same path stands below `leases/` and `replies/`.
+the same path stands below `leases/`, `replies/` and `held/<day>/`. Where results share a bucket with uploads, all of
+them lie below one prefix.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ MAX_NAME_BYTES = 1024
 """Longest object name: https://cloud.google.com/storage/docs/objects#naming."""
 
 MAX_REDRIVE = 9999
+LEASES, REPLIES, HELD = "leases/", "replies/", "held/"
+"""Folders of the work bucket."""
+
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
-_LONGEST_ROOT = "replies/"
 _HASH_MARK = "~"  # always escaped in ordinary names, so a shortened name can never equal an ordinary one
 _HASH_CHARS = 32
 
@@ -29,6 +32,7 @@ _HASH_CHARS = 32
 _UNSAFE = re.compile(r"[%~#\[\]*?\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _RUN = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _TASK = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_OF_FOLDER = re.compile(rf"(?P<task>{_TASK.pattern})(?:(?:\.(?:error|ask)-[0-9]+)?\.json|/[^/]+)")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._:-]{0,221}")  # https://cloud.google.com/storage/docs/buckets#naming
 
 
@@ -79,37 +83,57 @@ class Paths:
 
     folder: str
     task: str
+    prefix: str = ""
+    """Of the names in the results bucket: `` or a folder such as `uplook/`."""
 
     @property
     def result(self) -> str:
         """The result document: the commit record."""
-        return f"{self.folder}/{self.task}.json"
+        return f"{self.prefix}{self.folder}/{self.task}.json"
 
     def error(self, redrive: int) -> str:
         """The error document of one redrive (0 is the first delivery)."""
-        return f"{self.folder}/{self.task}.error-{redrive}.json"
+        return f"{self.prefix}{self.folder}/{self.task}.error-{redrive}.json"
 
     def file(self, name: str) -> str:
         """A file that belongs to the result: a mask, an overlay."""
-        return f"{self.folder}/{self.task}/{name}"
+        return f"{self.prefix}{self.folder}/{self.task}/{name}"
 
     @property
     def lease(self) -> str:
         """The lease, in the work bucket."""
-        return f"leases/{self.folder}/{self.task}.json"
+        return f"{LEASES}{self.folder}/{self.task}.json"
+
+    def held(self, until: str) -> str:
+        """The image event itself while it waits, in the work bucket; `until` is an hour, `2026-11-22T08` (UTC)."""
+        return f"{HELD}{until}/{self.folder}/{self.task}.json"
 
     def reply(self, ask: int) -> str:
         """A journalled reply, in the work bucket; `ask` counts deliberate further asks from 0."""
         suffix = f".ask-{ask}" if ask else ""
-        return f"{_LONGEST_ROOT}{self.folder}/{self.task}{suffix}.json"
+        return f"{REPLIES}{self.folder}/{self.task}{suffix}.json"
 
 
-def paths(source: Source, *, run: str, task: str) -> Paths:
-    """Return the object names for one task of one image generation."""
+def paths(source: Source, *, run: str, task: str, prefix: str = "") -> Paths:
+    """Return the object names for one task of one image generation; `prefix` is that of the results bucket."""
     head = f"{run}/{source.bucket}/"
-    room = MAX_NAME_BYTES - len(_LONGEST_ROOT) - len(head.encode()) - _TAIL_BYTES
+    room = MAX_NAME_BYTES - max(len(REPLIES), len(prefix)) - len(head.encode()) - _TAIL_BYTES
     encoded = encode_object_name(source.name, max_bytes=room)
-    return Paths(f"{head}{encoded}/{source.generation}", task)
+    return Paths(f"{head}{encoded}/{source.generation}", task, prefix)
+
+
+def task_of(name: str, *, folder: str) -> str | None:
+    """Return which task an object belongs to, by its name; None where it is not of this generation's folder.
+
+    A listing below the folder can show more: `a/7` is a folder of the object `a`, and a place inside the folder
+    of an object named `a/7`.
+
+    >>> task_of("v1/b/a/7/detect/mask-000.png", folder="v1/b/a/7")
+    'detect'
+    >>> task_of("v1/b/a/7/9/detect.json", folder="v1/b/a/7")
+    """
+    match = _OF_FOLDER.fullmatch(name.removeprefix(f"{folder}/"))
+    return match["task"] if match and name.startswith(f"{folder}/") else None
 
 
 def _percent(match: re.Match[str]) -> str:

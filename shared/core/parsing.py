@@ -22,7 +22,7 @@ MAX_LABEL = 200
 MAX_CAPTION = 10_000
 
 _CAPTION_KEYS = ("caption", "answer", "description")
-_CAPTION_START = re.compile(rf'\{{\s*"(?:{"|".join(_CAPTION_KEYS)})"')
+_ANSWER_KEYS = ("answer", "response")
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
@@ -99,7 +99,7 @@ def parse_labels(text: str, *, max_labels: int, complete: bool = True) -> Labels
     values = shape.expected(seen.found)
     names = [_raw_item(entry).label for entry in islice(shape.entries(values), MAX_VALUES)]
     if seen.broken is not None:
-        names += [_clean_label(name) for name in complete_strings(text, seen.broken)]
+        names += [clean_label(name) for name in complete_strings(text, seen.broken)]
     elif complete and not seen.found:
         names += _plain_labels(text)
     labels = tuple(dict.fromkeys(name for name in names if name))
@@ -116,16 +116,12 @@ def parse_caption(text: str) -> str | None:
 
     None where there are no words, or JSON without a complete caption: its debris is not one.
     """
-    bare = _unfenced(text)
-    seen = scan(bare)
-    words = (_words_in(value.value) for value in seen.found)
-    if spoken := next((word for word in words if word), None):
-        return clean_text(spoken) or None
-    broken = -1 if seen.broken is None else seen.broken
-    is_json = bare.startswith(("{", "[")) and (seen.found or broken >= 0)
-    if is_json or (broken >= 0 and _CAPTION_START.match(bare, broken)):
-        return None
-    return clean_text(bare.strip('"')) or None
+    return _words(text, _CAPTION_KEYS)
+
+
+def parse_answer(text: str) -> str | None:
+    """The words of `{"answer": …}` (or `response`), with the rules of `parse_caption`; a number is an answer too."""
+    return _words(text, _ANSWER_KEYS)
 
 
 def clean_text(text: str, *, limit: int = MAX_CAPTION) -> str:
@@ -135,7 +131,7 @@ def clean_text(text: str, *, limit: int = MAX_CAPTION) -> str:
 
 def _raw_item(entry: Any) -> RawItem:
     if isinstance(entry, str):
-        return RawItem(label=_clean_label(entry))
+        return RawItem(label=clean_label(entry))
     if not isinstance(entry, Mapping):
         return RawItem(reason="expected an object with a box, found a bare value")
     box_key = shape.box_key(entry)
@@ -167,10 +163,11 @@ def _label(entry: Mapping[str, Any]) -> tuple[str | None, bool]:
         value = str(value)
     if not isinstance(value, str):
         return None, False
-    return _clean_label(value), len(value) > MAX_LABEL
+    return clean_label(value), len(value) > MAX_LABEL
 
 
-def _clean_label(text: str) -> str:
+def clean_label(text: str) -> str:
+    """`text` as one clean line of at most `MAX_LABEL` characters."""
     return _SPACE.sub(" ", clean_text(text, limit=MAX_LABEL))
 
 
@@ -179,7 +176,7 @@ def _plain_labels(text: str) -> Iterator[str]:
     lines = (_BULLET.sub("", line.strip(), count=1) for line in _unfenced(text)[:MAX_CAPTION].split("\n"))
     pieces = [piece.strip() for line in lines for piece in line.split(",") if piece.strip()]
     if all(_PLAIN_LABEL.fullmatch(piece) and len(piece.split()) <= _PLAIN_LABEL_WORDS for piece in pieces):
-        yield from map(_clean_label, pieces)
+        yield from map(clean_label, pieces)
 
 
 def _unfenced(text: str) -> str:
@@ -190,10 +187,25 @@ def _unfenced(text: str) -> str:
     return (inside or language).rstrip("` \t\r\n").strip()
 
 
-def _words_in(value: Any) -> str | None:
-    """The caption of an object, or of a list with one such object."""
+def _words(text: str, keys: tuple[str, ...]) -> str | None:
+    bare = _unfenced(text)
+    seen = scan(bare)
+    words = (_words_in(value.value, keys) for value in seen.found)
+    if spoken := next((word for word in words if word), None):
+        return clean_text(spoken) or None
+    broken = -1 if seen.broken is None else seen.broken
+    is_json = bare.startswith(("{", "[")) and (seen.found or broken >= 0)
+    if is_json or (broken >= 0 and re.compile(rf'\{{\s*"(?:{"|".join(keys)})"').match(bare, broken)):
+        return None
+    return clean_text(bare.strip('"')) or None
+
+
+def _words_in(value: Any, keys: tuple[str, ...]) -> str | None:
+    """The words of an object, or of a list with one such object."""
     only = value[0] if isinstance(value, list) and len(value) == 1 else value
     if not isinstance(only, Mapping):
         return None
-    words = _value(only, _CAPTION_KEYS)
+    words = _value(only, keys)
+    if isinstance(words, (int, float)) and not isinstance(words, bool) and keys is _ANSWER_KEYS:
+        return str(words)
     return words if isinstance(words, str) else None

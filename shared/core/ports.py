@@ -70,11 +70,21 @@ class ObjectStore(Protocol):
             PermanentError: `too_many_bytes`; nothing beyond the cap was kept.
         """
 
+    def read_head(self, bucket: str, name: str, *, generation: int, max_bytes: int) -> bytes:
+        """Read the first bytes of an object, at most so many; unverified, for checksums are those of the whole.
+
+        Raises:
+            NotFoundError: it does not exist, or not in this generation.
+        """
+
     def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         """Delete the live object (or exactly this generation); deleting what is gone is no error."""
 
     def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the names of all live objects below a prefix, in byte order."""
+
+    def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        """Return the folders right below a prefix, such as `v1/` below ``, each as a whole prefix, in byte order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,24 @@ class VisionModel(Protocol):
     def delete_file(self, name: str, *, timeout_s: float) -> None:
         """Delete an uploaded file; deleting what is gone is no error."""
 
+    def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:
+        """Make a file of an object in Cloud Storage (`gs://…`) that the service reads from there itself.
+
+        Raises:
+            FileUnavailableError: the service may not read it, or it is gone.
+        """
+
+
+class ImageFetcher(Protocol):
+    """The web, as far as it may be fetched for somebody who is not trusted."""
+
+    def fetch(self, url: str, *, max_bytes: int, timeout_s: float) -> bytes:
+        """Return what lies at an address; it need not be an image.
+
+        Raises:
+            PermanentError: it must not be fetched, is too large, or the server refuses it.
+        """
+
 
 class Clock(Protocol):
     """Time on this machine: for deadlines, waits and timings only, never to compare with a server's."""
@@ -137,4 +165,8 @@ class Clock(Protocol):
         """The time of day, UTC, as RFC 3339 with milliseconds."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait.
+
+        Raises:
+            TransientError: this instance is stopping.
+        """

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.core.model import Usage
-
 MaskStyle = Literal["png", "polygon", "none"]
-_MILLION = 1_000_000
+WARN_DAYS_BEFORE_RETIREMENT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +27,19 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile:
-    """What one model id takes and gives. `known` is False for an id the registry has never heard of."""
+    """What one model id takes and gives. `known` is False for an id the registry has never heard of.
+
+    The defaults are what today's models have in common: they are safe to ask a new one with.
+    """
 
     id: str
-    thinking: Literal["budget", "level"] = "level"
+    thinking: Literal["level", "budget", "none"] = "level"
     levels: tuple[str, ...] = ("low", "medium", "high")
+    least_budget: int = 0
     masks: MaskStyle = "polygon"
+    media_resolutions: tuple[str, ...] = ("low", "medium", "high")
+    sampling: bool = False
+    counting: Literal["fixed", "tiles"] = "fixed"
     backends: tuple[str, ...] = ("developer", "vertex")
     prices: tuple[Price, ...] = ()
     retired: dt.date | None = None
@@ -44,6 +49,10 @@ class ModelProfile:
     def level(self, wanted: str) -> str:
         """Return the thinking level to ask for: the wanted one, or the lowest where the model rejects it."""
         return wanted if wanted in self.levels else self.levels[0]
+
+    def resolution(self, wanted: str) -> str:
+        """Return the media resolution to ask for: the wanted one, or the highest where the model rejects it."""
+        return wanted if wanted in self.media_resolutions else self.media_resolutions[-1]
 
 
 def profile(model_id: str) -> ModelProfile:
@@ -56,14 +65,20 @@ def known_models() -> tuple[ModelProfile, ...]:
     return tuple(_registry().values())
 
 
-def cost_usd(model: ModelProfile, usage: Usage, *, day: dt.date) -> float | None:
-    """Return what a call cost at the list price of that day, or None where price or tokens are unknown."""
-    current = [price for price in model.prices if price.start <= day]
-    if not current or usage.prompt_tokens is None:
+def refusal(model: ModelProfile, today: dt.date) -> str | None:
+    """Return why a model must not be named in the rules any more, or None."""
+    if model.retired is None or today < model.retired:
         return None
-    price = max(current, key=lambda entry: entry.start)
-    output = (usage.output_tokens or 0) + (usage.thought_tokens or 0)
-    return round((usage.prompt_tokens * price.usd_in + output * price.usd_out) / _MILLION, 8)
+    return f"{model.id} was retired on {model.retired}: name {model.successor} instead"
+
+
+def caution(model: ModelProfile, today: dt.date) -> str | None:
+    """Return what an operator should know about a model that may be named, or None."""
+    if not model.known:
+        return f"{model.id} is not in the model registry: it is asked like a model of today, and its price is unknown"
+    if model.retired is None or (model.retired - today).days > WARN_DAYS_BEFORE_RETIREMENT:
+        return None
+    return f"{model.id} will be retired on {model.retired}, and refused at start from then on: name {model.successor}"
 
 
 @cache
@@ -76,8 +91,12 @@ def _profile(model_id: str, table: Mapping[str, Any]) -> ModelProfile:
     return ModelProfile(
         id=model_id,
         thinking=table["thinking"],
-        levels=tuple(table["levels"]),
+        levels=tuple(table.get("levels", ())),
+        least_budget=table.get("least_budget", 0),
         masks=table["masks"],
+        media_resolutions=tuple(table["media_resolutions"]),
+        sampling=table["sampling"],
+        counting=table["counting"],
         backends=tuple(table["backends"]),
         prices=tuple(Price(row["from"], row["usd_in"], row["usd_out"]) for row in table["prices"]),
         retired=table.get("retired"),

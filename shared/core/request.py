@@ -32,7 +32,8 @@ ImagePart = InlineImage | ReferencedImage
 class ModelRequest:
     """One generateContent call. Exactly one of the two thinking fields is set, or none.
 
-    `text_last` puts the prompt behind the image, as the guides advise for a single image.
+    `media_resolution` is low, medium, high or ultra_high; `safety` holds pairs of category and threshold by the API's
+    names. `text_last` puts the prompt behind the image, as the guides advise for a single image.
     """
 
     model: str
@@ -42,4 +43,7 @@ class ModelRequest:
     schema: Mapping[str, Any] | None = None
     thinking_level: str | None = None
     thinking_budget: int | None = None
+    system_instruction: str | None = None
+    media_resolution: str | None = None
+    safety: tuple[tuple[str, str], ...] = ()
     text_last: bool = True

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
+from shared.core.asked import asked_document
 from shared.core.envelopes import source_document
 from shared.core.ports import Message
-from shared.core.registry import cost_usd, profile
+from shared.core.pricing import cost_usd
+from shared.core.registry import profile
+from shared.core.settings_codec import settings_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +56,8 @@ def answered(
     """Return the document of a result that a model answered. `mask_files` maps item index to file name."""
     served = answer.served_model
     warnings = [*reply.image.warnings, *reading.warnings]
+    if not profile(reply.model).known:
+        warnings.append(f"{reply.model} is not in the model registry: it was asked like a model of today")
     if served and served != reply.model:
         warnings.append(f"the model that answered is {served}, not {reply.model}")
     document = _head(event, key, reading.status, reply.answered_at)
@@ -74,6 +79,14 @@ def answered(
         document["caption"] = reading.caption
     if reading.items is not None:
         document["items"] = [_item(item, mask_files.get(item.index)) for item in reading.items]
+    if reading.classes is not None:
+        document["classes"] = [asdict(one) for one in reading.classes]
+    if event.settings.question is not None:
+        document["question"] = event.settings.question
+    if reading.answer is not None:
+        document["answer"] = reading.answer
+    if reply.asked is not None:
+        document |= asked_document(reply.asked)
     document["files"] = [_file(file) for file in files]
     document["warnings"] = warnings
     document["error"] = None if reading.status in _WITHOUT_ERROR else _error(reading)
@@ -113,24 +126,42 @@ def result_event(document: Mapping[str, Any], *, uri: str) -> Message:
         "counts": {
             "items": len(items),
             "masks": sum(1 for item in items if (item.get("mask") or {}).get("status") == "ok"),
+            "classes": len(document.get("classes") or []),
             "files": len(document["files"]),
             "warnings": len(document["warnings"]),
         },
         "caption": caption[:MAX_EVENT_CAPTION] if caption else None,
         "error": document["error"]["code"] if document["error"] else None,
     }
-    attributes = {
-        "schema": EVENT_SCHEMA,
-        "task": document["task"],
-        "status": document["status"],
-        "bucket": document["source"]["bucket"],
-        "run": document["run"],
-    }
+    attributes = _attributes(document["task"], document["status"], document["source"]["bucket"], document["run"])
     return Message(jsontext.dump_compact(body), attributes)
 
 
+def held_event(event: ImageEvent, key: str, *, code: str, until: str) -> Message:
+    """Return the event that tells of a parked image event: no result yet, and work goes on at `until`."""
+    source = source_document(event.source)
+    body = {
+        "schema": EVENT_SCHEMA,
+        "id": key,
+        "status": "held",
+        "task": event.task,
+        "run": event.run,
+        "source": {key: source[key] for key in ("bucket", "name", "generation")},
+        "result": None,
+        "counts": {"items": 0, "masks": 0, "files": 0, "warnings": 0},
+        "caption": None,
+        "error": code,
+        "until": until,
+    }
+    return Message(jsontext.dump_compact(body), _attributes(event.task, "held", event.source.bucket, event.run))
+
+
+def _attributes(task: str, status: str, bucket: str, run: str) -> dict[str, str]:
+    return {"schema": EVENT_SCHEMA, "task": task, "status": status, "bucket": bucket, "run": run}
+
+
 def _head(event: ImageEvent, key: str, status: Status, at: str) -> dict[str, Any]:
-    return {
+    head = {
         "schema": RESULT_SCHEMA,
         "id": key,
         "status": status,
@@ -139,6 +170,8 @@ def _head(event: ImageEvent, key: str, status: Status, at: str) -> dict[str, Any
         "created": at,
         "source": source_document(event.source),
     }
+    # A failure keeps what was asked, so that a redrive asks the same: rules may have changed since.
+    return head | {"settings": settings_document(event.settings)} if status == "failed" else head
 
 
 def _error(reading: Reading) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from shared.consumer.choosing import tasks
 from shared.core import naming
 from shared.core.coco import Segmentation, to_coco
 from shared.core.errors import NotFoundError, SettingsError, TransientError
 from shared.export.places import is_place, open_results
-from shared.export.reading import THREADS, Unreadable, documents, tasks
+from shared.export.reading import THREADS, Unreadable, documents
 from shared.export.report import Report
 from shared.export.rows import rows
 

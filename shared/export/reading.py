@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shared.consumer.choosing import chosen
 from shared.core import schemas
 from shared.core.errors import NotFoundError, PermanentError
 
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 THREADS = 8
 _WINDOW = 4 * THREADS
 _MAX_BYTES = 64_000_000  # more than any document or mask that the pipeline writes
-_DOCUMENT = re.compile(r"(?P<folder>.*)/(?P<task>[a-z][a-z0-9_-]{0,31})(?:\.error-(?P<number>[0-9]{1,4}))?\.json")
 _IN_GENERATION = re.compile(r".*/[0-9]+/[^/]+")
-_RESULT_RANK = 10_000
-"""Above every error's number (`shared.core.naming.MAX_REDRIVE`)."""
 
 
 class UnreadableError(ValueError):
@@ -125,26 +123,6 @@ def documents(
                 on_unreadable(Unreadable(results.place(name), str(error)))
             else:
                 yield found
-
-
-def chosen(names: Iterable[str], *, task: str | None = None) -> list[str]:
-    """Return the names of the documents to read: for each folder and task the result, else its newest error.
-
-    >>> chosen(["v1/b/cat.jpg/7/detect.error-0.json", "v1/b/cat.jpg/7/detect.json", "v1/b/cat.jpg/7/detect/x.png"])
-    ['v1/b/cat.jpg/7/detect.json']
-    """
-    best: dict[tuple[str, str], tuple[int, str]] = {}
-    for match in filter(None, map(_DOCUMENT.fullmatch, names)):
-        if task in (None, match["task"]):
-            key = match["folder"], match["task"]
-            candidate = (int(match["number"] or _RESULT_RANK), match[0])
-            best[key] = max(best.get(key, candidate), candidate)
-    return [name for _, name in best.values()]
-
-
-def tasks(names: Iterable[str]) -> list[str]:
-    """Return the tasks that have documents among these names."""
-    return sorted({match["task"] for match in filter(None, map(_DOCUMENT.fullmatch, names))})
 
 
 def parsed(data: bytes) -> dict[str, Any]:

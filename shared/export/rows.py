@@ -1,4 +1,4 @@
-"""Results as flat rows for tables: one for each item, and one for a result without any, so that no image is lost."""
+"""Results as flat rows for tables: one for each item or class, and one for a result without any: no image is lost."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def rows(found: Found) -> Iterator[dict[str, Any]]:
     result cost stands in its first row only, so that a sum over rows is right.
     """
     head = _head(found)
-    items = found.document.get("items") or [None]
+    items = found.document.get("items") or found.document.get("classes") or [None]
     for number, item in enumerate(items):
         cost = head["cost_usd"] if number == 0 else None
-        yield head | {"cost_usd": cost} | _item(item or {})
+        yield head | {"cost_usd": cost} | _item({"index": number} | item if item else {})
 
 
 def _head(found: Found) -> dict[str, Any]:
@@ -43,6 +43,8 @@ def _head(found: Found) -> dict[str, Any]:
         "orientation": image.get("orientation"),
         "model": document["model"]["served"] or document["model"]["requested"],
         "caption": document.get("caption"),
+        "question": document.get("question"),
+        "answer": document.get("answer"),
         "error_code": error.get("code"),
         "error_message": error.get("message"),
         "cost_usd": (document["usage"] or {}).get("cost_usd"),

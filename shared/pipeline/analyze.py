@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import outputs, results
-from shared.core.errors import ImageRejectedError, PermanentError
-from shared.core.interpret import interpret
-from shared.pipeline import asking, committing, images, leases
+from shared.core.errors import HoldError, ImageRejectedError, PermanentError
+from shared.pipeline import answering, committing, images, leases, parking
 from shared.pipeline.images import SourceGoneError
 from shared.pipeline.leases import Settled
 from shared.pipeline.work import begin
@@ -24,36 +23,51 @@ if TYPE_CHECKING:
     from shared.core.tasks import Reading
     from shared.pipeline.images import Image
     from shared.pipeline.leases import Held
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.work import Job, Ports, WorkerPorts
 
 _Outcome = tuple["Mapping[str, Any]", "Sequence[ResultFile]"]
 
 
-def analyze(event: ImageEvent, ports: Ports) -> None:
+def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
     """Do one task for one image generation, once: return when its result is committed and announced.
+
+    An event that the day has no room for is held in the work bucket instead, and announced as held.
 
     Raises:
         TransientError: nothing is lost; the same event should be delivered again.
     """
     job = begin(event, ports)
-    with logs.context(task=event.task, bucket=event.source.bucket, object=event.source.name, key=job.key[:16]):
+    with logs.context(
+        task=event.task, bucket=event.source.bucket, object=event.source.name, key=job.key[:16], attempt=job.attempt
+    ):
         claim = leases.claim(job, ports)  # 1 and 2
         if isinstance(claim, Settled):
             logs.info("already done: announced again", status=claim.document.get("status"))
             committing.announce(claim, ports)
             return
         try:
-            document, files = _outcome(job, claim, ports)  # 3, 4 and 5
-            settled = committing.commit(job, document, files, ports)  # 6
-            committing.announce(settled, ports)  # 7
+            with ports.in_flight.holding(job.attempt, lambda: leases.release(job, claim, ports)):
+                status = _work(job, claim, ports)
         except Exception:
             leases.release(job, claim, ports)
             raise
-        if settled.document["status"] == "failed":
-            leases.release(job, claim, ports)  # so that a redrive need not wait for the lease to expire
+        if status in {"failed", "held"}:
+            leases.release(job, claim, ports)  # so that a redrive or a release need not wait for the lease to expire
 
 
-def _outcome(job: Job, held: Held, ports: Ports) -> _Outcome:
+def _work(job: Job, held: Held, ports: WorkerPorts) -> str:
+    """Commit and announce the outcome, or park the event; return the status that was announced."""
+    try:
+        document, files = _outcome(job, held, ports)  # 3, 4 and 5
+    except HoldError as reason:
+        parking.park(job, reason, ports)
+        return "held"
+    settled = committing.commit(job, document, files, ports)  # 6
+    committing.announce(settled, ports)  # 7
+    return str(settled.document["status"])
+
+
+def _outcome(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
     """Return the document and files of this job: an answer's, or those of a permanent error."""
     try:
         return _answered(job, held, ports)
@@ -66,23 +80,17 @@ def _outcome(job: Job, held: Held, ports: Ports) -> _Outcome:
         return _unanswered(job, ports, status="failed", code=error.code, message=error.message)
 
 
-def _answered(job: Job, held: Held, ports: Ports) -> _Outcome:
-    image: Image | None = None
-    reply = None if held.first else asking.journalled(job, ports)
-    if reply is None:
-        started_s = ports.clock.monotonic_s()
-        image = images.fetch(job, ports)
-        download_ms = round((ports.clock.monotonic_s() - started_s) * 1000)
-        reply = asking.ask(job, image, ports, download_ms=download_ms)
-    answer, reading = interpret(job.event, reply)
+def _answered(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
+    found = answering.answer(job, held, ports)
+    reply, reading = found.reply, found.reading
     masks = outputs.mask_files(reading, reply.image, job.paths)
-    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=image)
+    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=found.image)
     files = [*masks.values(), *overlay]
     document = results.answered(
         job.event,
         job.key,
         reply=reply,
-        answer=answer,
+        answer=found.answer,
         reading=replace(reading, warnings=(*reading.warnings, *lacking)),
         files=files,
         mask_files={index: file.name for index, file in masks.items()},
@@ -98,8 +106,9 @@ def _overlay(
         return [], ()
     try:
         # A replay has the reply in its journal, and the picture only in the uploads bucket.
-        picture = image or images.fetch(job, ports)
-        return [outputs.overlay_file(reading, reply.image, picture.data, job.paths)], ()
+        picture = image or images.fetch(job, job.event.source, ports)
+        data = images.bytes_of(job, picture, ports)
+        return [outputs.overlay_file(reading, reply.image, data, job.paths)], ()
     except (SourceGoneError, ImageRejectedError) as error:
         logs.warning("committed without an overlay", reason=str(error))
         return [], (f"no overlay was drawn: {error}",)

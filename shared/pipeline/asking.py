@@ -2,72 +2,94 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core import journal, jsontext, transport
+from shared.core import journal, pricing, spending
 from shared.core.answer import is_answer
-from shared.core.errors import AlreadyExistsError, FileUnavailableError, NotFoundError, TransientError
-from shared.core.journal import Carried, JournalledReply
+from shared.core.asked import Asked
+from shared.core.errors import (
+    AlreadyExistsError,
+    ConfigurationError,
+    DailyQuotaError,
+    FileUnavailableError,
+    HoldError,
+    ModelRejectedError,
+    NotFoundError,
+    RefusedError,
+    ThrottledError,
+    TransientError,
+)
+from shared.core.journal import JournalledReply
 from shared.core.registry import profile
-from shared.core.request import InlineImage, ModelRequest, ReferencedImage
-from shared.core.retrying import RESERVE_S, wait_before_retry
+from shared.core.request import ModelRequest
+from shared.core.retrying import RESERVE_S
 from shared.core.tasks import TASKS
-from shared.pipeline import files
-from shared.pipeline.images import ready_for_model
+from shared.pipeline import carrying
 from shared.pipeline.leases import ATTEMPT
+from shared.pipeline.patience import patiently
 from shared.pipeline.work import remaining_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from shared.core.model import Prepared
-    from shared.core.request import ImagePart
-    from shared.core.transport import Route
-    from shared.pipeline.images import Image
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.carrying import Load
+    from shared.pipeline.gathering import Sight
+    from shared.pipeline.work import Job, Ports, WorkerPorts
 
 _MAX_REPLY_BYTES = 64_000_000
-_FIRST_ASK = 0
-_T = TypeVar("_T")
 
 
-def journalled(job: Job, ports: Ports) -> JournalledReply | None:
-    """Return the reply that an earlier attempt paid for, if there is one."""
-    name = job.paths.reply(_FIRST_ASK)
+def journalled(job: Job, ports: Ports, *, ask: int) -> JournalledReply | None:
+    """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
+    name = job.paths.reply(ask)
     try:
         return journal.parse_reply(ports.store.read(ports.settings.work_bucket, name, max_bytes=_MAX_REPLY_BYTES))
     except NotFoundError:
         return None
 
 
-def ask(job: Job, image: Image, ports: Ports, *, download_ms: int) -> JournalledReply:
-    """Ask the model about an image and return the journalled reply: ours, or that of whoever was faster.
+def ask(job: Job, sight: Sight, ports: WorkerPorts, *, ask: int, addition: str | None) -> JournalledReply:
+    """Ask the model about what was gathered and return the journalled reply: ours, or that of whoever was faster.
+
+    `ask` counts deliberate asks from 0; `addition` is what a further one adds to the prompt.
 
     Raises:
+        HoldError: the day's ceiling or quota is reached, or the deployment must be mended first.
         ModelRejectedError: the model refuses this request whatever we do.
+        SourceGoneError: an image was overwritten while the model read it from its bucket.
         TransientError: no answer within this delivery.
     """
-    watch = _Watch(ports, {"download": download_ms})
-    prepared = ready_for_model(job, image, ports)
-    watch.lap("prepare")
-    request = _request(job)
-    route = _route(request, prepared, ports)
-    part, reused = _part(job, route, prepared, ports)
+    watch = _Watch(ports, {"download": sight.download_ms})
+    request = replace(_request(job), prompt=sight.prompt)
+    if addition:
+        request = replace(request, prompt=f"{request.prompt} {addition}")
+    loads = carrying.carry(job, request, sight.images, ports)
     watch.lap("transport")
-    response = _generate(job, _with_image(request, part), prepared, ports)
+    response, loads = _generate(job, request, loads, ports)
     watch.lap("model")
+    patiently(job, ports, lambda: carrying.verify(loads, ports))
     reply = JournalledReply(
         attempt=job.attempt,
         model=request.model,
         answered_at=ports.clock.now_iso(),
-        image=image.info,
-        transport=Carried(route.kind, prepared.mime_type, len(prepared.data), reused, route.reason, prepared.changes),
+        image=sight.images[0].info,
+        transport=loads[0].carried,
         timing_ms=watch.laps_ms,
         response=response,
+        asked=_asked(sight, loads),
     )
-    return _journal(job, reply, ports)
+    kept = _journal(job, reply, ports, ask=ask)
+    ports.in_flight.journalled(job.attempt)
+    return kept
+
+
+def _asked(sight: Sight, loads: Sequence[Load]) -> Asked | None:
+    if sight.question is None:
+        return None
+    return Asked(sight.question, tuple(load.seen for load in loads))
 
 
 class _Watch:
@@ -85,102 +107,114 @@ class _Watch:
 
 
 def _request(job: Job) -> ModelRequest:
-    """Return the request but for its image."""
+    """Return the request but for its images."""
     settings, task = job.event.settings, TASKS[job.event.task]
     model = profile(settings.model)
-    by_level = model.thinking == "level"
     return ModelRequest(
         model=settings.model,
         prompt=settings.prompt,
         images=(),
         max_output_tokens=task.max_output_tokens,
         schema=task.schema(model, settings),
-        thinking_level=model.level(settings.thinking) if by_level else None,
+        thinking_level=model.level(settings.thinking) if model.thinking == "level" else None,
         # Thinking off gives better boxes and masks on 2.5 (image-understanding guide of 2025).
-        thinking_budget=None if by_level else 0,
+        thinking_budget=model.least_budget if model.thinking == "budget" else None,
+        system_instruction=settings.system_instruction,
+        media_resolution=settings.media_resolution,
+        safety=settings.safety,
     )
 
 
-def _route(request: ModelRequest, prepared: Prepared, ports: Ports) -> Route:
-    text_bytes = len(request.prompt.encode()) + len(jsontext.dump_compact(request.schema))
-    back_end = transport.developer(ports.settings.inline_limit_bytes)
-    return transport.choose(back_end, image_bytes=len(prepared.data), text_bytes=text_bytes)
-
-
-def _part(job: Job, route: Route, prepared: Prepared, ports: Ports) -> tuple[ImagePart, bool]:
-    if route.kind == "inline":
-        return InlineImage(prepared.data, prepared.mime_type), False
-    file, reused = files.ensure(job, prepared, ports)
-    return ReferencedImage(file.uri, file.mime_type), reused
-
-
-def _generate(job: Job, request: ModelRequest, prepared: Prepared, ports: Ports) -> Mapping[str, Any]:
+def _generate(
+    job: Job, request: ModelRequest, loads: tuple[Load, ...], ports: WorkerPorts
+) -> tuple[Mapping[str, Any], tuple[Load, ...]]:
     """Ask, and once more with a fresh upload where the file had expired between upload and call."""
     try:
-        return _with_retries(job, ports, lambda: _call(job, request, ports))
+        return _answer(job, request, loads, ports), loads
     except FileUnavailableError:
         logs.warning("the uploaded file is not available any more: it is uploaded again")
-    file = files.upload_again(job, prepared, ports)
-    fresh = _with_image(request, ReferencedImage(file.uri, file.mime_type))
+    fresh = carrying.carry_again(job, request, loads, ports)
     try:
-        return _with_retries(job, ports, lambda: _call(job, fresh, ports))
+        return _answer(job, request, fresh, ports), fresh
     except FileUnavailableError as error:
         raise TransientError(f"{error} (after a fresh upload too)") from error
 
 
-def _with_image(request: ModelRequest, part: ImagePart) -> ModelRequest:
-    return replace(request, images=(part,))
+def _answer(job: Job, request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> Mapping[str, Any]:
+    whole = replace(request, images=tuple(load.part for load in loads))
+    estimate_usd = _estimate_usd(whole, loads, ports)
+    try:
+        return patiently(job, ports, lambda: _call(job, whole, estimate_usd, ports))
+    except DailyQuotaError as error:
+        until = spending.end_of(spending.day_of(ports.clock.now_iso()))
+        raise HoldError("daily_quota", str(error), until=until) from error
+    except ConfigurationError as error:
+        logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
+        raise HoldError("configuration", str(error), until=spending.next_hour(ports.clock.now_iso())) from error
 
 
-def _call(job: Job, request: ModelRequest, ports: Ports) -> Mapping[str, Any]:
+def _estimate_usd(request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> float | None:
+    return pricing.estimate_usd(
+        profile(request.model),
+        images_px=[load.size_px for load in loads],
+        text_bytes=carrying.text_bytes(request),
+        max_output_tokens=request.max_output_tokens,
+        media_resolution=request.media_resolution,
+        day=dt.date.fromisoformat(ports.clock.now_iso()[:10]),
+    )
+
+
+def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: WorkerPorts) -> Mapping[str, Any]:
+    """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
+    ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
     left_s = remaining_s(job, ports)
     if left_s < min(RESERVE_S, ports.settings.timeout_s / 2):
         # It would be paid for, and nobody would be there to take the answer.
         raise TransientError(f"{left_s:.1f} s of this delivery are left: too little for a model call.")
-    response = ports.model.generate(request, timeout_s=left_s)
+    ports.in_flight.asking(job.attempt)
+    reserved_usd = ports.budget.reserve(estimate_usd, ports)
+    logs.info("asking", model=request.model)
+    begun_s = ports.clock.monotonic_s()
+    try:
+        response = ports.model.generate(request, timeout_s=left_s)
+    except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
+        ports.budget.refund(reserved_usd)
+        if isinstance(error, ThrottledError):
+            now_s = ports.clock.monotonic_s()
+            ports.pacer.refused(request.model, error, begun_s=begun_s, now_s=now_s, jitter=ports.jitter())
+        raise
+    ports.in_flight.answered(job.attempt)
+    ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
+    ports.budget.settle(reserved_usd, spending.paid_usd(request.model, response, now_iso=ports.clock.now_iso()))
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
     return response
 
 
-def _with_retries(job: Job, ports: Ports, call: Callable[[], _T]) -> _T:
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return call()
-        except TransientError as error:
-            left_s = remaining_s(job, ports)
-            wait_s = wait_before_retry(error, attempt=attempt, remaining_s=left_s, jitter=ports.jitter())
-            if wait_s is None:
-                raise
-            logs.warning("a call failed and is tried again", reason=str(error), wait_s=round(wait_s, 2))
-            ports.clock.sleep(wait_s)
-
-
-def _journal(job: Job, reply: JournalledReply, ports: Ports) -> JournalledReply:
+def _journal(job: Job, reply: JournalledReply, ports: Ports, *, ask: int) -> JournalledReply:
     try:
         entry = journal.format_reply(reply)
     except RecursionError as error:
         raise TransientError("Gemini's answer is nested too deeply to be kept.") from error
     # Its answer is paid for: a store that is away for a moment must not cost a second one.
-    return _with_retries(job, ports, lambda: _keep(job, reply, entry, ports))
+    return patiently(job, ports, lambda: _keep(job, reply, entry, ports, ask=ask))
 
 
-def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports) -> JournalledReply:
+def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, ask: int) -> JournalledReply:
     try:
         ports.store.create(
             ports.settings.work_bucket,
-            job.paths.reply(_FIRST_ASK),
+            job.paths.reply(ask),
             entry,
             content_type="application/json",
             metadata={ATTEMPT: job.attempt},
         )
     except AlreadyExistsError:
-        stored = journalled(job, ports)
+        stored = journalled(job, ports, ask=ask)
         if stored is None:
             raise TransientError("The journalled reply vanished while it was read.") from None
         if stored.attempt != reply.attempt:
             logs.warning("another attempt's reply was journalled first: this one is dropped", key=job.key)
         return stored
+    logs.info("journalled", ask=ask)
     return reply

@@ -4,61 +4,88 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared import logs
 from shared.core import transport
 from shared.core.errors import AlreadyExistsError, TransientError
+from shared.pipeline.patience import patiently
 from shared.pipeline.work import remaining_s
 
 if TYPE_CHECKING:
     from shared.core.model import Prepared
     from shared.core.ports import ModelFile
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.work import Job, WorkerPorts
 
 MAX_WAIT_S = 60.0
 _FIRST_POLL_S = 0.2
 _LONGEST_POLL_S = 3.0
 
 
-def ensure(job: Job, prepared: Prepared, ports: Ports) -> tuple[ModelFile, bool]:
+def ensure(job: Job, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile, bool]:
     """Return an ACTIVE file holding these bytes, and whether an earlier upload was reused.
 
     Raises:
-        TransientError: it did not become ACTIVE in time, or processing failed (the failed file is deleted).
+        TransientError: the Files API is away, over its quota, or could not process the image in time or at all.
     """
     name = transport.file_name(prepared.data)
     # One small question before megabytes are sent: three tasks of one image share one upload.
-    known = ports.model.get_file(name, timeout_s=remaining_s(job, ports))
-    if known is not None:
-        return _active(job, name, known, ports), True
-    uploaded, reused = _upload(job, name, prepared, ports)
-    return _active(job, name, uploaded, ports), reused
+    file, reused = _look(job, name, ports), True
+    if file is None:
+        file, reused = _upload(job, name, prepared, ports)
+    file = _processed(job, name, file, ports)
+    if file.state == "ACTIVE":
+        return file, reused
+    logs.warning("the Files API could not process the upload: it is uploaded once more", file=name)
+    return upload_again(job, prepared, ports), False
 
 
-def upload_again(job: Job, prepared: Prepared, ports: Ports) -> ModelFile:
+def upload_again(job: Job, prepared: Prepared, ports: WorkerPorts) -> ModelFile:
     """Return an ACTIVE file that was uploaded anew: the old one is refused although it is listed."""
     name = transport.file_name(prepared.data)
-    ports.model.delete_file(name, timeout_s=remaining_s(job, ports))
-    uploaded, _ = _upload(job, name, prepared, ports)
-    return _active(job, name, uploaded, ports)
+    patiently(job, ports, lambda: ports.model.delete_file(name, timeout_s=remaining_s(job, ports)))
+    file, _ = _upload(job, name, prepared, ports)
+    file = _processed(job, name, file, ports)
+    if file.state != "ACTIVE":
+        raise TransientError(f"{name}: the Files API could not process the image, and not a fresh upload either.")
+    return file
 
 
-def _upload(job: Job, name: str, prepared: Prepared, ports: Ports) -> tuple[ModelFile | None, bool]:
-    try:
+def register(job: Job, uri: str, ports: WorkerPorts) -> ModelFile:
+    """Return an ACTIVE file that the service reads from the bucket itself.
+
+    Raises:
+        FileUnavailableError: the service may not read the object.
+        TransientError: the Files API is away, or could not process the object in time or at all.
+    """
+    registered = patiently(job, ports, lambda: ports.model.register_file(uri, timeout_s=remaining_s(job, ports)))
+    file = _processed(job, registered.name, registered, ports)
+    if file.state != "ACTIVE":
+        raise TransientError(f"{file.name}: the Files API could not process {uri}.")
+    return file
+
+
+def _look(job: Job, name: str, ports: WorkerPorts) -> ModelFile | None:
+    return patiently(job, ports, lambda: ports.model.get_file(name, timeout_s=remaining_s(job, ports)))
+
+
+def _upload(job: Job, name: str, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile | None, bool]:
+    def upload() -> ModelFile:
         left_s = remaining_s(job, ports)
-        return ports.model.upload(name, prepared.data, mime_type=prepared.mime_type, timeout_s=left_s), False
+        return ports.model.upload(name, prepared.data, mime_type=prepared.mime_type, timeout_s=left_s)
+
+    try:
+        return patiently(job, ports, upload), False
     except AlreadyExistsError:
         return None, True  # another worker uploads the same bytes right now, or did: wait for its file
 
 
-def _active(job: Job, name: str, file: ModelFile | None, ports: Ports) -> ModelFile:
-    give_up_s = ports.clock.monotonic_s() + min(MAX_WAIT_S, remaining_s(job, ports))
+def _processed(job: Job, name: str, file: ModelFile | None, ports: WorkerPorts) -> ModelFile:
+    """Wait until the file is ACTIVE or FAILED."""
+    give_up_s = ports.clock.monotonic_s() + min(MAX_WAIT_S, remaining_s(job, ports) / 2)
     poll_s = _FIRST_POLL_S
-    while file is None or file.state != "ACTIVE":
-        if file is not None and file.state == "FAILED":
-            ports.model.delete_file(name, timeout_s=remaining_s(job, ports))
-            raise TransientError(f"{name}: the Files API could not process the upload; it is deleted for a new try.")
+    while file is None or file.state == "PROCESSING":
         if ports.clock.monotonic_s() + poll_s > give_up_s:
             raise TransientError(f"{name} did not become ACTIVE in time.")
         ports.clock.sleep(poll_s)
         poll_s = min(poll_s * 2, _LONGEST_POLL_S)
-        file = ports.model.get_file(name, timeout_s=remaining_s(job, ports))
+        file = _look(job, name, ports)
     return file

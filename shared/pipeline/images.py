@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from shared.core import images, prepare, transport
-from shared.core.errors import ImageRejectedError, NotFoundError, TransientError, UplookError
+from shared.core import heads, images, prepare, quality, transport
+from shared.core._image_limits import require_bytes
+from shared.core.errors import ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
+from shared.core.images import Limits
 from shared.core.jsontext import crc32c
+from shared.core.tasks import TASKS
+from shared.core.weburls import shown
 
 if TYPE_CHECKING:
-    from shared.core.model import ImageInfo, Prepared
-    from shared.pipeline.work import Job, Ports
+    from shared.core.model import ImageInfo, Prepared, Source
+    from shared.core.ports import ObjectInfo
+    from shared.core.transport import BackEnd
+    from shared.pipeline.work import Job, Ports, WorkerPorts
 
 _AS_IS_SIDE_PX = 8192
 _MAX_WRITTEN_SIDE_PX = 3072  # more than any model looks at: it scales down to tiles of its own
@@ -27,39 +34,167 @@ class SourceGoneError(UplookError):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A downloaded image: the original bytes, and what probing found."""
+    """One image of a question.
 
-    data: bytes = field(repr=False)
+    `data` is None where the first bytes of an object settled that the service can read it from its bucket itself.
+    `source` is exactly the generation that is meant, None for an image from the web; `size` is in bytes.
+    """
+
+    data: bytes | None = field(repr=False)
     info: ImageInfo
+    size: int
+    uri: str
+    source: Source | None = None
+    sha256: str | None = None
+    download_ms: int = 0
 
 
-def fetch(job: Job, ports: Ports) -> Image:
-    """Download and probe the image.
+def fetch(job: Job, source: Source, ports: Ports) -> Image:
+    """Download and probe an image.
 
     Raises:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty, too large, or no image that Uplook accepts.
     """
-    data = _download(job, ports)
-    limits = images.Limits(max_bytes=job.event.settings.max_bytes, max_pixels=ports.settings.max_pixels)
-    return Image(data, images.probe(data, limits=limits))
+    begun_s = ports.clock.monotonic_s()
+    data = _download(job, source, ports)
+    download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
+    info = _probed(data, job, ports)
+    return Image(data, info, len(data), _uri(source), source=source, download_ms=download_ms)
+
+
+def look(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Image:
+    """Return an image of which no more is read than is needed: its first bytes, where they are enough.
+
+    Raises:
+        SourceGoneError, ImageRejectedError: as `fetch`.
+    """
+    if source.size and _by_reference(source.size, back_end) and not TASKS[job.event.task].draws_overlay:
+        require_bytes(source.size, _limits(job, ports))
+        begun_s = ports.clock.monotonic_s()
+        head = _head(source, ports)
+        info = heads.untouched(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
+        if info is not None:
+            download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
+            return Image(None, info, source.size, _uri(source), source=source, download_ms=download_ms)
+    return fetch(job, source, ports)
+
+
+def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Image:
+    """Fetch and probe an image from the web.
+
+    Raises:
+        PermanentError: the address must not be fetched, or what lies there is no image that Uplook accepts.
+    """
+    begun_s = ports.clock.monotonic_s()
+    data = ports.web.fetch(url, max_bytes=job.event.settings.max_bytes, timeout_s=timeout_s)
+    download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
+    digest = hashlib.sha256(data).hexdigest()
+    return Image(data, _probed(data, job, ports), len(data), shown(url), sha256=digest, download_ms=download_ms)
+
+
+def download(source: Source, ports: Ports, *, max_bytes: int) -> bytes:
+    """Return the bytes of exactly this generation, verified.
+
+    Raises:
+        SourceGoneError: it exists no longer.
+        PermanentError: it is larger than `max_bytes`, or lies in a foreign bucket.
+    """
+    _require_upload_bucket(source, ports)
+    try:
+        data = ports.store.read(source.bucket, source.name, generation=source.generation, max_bytes=max_bytes)
+    except NotFoundError as error:
+        raise _gone(source, ports.store.stat(source.bucket, source.name)) from error
+    if source.crc32c and crc32c(data) != source.crc32c:
+        raise TransientError(f"{_uri(source)}: the bytes do not match the event's checksum.")
+    return data
+
+
+def bytes_of(job: Job, image: Image, ports: Ports) -> bytes:
+    """Return the bytes of an image, read now if they were not needed before."""
+    if image.data is not None:
+        return image.data
+    if image.source is None:
+        raise AssertionError(f"{image.uri} came from the web without its bytes.")  # a bug
+    return _download(job, image.source, ports)
+
+
+def still_live(image: Image, ports: Ports) -> None:
+    """Make sure that what a service read from a bucket was this generation: a `gs://` address cannot name one.
+
+    A generation that is live after the call was live all along: none comes back once it is replaced.
+
+    Raises:
+        SourceGoneError: it is live no longer, so that the answer may be about another image.
+    """
+    if image.source is None:
+        return
+    live = ports.store.stat(image.source.bucket, image.source.name)
+    if live is None or live.generation != image.source.generation:
+        raise _gone(image.source, live)
 
 
 def ready_for_model(job: Job, image: Image, ports: Ports) -> Prepared:
     """Return the bytes to send: the original ones wherever the model takes them."""
-    limits = images.Limits(max_bytes=job.event.settings.max_bytes, max_pixels=ports.settings.max_pixels)
+    return _prepared(job, image, ports, accepted=transport.UNTOUCHED_TYPES)
+
+
+def shrunk_for_model(job: Job, image: Image, ports: Ports) -> Prepared:
+    """Return a smaller JPEG of the image: what remains when the original cannot travel."""
+    return _prepared(job, image, ports, accepted=frozenset())
+
+
+def _prepared(job: Job, image: Image, ports: Ports, *, accepted: frozenset[str]) -> Prepared:
     return prepare.prepare(
-        image.data,
+        bytes_of(job, image, ports),
         image.info,
-        accepted=transport.UNTOUCHED_TYPES,
+        accepted=accepted,
         max_side_px=_MAX_WRITTEN_SIDE_PX,
         as_is_side_px=_AS_IS_SIDE_PX,
-        limits=limits,
+        limits=_limits(job, ports),
     )
 
 
-def _download(job: Job, ports: Ports) -> bytes:
-    source, max_bytes = job.event.source, job.event.settings.max_bytes
+def _limits(job: Job, ports: Ports) -> Limits:
+    return Limits(max_bytes=job.event.settings.max_bytes, max_pixels=ports.settings.max_pixels)
+
+
+def _probed(data: bytes, job: Job, ports: Ports) -> ImageInfo:
+    limits = _limits(job, ports)
+    info = images.probe(data, limits=limits)
+    poor = quality.warnings_about(data, info, limits=limits)
+    return replace(info, warnings=(*info.warnings, *poor))
+
+
+def _by_reference(size: int, back_end: BackEnd) -> bool:
+    route = transport.choose(back_end, image_bytes=size, text_bytes=0, in_bucket=True)
+    return route.kind in transport.BY_REFERENCE
+
+
+def _require_upload_bucket(source: Source, ports: Ports) -> None:
+    """Read no bucket but those of the settings, whatever an event says and this identity might."""
+    if source.bucket not in ports.settings.upload_buckets:
+        raise PermanentError(
+            "foreign_bucket", f"Expected an image of {', '.join(ports.settings.upload_buckets)}, found {_uri(source)}."
+        )
+
+
+def _head(source: Source, ports: Ports) -> bytes:
+    _require_upload_bucket(source, ports)
+    try:
+        return ports.store.read_head(
+            source.bucket, source.name, generation=source.generation, max_bytes=heads.HEAD_BYTES
+        )
+    except NotFoundError as error:
+        raise _gone(source, ports.store.stat(source.bucket, source.name)) from error
+
+
+def _uri(source: Source) -> str:
+    return f"gs://{source.bucket}/{source.name}"
+
+
+def _download(job: Job, source: Source, ports: Ports) -> bytes:
+    max_bytes = job.event.settings.max_bytes
     if source.size == 0:
         raise ImageRejectedError("empty_file", "The file is empty: nothing was uploaded but its name.")
     if source.size is not None and source.size > max_bytes:
@@ -67,20 +202,13 @@ def _download(job: Job, ports: Ports) -> bytes:
             "too_many_bytes",
             f"The file has {source.size:,} bytes; at most {max_bytes:,} are read (max_bytes in the rules).",
         )
-    try:
-        data = ports.store.read(source.bucket, source.name, generation=source.generation, max_bytes=max_bytes)
-    except NotFoundError as error:
-        raise _gone(job, ports) from error
-    if source.crc32c and crc32c(data) != source.crc32c:
-        raise TransientError(f"gs://{source.bucket}/{source.name}: the bytes do not match the event's checksum.")
-    return data
+    return download(source, ports, max_bytes=max_bytes)
 
 
-def _gone(job: Job, ports: Ports) -> SourceGoneError:
-    source = job.event.source
-    live = ports.store.stat(source.bucket, source.name)
+def _gone(source: Source, live: ObjectInfo | None) -> SourceGoneError:
     if live is None:
-        return SourceGoneError("gone", "The image was deleted before it was read.")
+        return SourceGoneError("gone", f"{_uri(source)} was deleted before it was read.")
     return SourceGoneError(
-        "superseded", f"The image was overwritten before it was read; generation {live.generation} is live now."
+        "superseded",
+        f"{_uri(source)} was overwritten before it was read; generation {live.generation} is live now.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import logs
+from shared.core import loops
 from shared.core.envelopes import format_image_event
 from shared.core.planning import plan
 
@@ -25,6 +26,10 @@ def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publi
     with logs.context(bucket=source.bucket, object=source.name, generation=str(source.generation)):
         if source.bucket not in settings.upload_buckets:
             logs.info("left out", reason="not an upload bucket")
+            return
+        own = loops.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
+        if own is not None:
+            logs.info("left out", reason=own)
             return
         planned = plan(upload, rules, run=settings.run)
         for text in planned.warnings:

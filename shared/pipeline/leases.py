@@ -1,7 +1,8 @@
 """Leases: who works on a key, by create-only writes and the server's own time. Steps 1 and 2 of the protocol.
 
 A lease is an object in the work bucket. Its generation is the fencing token: only its holder can release it, and
-only one of many can take over an expired one. It is never deleted here: while it exists, the key has been seen.
+only one of many can take over an expired one. While it exists, the key has been seen: only whoever removes all that
+belongs to the key deletes it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core import jsontext
+from shared.core import jsontext, loops
 from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.core.naming import Paths
     from shared.core.ports import ObjectInfo
     from shared.pipeline.work import Job, Ports
 
-ATTEMPT = "uplook-attempt"
+ATTEMPT = loops.STAMP
 _STATE = "uplook-state"
 _FIRST_POLL_S = 0.25
 _LONGEST_POLL_S = 5.0
@@ -81,6 +83,34 @@ def release(job: Job, held: Held, ports: Ports) -> None:
         logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
     except TransientError as error:
         logs.warning("the lease is kept until it expires", lease=job.paths.lease, reason=str(error))
+
+
+def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
+    """Take the key in order to remove all that belongs to it; return the lease's generation.
+
+    None where a delivery is at work. Whoever has committed a result is done: the lease it leaves behind is a mark. One
+    of the same `attempt` is ours.
+    """
+    lease = ports.store.stat(ports.settings.work_bucket, paths.lease)
+    at_work = (
+        lease is not None
+        and lease.metadata.get(ATTEMPT) != attempt
+        and not _free(lease, ports.settings.lease_ttl_s)
+        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
+    )
+    if at_work:
+        return None
+    try:
+        return ports.store.replace(
+            ports.settings.work_bucket,
+            paths.lease,
+            jsontext.dump_compact({"attempt": attempt}),
+            generation=lease.generation if lease else 0,
+            content_type="application/json",
+            metadata={ATTEMPT: attempt, _STATE: "held"},
+        )
+    except ChangedError:
+        return None  # somebody was faster
 
 
 def settled(job: Job, ports: Ports) -> Settled | None:

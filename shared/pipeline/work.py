@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.core import naming, planning
+from shared.pipeline.in_flight import InFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,20 +14,32 @@ if TYPE_CHECKING:
     from shared.config import Settings
     from shared.core.envelopes import ImageEvent
     from shared.core.naming import Paths
-    from shared.core.ports import Clock, ObjectStore, Publisher, VisionModel
+    from shared.core.ports import Clock, ImageFetcher, ObjectStore, Publisher, VisionModel
+    from shared.pipeline.budget import Budget
+    from shared.pipeline.pacer import Pacer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The outside world. `new_id` makes attempt ids, `jitter` numbers in 0-1."""
+    """The outside world but for the model. `new_id` makes attempt ids, `jitter` numbers in 0-1."""
 
     settings: Settings
     store: ObjectStore
     publisher: Publisher
-    model: VisionModel
     clock: Clock
     new_id: Callable[[], str]
     jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPorts(Ports):
+    """What asks the model needs this too. `budget`, `pacer` and `in_flight` are the instance's, not one delivery's."""
+
+    model: VisionModel
+    web: ImageFetcher
+    budget: Budget
+    pacer: Pacer
+    in_flight: InFlight = field(default_factory=InFlight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ def begin(event: ImageEvent, ports: Ports) -> Job:
     return Job(
         event=event,
         key=planning.idempotency_key(event),
-        paths=naming.paths(event.source, run=event.run, task=event.task),
+        paths=naming.paths(event.source, run=event.run, task=event.task, prefix=ports.settings.results_prefix),
         attempt=ports.new_id(),
         deadline_s=ports.clock.monotonic_s() + ports.settings.timeout_s,
     )

@@ -32,7 +32,7 @@ HEIC = base64.b64decode(
     "5gL3ARhQi2A+44RPZ6NxeeU3WrMXhFWvNBk9HCggZY1x4JwN2GrHNIr9pSDVUuillUm5boCEhM9G3ytMFsqzUcsGbSoQw77BJqZOQl6A"
     "QPOYUngRu0cGA5ibQMHWK4DGvd+4FL2F+Wp6"
 )
-"""The same picture as HEIC, 729 bytes: no encoder is among the dependencies."""
+"""The same picture as HEIC, 729 bytes: the encoder among the dependencies stays unused."""
 
 KEY = {"x-goog-api-key": "local"}
 

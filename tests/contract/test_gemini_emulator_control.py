@@ -58,6 +58,7 @@ def test_an_inline_call_is_recorded_with_its_images_hash(client: Client, url: st
             "task": "detect",
             "images": [image],
             "status": 200,
+            "fault": None,
             "transport": ["inline"],
         }
     ]

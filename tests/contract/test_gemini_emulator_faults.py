@@ -14,6 +14,7 @@ from infra.local.control import Control
 from infra.local.faults import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, part
 from tests.services import running
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,11 @@ def client(url: str) -> Iterator[Client]:
 
 def describe(client: Client, **config: Any) -> Any:
     return generate(client, part(), "Describe", **config)
+
+
+def calls(url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = httpx2.get(f"{url}/_control/calls").json()["calls"]
+    return found
 
 
 def upload(client: Client, name: str) -> types.File:
@@ -108,6 +114,7 @@ def test_latency_outlasts_an_impatient_client(url: str, control: Control) -> Non
         with control.planned(Fault("latency", seconds=1)), pytest.raises(httpx2.TimeoutException):
             describe(client)
         assert len(list(client.models.list())) > 10
+    wait_for(lambda: calls(url), "the call that was hung up on, which is logged when it ends")
 
 
 @pytest.mark.parametrize("size", [0, 40])
@@ -116,7 +123,7 @@ def test_a_reset_breaks_the_connection(client: Client, control: Control, url: st
         with pytest.raises((httpx2.ReadError, httpx2.RemoteProtocolError)):
             describe(client)
         assert "orange" in describe(client).text
-    first = httpx2.get(f"{url}/_control/calls").json()["calls"][0]
+    first = calls(url)[0]
     assert (first["status"], len(first["images"])) == ((499, 0) if size == 0 else (200, 1))
 
 
@@ -126,7 +133,7 @@ def test_a_lost_answer_was_paid_for(client: Client, control: Control, url: str) 
         pytest.raises((httpx2.ReadError, httpx2.RemoteProtocolError)),
     ):
         describe(client)
-    assert httpx2.get(f"{url}/_control/calls").json()["calls"][0]["status"] == 200
+    assert calls(url)[0]["status"] == 200
 
 
 @pytest.mark.parametrize("size", [0, 10])

@@ -91,6 +91,18 @@ def test_sixteen_creates_at_once_have_one_winner(store: ObjectStore, name: str) 
     assert store.read("contract", name, max_bytes=100) == str(wins.index(True)).encode()
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 100_000])
+def test_a_head_is_the_first_bytes_of_exactly_one_generation(store: ObjectStore, name: str, size: int) -> None:
+    data = bytes(index % 251 for index in range(size))
+    first = store.create("contract", name, data, content_type=TEXT)
+
+    assert store.read_head("contract", name, generation=first, max_bytes=4) == data[:4]
+
+    store.replace("contract", name, b"second", generation=first, content_type=TEXT)
+    with pytest.raises(NotFoundError):
+        store.read_head("contract", name, generation=first, max_bytes=4)
+
+
 def test_a_replace_needs_the_generation_that_is_live(store: ObjectStore, name: str) -> None:
     first = store.create("contract", name, b"first", content_type=TEXT)
     second = store.replace("contract", name, b"second", generation=first, content_type=TEXT)
@@ -109,6 +121,7 @@ def test_a_replace_of_generation_zero_creates_only(store: ObjectStore, name: str
         store.replace("contract", name, b"second", generation=0, content_type=TEXT)
 
 
+@pytest.mark.fault(18)
 def test_an_overwritten_generation_is_not_found(store: ObjectStore, name: str) -> None:
     first = store.create("contract", name, b"first", content_type=TEXT)
     store.replace("contract", name, b"second", generation=first, content_type=TEXT)
@@ -133,6 +146,7 @@ def test_stat_tells_size_checksum_metadata_and_generation(store: ObjectStore, na
     assert dict(info.metadata) == {"uplook-attempt": "a1"}
 
 
+@pytest.mark.fault(113)
 def test_age_is_told_by_the_server_and_small_right_after_a_write(store: ObjectStore, name: str) -> None:
     store.create("contract", name, b"hello", content_type=TEXT)
 
@@ -142,6 +156,7 @@ def test_age_is_told_by_the_server_and_small_right_after_a_write(store: ObjectSt
     assert 0 <= info.age_s < 60
 
 
+@pytest.mark.fault(23)
 def test_a_read_stops_at_the_cap(store: ObjectStore, name: str) -> None:
     store.create("contract", name, bytes(3_000_000), content_type=TEXT)
 
@@ -187,6 +202,16 @@ def test_names_are_listed_in_byte_order_below_their_prefix(store: ObjectStore, n
     assert list(store.list_names("contract", f"{name}/")) == [f"{name}/Z", f"{name}/a", f"{name}/b", f"{name}/ü"]
 
 
+def test_folders_are_listed_as_whole_prefixes_without_the_objects_between_them(store: ObjectStore, name: str) -> None:
+    for each in ("b/1/x", "b/2/x", "a/x", "Ü/x", "beside", "b"):
+        store.create("contract", f"{name}/{each}", b"x", content_type=TEXT)
+
+    assert list(store.list_folders("contract", f"{name}/")) == [f"{name}/a/", f"{name}/b/", f"{name}/Ü/"]
+    assert list(store.list_folders("contract", f"{name}/b/")) == [f"{name}/b/1/", f"{name}/b/2/"]
+    assert list(store.list_folders("contract", f"{name}/a/")) == []
+
+
+@pytest.mark.fault(24, 25, 26, 28)
 @pytest.mark.parametrize(
     "odd",
     [

@@ -33,6 +33,7 @@ def store(url: str) -> Iterator[GoogleStorage]:
     Control(url).clear()
 
 
+@pytest.mark.fault(104)
 def test_bytes_that_were_corrupted_after_a_resumed_download_never_get_through(url: str, store: GoogleStorage) -> None:
     """The client checks a checksum only where it read in one go."""
     store.create("faults", "resumed", BODY, content_type=TEXT)
@@ -49,6 +50,18 @@ def test_a_download_that_is_cut_once_arrives_whole(url: str, store: GoogleStorag
         assert store.read("faults", "cut", max_bytes=10**6) == BODY
 
 
+def test_a_403_to_a_creation_means_that_the_name_is_taken_where_it_is_taken(url: str, store: GoogleStorage) -> None:
+    """An identity without the right to delete may be refused the overwrite before the precondition is."""
+    store.create("faults", "taken", b"first", content_type=TEXT)
+
+    with (
+        Control(url).planned(Fault("status", operation="object.insert", status=403)),
+        pytest.raises(AlreadyExistsError, match="must not overwrite"),
+    ):
+        store.create("faults", "taken", b"second", content_type=TEXT)
+
+
+@pytest.mark.fault(102, 105)
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_a_refusal_of_the_service_is_a_passing_fault(url: str, store: GoogleStorage, status: int) -> None:
     Control(url).add(Fault("status", operation="object.insert", status=status, times=0))
@@ -57,6 +70,7 @@ def test_a_refusal_of_the_service_is_a_passing_fault(url: str, store: GoogleStor
         store.create("faults", f"refused-{status}", b"x", content_type=TEXT)
 
 
+@pytest.mark.fault(101)
 def test_a_create_whose_answer_was_lost_is_told_as_existing_and_recognised_by_its_metadata(
     url: str, store: GoogleStorage
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_missing_topic_waits_for_the_deployment_to_be_mended(pubsub: str) -> N
         publisher.publish("projects/local-dev/topics/nowhere", MESSAGES)
 
 
+@pytest.mark.fault(106)
 def test_an_outage_is_a_passing_fault_within_bounds() -> None:
     """Left alone, the client would go on for ten minutes."""
     publisher = GooglePublisher(emulator_host="127.0.0.1:9", retry_s=0.5)

@@ -118,6 +118,7 @@ def test_a_delete_whose_answer_is_lost_is_no_error(storage: Rig, control: Contro
     assert store.stat(storage.bucket.name, "o") is None
 
 
+@pytest.mark.fault(103)
 @pytest.mark.parametrize("arrived", [0, 1, 1000, len(BODY)])
 def test_an_upload_that_is_cut_off_leaves_nothing_behind(
     storage: Rig, control: Control, impatient: GoogleStorage, arrived: int
@@ -148,6 +149,7 @@ def test_a_resumable_upload_goes_on_from_what_arrived(storage: Rig, control: Con
     assert storage.bucket.blob("o").download_as_bytes() == BODY
 
 
+@pytest.mark.fault(104)
 @pytest.mark.parametrize("at", [0, 12_345, len(BODY) - 1])
 def test_bytes_that_are_not_those_stored_are_a_passing_fault(
     storage: Rig, control: Control, store: GoogleStorage, at: int

@@ -39,6 +39,23 @@ def test_an_uploaded_object_comes_back_through_the_url_on_its_card(stack: Stack)
     assert (answer.status, answer.body, answer.headers["content-type"]) == (200, BYTES, "image/png")
 
 
+def test_a_question_beside_an_upload_travels_in_its_metadata(stack: Stack) -> None:
+    answer = requests.post(
+        f"{stack.viewer}/api/uploads",
+        params={"name": "asked.png", "question": " Wie spät ist es? "},
+        data=BYTES,
+        timeout=DEADLINE_S,
+    )
+    assert answer.status_code == 201
+    assert stack.bucket("uploads").get_blob("asked.png").metadata == {"uplook-question": "Wie spät ist es?"}
+
+
+def test_a_question_that_no_metadata_can_hold_is_refused(stack: Stack) -> None:
+    params = {"name": "asked.png", "question": "?" * 2001}
+    answer = requests.post(f"{stack.viewer}/api/uploads", params=params, data=BYTES, timeout=DEADLINE_S)
+    assert (answer.status_code, "at most 2000 characters" in answer.json()["error"]) == (400, True)
+
+
 def test_an_upload_is_seen_by_every_open_page(stack: Stack) -> None:
     with page(stack) as events:
         next_of(events, "ready")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.adapters.gemini import GeminiModel
+from shared.adapters.gemini_access import ByKey
 from shared.adapters.memory import MemoryModel
 from shared.core.answer import is_answer, read_answer
 from shared.core.errors import AlreadyExistsError, FileUnavailableError, ModelRejectedError, TransientError
@@ -33,7 +34,7 @@ def emulator() -> Iterator[str]:
 def model(request: pytest.FixtureRequest) -> VisionModel:
     if request.param == "memory":
         return MemoryModel(lambda _: reply("A red square."))
-    return GeminiModel(api_key="local", base_url=request.getfixturevalue("emulator"), connections=4)
+    return GeminiModel(ByKey("local"), base_url=request.getfixturevalue("emulator"), connections=4)
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ def test_an_uploaded_image_is_answered_by_reference(model: VisionModel, file_nam
     assert read_answer(body).text
 
 
+@pytest.mark.fault(98)
 def test_a_name_is_taken_once(model: VisionModel, file_name: str) -> None:
     model.upload(file_name, picture(), mime_type="image/jpeg", timeout_s=TIMEOUT_S)
 
@@ -81,10 +83,19 @@ def test_an_uploaded_file_is_found_and_a_deleted_one_is_not(model: VisionModel, 
     assert model.get_file(file_name, timeout_s=TIMEOUT_S) is None
 
 
+def test_a_registered_object_is_a_file_of_its_own() -> None:
+    model = MemoryModel(lambda _: reply("A red square."))
+    one, other = (model.register_file("gs://uploads/a.jpg", timeout_s=TIMEOUT_S) for _ in range(2))
+
+    assert one.name != other.name
+    assert model.get_file(one.name, timeout_s=TIMEOUT_S) == one
+
+
 def _real(url: str, key: str = "local") -> GeminiModel:
-    return GeminiModel(api_key=key, base_url=url, connections=4)
+    return GeminiModel(ByKey(key), base_url=url, connections=4)
 
 
+@pytest.mark.fault(89)
 def test_an_unreadable_image_is_refused_for_good(emulator: str) -> None:
     with pytest.raises(ModelRejectedError, match="cannot read this image"):
         _real(emulator).generate(_ask(InlineImage(b"\xff\xd8\xff no jpeg", "image/jpeg")), timeout_s=TIMEOUT_S)
@@ -95,6 +106,7 @@ def test_a_thinking_level_the_model_rejects_is_refused_for_good(emulator: str) -
         _real(emulator).generate(_ask(InlineImage(picture(), "image/jpeg"), level="minimal"), timeout_s=TIMEOUT_S)
 
 
+@pytest.mark.fault(99)
 def test_a_file_that_is_not_there_is_unavailable(emulator: str, file_name: str) -> None:
     gone = ReferencedImage(f"{emulator}/v1/{file_name}", "image/jpeg")
 
@@ -102,11 +114,13 @@ def test_a_file_that_is_not_there_is_unavailable(emulator: str, file_name: str) 
         _real(emulator).generate(_ask(gone), timeout_s=TIMEOUT_S)
 
 
+@pytest.mark.fault(91)
 def test_an_unknown_model_is_the_deployments_fault_and_waits(emulator: str) -> None:
     with pytest.raises(TransientError, match="404"):
         _real(emulator).generate(_ask(InlineImage(picture(), "image/jpeg"), model="gemini-0-none"), timeout_s=TIMEOUT_S)
 
 
+@pytest.mark.fault(92)
 def test_an_unreachable_service_is_a_passing_fault_and_names_no_key() -> None:
     nobody = _real("http://127.0.0.1:9", key="AIza-canary")
 

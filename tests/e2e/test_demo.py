@@ -29,7 +29,7 @@ def _official_reason() -> str | None:
 
 def _documents(state_dir: Path) -> dict[str, dict[str, object]]:
     found = {}
-    for path in sorted((state_dir / "results").rglob("*.json")):
+    for path in sorted((state_dir / "results").glob("*/*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
         assert schemas.problem(document, schemas.RESULT) is None
         found[f"{document['source']['name']}/{document['task']}"] = document
@@ -45,13 +45,15 @@ def test_the_demo_shows_every_kind_of_upload_and_its_results(tmp_path: Path, pub
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     documents = _documents(tmp_path)
-    assert len(documents) == 7 * 3
+    assert len(documents) == 7 * 3 + 3
     large = [documents[f"deep field, large.png/{task}"]["transport"] for task in ("caption", "detect", "segment")]
     assert [carried["kind"] for carried in large] == ["file"] * 3  # type: ignore[index]
     assert documents["coffee.heic/detect"]["transport"]["changes"] == []  # type: ignore[index]
     assert documents["rocket on its side.jpg/detect"]["image"]["orientation"] == 6  # type: ignore[index]
     assert documents["shopping list.jpg/detect"]["error"]["code"] == "not_an_image"  # type: ignore[index]
-    assert "18 calls for 18 answered image tasks" in ended.stdout
+    several = documents["most light.uplook.json/ask"]["images"]
+    assert [image["uri"].partition("://")[0] for image in several] == ["gs", "gs", "http"]  # type: ignore[attr-defined]
+    assert "21 calls for 21 answered image tasks" in ended.stdout
     assert "astronaut.jpg, detect: the event was delivered twice" in ended.stdout
     assert (tmp_path / "overview.jpg").stat().st_size > 10_000
 

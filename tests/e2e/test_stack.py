@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,25 +19,14 @@ from infra.local import endpoints, resources, topology
 from infra.local.process import ROOT
 from shared.core import schemas
 from tests.services import running
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from google.cloud import storage
 
-DEADLINE_S = 180.0
 TASKS = ("caption", "detect", "segment")
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Return the condition's value once it is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise AssertionError(f"waited in vain for {what}")
 
 
 def local(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from shared.core import envelopes, naming, redriving
 from shared.core.errors import TransientError
-from shared.pipeline import analyze
-from tests.explore.invariants import kept_lease, unfinished
+from shared.pipeline import analyze, dead_letter, release
+from tests.explore.invariants import events_of, kept_lease, unfinished
 from tests.explore.process import Cancelled, Died, Process
+from tests.explore.stage import LEASE_TTL_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.core.envelopes import ImageEvent
+    from shared.core.ports import Message
     from tests.explore.world import World
 
 ACK_DEADLINE_S: Final = 66.0
 BACKOFF_S: Final = 10.0
 FREE_DELIVERIES: Final = 4
 DELIVERIES_PER_FAULT: Final = 3
+BURIALS: Final = int(LEASE_TTL_S / BACKOFF_S) + 1
+"""A dead letter waits for no lease: it comes again until whoever holds one has ended, or is known to be dead."""
 
 
 @dataclass(slots=True)
@@ -28,6 +36,7 @@ class Broker:
     processes: list[Process] = field(default_factory=list)
     _messages: int = 0
     _followers: dict[Process, ImageEvent] = field(default_factory=dict)
+    _redriven: set[str] = field(default_factory=set)
 
     def publish(self, event: ImageEvent) -> Process:
         """Deliver a new message now."""
@@ -38,9 +47,14 @@ class Broker:
         """Deliver a new message as soon as this delivery has ended, however it ends."""
         self._followers[process] = event
 
+    def bury(self, event: ImageEvent) -> Process:
+        """Deliver a dead letter of this event now, whether or not a delivery of it is still at work."""
+        self._messages += 1
+        return self._schedule(event, self._messages, self.world.clock.time_s, buries=True)
+
     def events(self) -> list[ImageEvent]:
-        """Return every event once."""
-        return list({process.event.source.generation: process.event for process in self.processes}.values())
+        """Return every event once; a redrive is an event of its own."""
+        return list(events_of(self.processes).values())
 
     def redeliver(self, process: Process) -> None:
         """Deliver the same message once more, unless that is under way."""
@@ -48,14 +62,34 @@ class Broker:
             return
         process.redelivered = True
         copies = sum(1 for other in self.processes if other.message == process.message)
-        if copies >= FREE_DELIVERIES + DELIVERIES_PER_FAULT * len(self.world.stage.plan.faults):
+        free = FREE_DELIVERIES + (BURIALS if process.buries else 0)
+        if copies >= free + DELIVERIES_PER_FAULT * len(self.world.stage.plan.faults):
             self.world.stage.end(f"terminates: message {process.message} is not acknowledged after {copies} deliveries")
             return
         heard_s = process.waited_s if process.ended_s is None else process.ended_s
-        self._schedule(process.event, process.message, heard_s + BACKOFF_S)
+        again_s = heard_s + BACKOFF_S
+        self._schedule(process.event, process.message, again_s, releases=process.releases, buries=process.buries)
 
-    def _schedule(self, event: ImageEvent, message: int, at_s: float) -> Process:
-        process = Process(len(self.processes) + 1, message, event, at_s, at_s + ACK_DEADLINE_S)
+    def tick(self) -> None:
+        """Let the scheduler ask for a release of what is held."""
+        self._messages += 1
+        self._schedule(self.processes[0].event, self._messages, self.world.clock.time_s, releases=True)
+
+    def released(self, messages: Sequence[Message]) -> None:
+        """Deliver held events again; each must be the very event that was held."""
+        originals = events_of(self.processes)
+        for message in messages:
+            event = envelopes.parse_image_event(message.data)
+            original = originals[event.source.generation, event.redrive]
+            if event != original:
+                self.world.stage.violations.append("nothing is lost: another event was released than was held")
+            self.world.ledger.released.add(event.source.generation)
+            self.publish(original)
+
+    def _schedule(
+        self, event: ImageEvent, message: int, at_s: float, *, releases: bool = False, buries: bool = False
+    ) -> Process:
+        process = Process(len(self.processes) + 1, message, event, at_s, at_s + ACK_DEADLINE_S, releases, buries)
         self.processes.append(process)
         self.world.stage.turns.start(lambda: self._deliver(process), process, at_s=at_s)
         return process
@@ -65,18 +99,35 @@ class Broker:
         process.waited_s = process.started_s + ACK_DEADLINE_S
         process.ending = self._run(process)
         process.ended_s = self.world.clock.time_s
-        if process.ending == "acknowledged":
+        if process.ending == "acknowledged" and not process.releases:
             self.world.stage.violations += unfinished(self.world, process)
-        else:
+        elif process.ending != "acknowledged":
             self.redeliver(process)
         if process.ending not in {"acknowledged", "died"}:
             self.world.stage.violations += kept_lease(self.world, process)
         if process in self._followers:
             self.publish(self._followers.pop(process))
+        if self.world.stage.plan.deliveries == "redrive":
+            self._redrive(process.event)
+
+    def _redrive(self, event: ImageEvent) -> None:
+        """Redrive what has failed for the first time, twice at once, from nothing but its document."""
+        paths = naming.paths(event.source, run=event.run, task=event.task)
+        name, written = paths.error(0), self.world.ledger.writes
+        if name in written and paths.result not in written and name not in self._redriven:
+            self._redriven.add(name)
+            again = redriving.next_event(json.loads(written[name]), name, prefix="")
+            for _ in range(2):
+                self.publish(again)
 
     def _run(self, process: Process) -> str:
         try:
-            analyze.analyze(process.event, self.world.ports)
+            if process.releases:
+                release.release_due(self.world.ports)
+            elif process.buries:
+                dead_letter.record_dead_letter(envelopes.format_image_event(process.event), self.world.ports)
+            else:
+                analyze.analyze(process.event, self.world.instance())
         except Died:
             return "died"
         except Cancelled:

@@ -12,8 +12,9 @@ from tests.explore.run import explore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEDULES: Final = ("once", "twice", "together", "takeover", "overwrite", "sigterm")
-"""once, twice in a row, twice at once with one change of turn at every point; takeover: at every step, the first
+SCHEDULES: Final = ("once", "twice", "together", "dead", "redrive", "takeover", "overwrite", "sigterm")
+"""once, twice in a row, twice at once with one change of turn at every point; dead: the same with a dead letter as the
+second; redrive: of what the model refused, or failed without it, twice at once; takeover: at every step, the first
 delivery outlives its lease, another takes over and the first goes on; overwrite: of the source, at every step;
 sigterm: at every step, and delivered again."""
 
@@ -22,14 +23,17 @@ _MIDWAY: Final = {"takeover": "outlive", "overwrite": "overwrite", "sigterm": "c
 
 def bases(scenario: str, schedule: str) -> Iterator[Plan]:
     """Yield a schedule's plans without any further fault."""
-    once, together = Plan(scenario, "once"), Plan(scenario, "together")
+    once = Plan(scenario, "once")
     match schedule:
         case "once":
             yield once
         case "twice":
             yield Plan(scenario, "twice")
-        case "together":
-            yield from (replace(together, switches=(at,)) for at in range(explore(together).decisions))
+        case "together" | "dead":
+            several = Plan(scenario, schedule)
+            yield from (replace(several, switches=(at,)) for at in range(explore(several).decisions))
+        case "redrive":
+            yield _redriven(scenario)
         case _:
             steps = explore(once).trace
             kind = _MIDWAY[schedule]
@@ -61,9 +65,16 @@ def interleavings(scenario: str) -> Iterator[Plan]:
         yield from (replace(plan, faults=((number, "refuse"),)) for number in asked)
 
 
+def redrives(scenario: str) -> Iterator[Plan]:
+    """Yield two redrives at once of one failure, the turn changing at any two points."""
+    plan = _redriven(scenario)
+    for switches in combinations(range(explore(plan).decisions), 2):
+        yield replace(plan, switches=switches)
+
+
 def everything() -> Iterator[Plan]:
     """Yield all of these plans."""
-    return chain(all_singles(), chain.from_iterable(map(interleavings, SCENARIOS)), all_pairs())
+    return chain(all_singles(), chain.from_iterable(map(_turns, SCENARIOS)), all_pairs())
 
 
 def all_singles() -> Iterator[Plan]:
@@ -77,6 +88,18 @@ def all_pairs() -> Iterator[Plan]:
     """Yield the pairs of all scenarios."""
     for scenario in SCENARIOS:
         yield from pairs(scenario)
+
+
+def _turns(scenario: str) -> Iterator[Plan]:
+    return chain(interleavings(scenario), redrives(scenario))
+
+
+def _redriven(scenario: str) -> Plan:
+    """Return a plan whose first delivery fails, and is redriven."""
+    plan = Plan(scenario, "redrive")
+    asked = (step.number for step in explore(plan).trace if step.operation == "generate")
+    number = next(asked, None)
+    return plan if number is None else replace(plan, faults=((number, "refuse"),))
 
 
 def _with_one_more(base: Plan, *, after: int = 0) -> Iterator[Plan]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core.request import InlineImage, ReferencedImage
-from tests.rig import RESULTS
+from tests.rig import RESULTS, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,8 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 
 @dataclass(slots=True)
 class Ledger:
-    """`writes` holds the results bucket's objects as first written, `told` every result event by its URI."""
+    """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
+    `released` the generations of held events that were published again."""
 
     store: MemoryStore
     contents: dict[int, bytes] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Ledger:
     told: dict[str, list[Message]] = field(default_factory=dict)
     paid: list[Process] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    released: set[int] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
@@ -70,6 +72,9 @@ class Ledger:
         """Note result events, each of a document that can be read by now."""
         for message in messages:
             event = json.loads(message.data)
+            if event["status"] == "held":
+                self._told_held(event)
+                continue
             name = event["result"].removeprefix(f"gs://{RESULTS}/")
             committed = json.loads(self.writes.get(name, b"{}"))
             if (committed.get("id"), committed.get("status")) != (event["id"], event["status"]):
@@ -77,6 +82,11 @@ class Ledger:
                     f"event after commit: {event['status']} of {name} was told before it was written"
                 )
             self.told.setdefault(name, []).append(message)
+
+    def _told_held(self, event: dict[str, Any]) -> None:
+        held = any(f"/{event['source']['generation']}/" in name for name in self.store.list_names(WORK, "held/"))
+        if not held and int(event["source"]["generation"]) not in self.released:
+            self.violations.append("event after commit: an event was told to be held, and is not")
 
     def leaks(self) -> list[str]:
         """Return where a key or an image's bytes can be read."""

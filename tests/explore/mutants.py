@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core import journal, results
-from shared.pipeline import analyze, asking, committing, images, leases
+from shared.pipeline import analyze, asking, committing, dead_letter, images, leases, parking, release, work
 from shared.pipeline.leases import Held, Settled
 
 if TYPE_CHECKING:
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from shared.core.envelopes import ImageEvent
+    from shared.core.model import Source
     from shared.core.results import ResultFile
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.work import Job, Ports, WorkerPorts
 
     Mutation = Callable[[pytest.MonkeyPatch], None]
 
@@ -46,10 +48,10 @@ def journal_after_parsing(patch: pytest.MonkeyPatch) -> None:
     keep, overlay = asking._journal, analyze._overlay
 
     def overlay_and_keep(job: Job, ports: Ports, **rest: Any) -> Any:
-        keep(job, rest["reply"], ports)
+        keep(job, rest["reply"], ports, ask=0)
         return overlay(job, ports, **rest)
 
-    patch.setattr(asking, "_journal", lambda _job, reply, _ports: reply)
+    patch.setattr(asking, "_journal", lambda _job, reply, _ports, **_: reply)
     patch.setattr(analyze, "_overlay", overlay_and_keep)
 
 
@@ -57,13 +59,13 @@ def journal_without_retry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         asking,
         "_journal",
-        lambda job, reply, ports: asking._keep(job, reply, journal.format_reply(reply), ports),
+        lambda job, reply, ports, ask: asking._keep(job, reply, journal.format_reply(reply), ports, ask=ask),
     )
 
 
 def ask_without_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        asking, "_call", lambda job, request, ports: ports.model.generate(request, timeout_s=_left(job, ports))
+        asking, "_call", lambda job, request, _usd, ports: ports.model.generate(request, timeout_s=_left(job, ports))
     )
 
 
@@ -93,8 +95,7 @@ def never_tell(patch: pytest.MonkeyPatch) -> None:
 
 
 def ignore_the_generation(patch: pytest.MonkeyPatch) -> None:
-    def any_generation(job: Job, ports: Ports) -> bytes:
-        source = job.event.source
+    def any_generation(job: Job, source: Source, ports: Ports) -> bytes:
         return ports.store.read(source.bucket, source.name, max_bytes=job.event.settings.max_bytes)
 
     patch.setattr(images, "_download", any_generation)
@@ -113,7 +114,7 @@ def delete_what_was_committed(patch: pytest.MonkeyPatch) -> None:
 def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
     outcome = analyze._outcome
 
-    def releasing(job: Job, held: Held, ports: Ports) -> Any:
+    def releasing(job: Job, held: Held, ports: WorkerPorts) -> Any:
         try:
             return outcome(job, held, ports)
         except BaseException:
@@ -142,6 +143,18 @@ def put_the_key_into_the_event(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(committing, "announce", telling)
 
 
+def bury_without_the_lease(patch: pytest.MonkeyPatch) -> None:
+    def record(event: ImageEvent, ports: Ports) -> None:
+        job = work.begin(event, ports)
+        done = leases.settled(job, ports)
+        if done is None:
+            dead_letter._commit(job, ports)
+        else:
+            committing.announce(done, ports)
+
+    patch.setattr(dead_letter, "_record", record)
+
+
 MUTANTS: Final[dict[Mutation, str]] = {
     skip_the_lease: "pay once",
     take_live_leases: "pay once",
@@ -159,9 +172,33 @@ MUTANTS: Final[dict[Mutation, str]] = {
     call_a_vanished_document_a_bug: "no bug",
     write_the_time_of_the_replay: "same bytes",
     put_the_key_into_the_event: "no secrets",
+    bury_without_the_lease: "nothing is lost",
 }
 """Each mutation, with the invariant that it breaks."""
 
 
 def _left(job: Job, ports: Ports) -> float:
     return max(0.05, job.deadline_s - ports.clock.monotonic_s())
+
+
+def hold_without_keeping(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(parking, "_store", lambda _name, _data, _ports: None)
+
+
+def forget_before_publishing(patch: pytest.MonkeyPatch) -> None:
+    read = release._read
+
+    def read_and_forget(name: str, ports: Ports) -> Any:
+        held = read(name, ports)
+        if held is not None:
+            release._forget(held, ports)
+        return held
+
+    patch.setattr(release, "_read", read_and_forget)
+
+
+HOLDING_MUTANTS: Final[dict[Mutation, str]] = {
+    hold_without_keeping: "event after commit",
+    forget_before_publishing: "pay once: late duplicates",
+}
+"""The same for the scenario in which the day's ceiling is reached."""

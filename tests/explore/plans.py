@@ -6,7 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-Deliveries = Literal["once", "twice", "together"]
+Deliveries = Literal["once", "twice", "together", "dead", "redrive"]
+"""once, twice in a row, twice at once; dead: once, and its dead letter at once; redrive: once, and as soon as it has
+failed, its redrive twice at once."""
 
 ANYWHERE: Final = ("die-before", "die-after", "cancel", "503", "429", "stall", "outlive", "overwrite")
 ON_WRITES: Final = ("lost", "412", "own-412")
@@ -20,7 +22,7 @@ than the lease's. overwrite: a new generation of the source, and its event. lost
 412, own-412: a precondition is said to fail; without any effect, or after the effect, as the client's own retry sees
 it. refuse, expire: the model refuses this request for good; it knows the uploaded file no longer."""
 
-SCENARIOS: Final = ("caption", "segment", "file", "broken", "unreadable")
+SCENARIOS: Final = ("caption", "segment", "file", "broken", "unreadable", "held")
 
 _MOST_FAULTS = 4
 _LAST_STEP = 40
@@ -87,4 +89,4 @@ def applicable(operation: str, *, scenario: str) -> tuple[str, ...]:
         return (*ANYWHERE, *ON_WRITES)
     if operation == "generate":
         return (*ANYWHERE, *ON_ANSWERS, *(ON_FILES if scenario == "file" else ()))
-    return (*ANYWHERE, "lost") if operation in {"publish", "delete_file"} else ANYWHERE
+    return (*ANYWHERE, "lost") if operation in {"publish", "delete", "delete_file"} else ANYWHERE

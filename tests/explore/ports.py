@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from shared.core.errors import AlreadyExistsError, ChangedError, TransientError
-from tests.rig import RESULTS, UPLOADS
+from tests.rig import RESULTS, SETTINGS, UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 8.0
 
+_WORK_TARGETS: Final = {"leases": "lease", "replies": "reply", "held": "held", "spending": "grant"}
+
 
 def target(bucket: str, name: str) -> str:
     """Return what an object is to the protocol."""
@@ -29,7 +31,7 @@ def target(bucket: str, name: str) -> str:
         if not name.endswith(".json"):
             return "file"
         return "error" if ".error-" in name else "document"
-    return "lease" if name.startswith("leases/") else "reply"
+    return _WORK_TARGETS[name.partition("/")[0]]
 
 
 class StagedStore:
@@ -76,6 +78,10 @@ class StagedStore:
         effect = partial(self._store.read, bucket, name, generation=generation, max_bytes=max_bytes)
         return self._stage.call("read", target(bucket, name), effect)
 
+    def read_head(self, bucket: str, name: str, *, generation: int, max_bytes: int) -> bytes:
+        effect = partial(self._store.read_head, bucket, name, generation=generation, max_bytes=max_bytes)
+        return self._stage.call("read", target(bucket, name), effect)
+
     def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         self._stage.call(
             "delete", target(bucket, name), partial(self._store.delete, bucket, name, generation=generation)
@@ -83,6 +89,9 @@ class StagedStore:
 
     def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
         return self._stage.call("list", target(bucket, prefix), lambda: self._store.list_names(bucket, prefix))
+
+    def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        return self._stage.call("list", target(bucket, prefix), lambda: self._store.list_folders(bucket, prefix))
 
     def _note(self, bucket: str, name: str, data: bytes) -> None:
         process, now_s = self._stage.turns.process, self._stage.clock.time_s
@@ -106,7 +115,10 @@ class StagedPublisher:
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         def effect() -> None:
             self._publisher.publish(topic, messages)
-            self._ledger.published(messages)
+            if topic == SETTINGS.image_topic:
+                self._stage.on_released(messages)
+            else:
+                self._ledger.published(messages)
 
         self._stage.call("publish", "event", effect)
 
@@ -143,6 +155,9 @@ class StagedModel:
 
     def delete_file(self, name: str, *, timeout_s: float) -> None:
         self._stage.call("delete_file", "upload", partial(self._model.delete_file, name, timeout_s=timeout_s))
+
+    def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:
+        return self._stage.call("register_file", "upload", partial(self._model.register_file, uri, timeout_s=timeout_s))
 
 
 class StagedClock:

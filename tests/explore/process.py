@@ -23,6 +23,9 @@ class Process:
 
     `held_s` is when it wrote the lease last, `paid_s` when a model answered it, `journalled_s` when it was kept.
 
+    `releases` marks the scheduler's tick, which releases held events instead of working on one; `buries` a dead letter,
+    which is recorded as a failure instead.
+
     `waited_s` is when the broker stops waiting for an answer and delivers again; `redelivered` says it did.
     """
 
@@ -31,6 +34,8 @@ class Process:
     event: ImageEvent
     started_s: float
     waited_s: float
+    releases: bool = False
+    buries: bool = False
     attempt: str = ""
     dead: bool = False
     redelivered: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from shared.core.interpret import interpret
-from shared.pipeline import analyze, committing
+from shared.pipeline import answering, committing, release
 from tests.explore import invariants
 from tests.explore.broker import Broker
 from tests.explore.ledger import LogLines
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.explore.process import Process
     from tests.explore.stage import Step
 
+_DAYS = 12
 _LOGGER = logging.getLogger("uplook")
 
 
@@ -44,6 +45,7 @@ def explore(plan: Plan) -> Explored:
     with _installed(world):
         _open(plan, world, broker)
         world.stage.turns.run()
+        _release(world, broker)
         decisions, steps = world.stage.turns.decisions, len(world.stage.trace)
         found = [] if world.stage.over else _duplicate_late(world, broker)
     found += invariants.check(world, broker.processes)
@@ -63,11 +65,23 @@ def _open(plan: Plan, world: World, broker: Broker) -> None:
 
     world.stage.on_overwrite = overwrite
     world.stage.on_late = broker.redeliver
+    world.stage.on_released = broker.released
     first = broker.publish(event)
     if plan.deliveries == "twice":
         broker.follow(first, event)
     elif plan.deliveries == "together":
         broker.publish(event)
+    elif plan.deliveries == "dead":
+        broker.bury(event)
+
+
+def _release(world: World, broker: Broker) -> None:
+    """Let days pass, each with its tick, until nothing is held any more."""
+    for _ in range(_DAYS):
+        if world.held() and not world.stage.over:
+            world.next_day()
+            broker.tick()
+            world.stage.turns.run()
 
 
 def _duplicate_late(world: World, broker: Broker) -> list[str]:
@@ -76,6 +90,7 @@ def _duplicate_late(world: World, broker: Broker) -> list[str]:
     before = (len(world.ledger.paid), len(world.ledger.writes))
     for event in broker.events():
         broker.publish(event)
+        broker.bury(event)
     world.stage.turns.run()
     after = (len(world.ledger.paid), len(world.ledger.writes))
     return [] if after == before else [f"pay once: late duplicates made {before} payments and writes {after}"]
@@ -108,7 +123,11 @@ def _installed(world: World) -> Iterator[None]:
     lines.ledger = world.ledger
     level, propagates = _LOGGER.level, _LOGGER.propagate
     pool = type("Pool", (StagedPool,), {"stage": world.stage})
-    with patch.object(analyze, "interpret", parse), patch.object(committing, "ThreadPoolExecutor", pool):
+    with (
+        patch.object(answering, "interpret", parse),
+        patch.object(committing, "ThreadPoolExecutor", pool),
+        patch.object(release, "ThreadPoolExecutor", pool),
+    ):
         _LOGGER.addHandler(lines)
         _LOGGER.setLevel(logging.INFO)
         _LOGGER.propagate = False

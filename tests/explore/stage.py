@@ -11,9 +11,10 @@ from tests.explore.plans import applicable
 from tests.explore.process import Cancelled, Died
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shared.adapters.memory import ManualClock
+    from shared.core.ports import Message
     from tests.explore.plans import Plan
     from tests.explore.process import Process
     from tests.explore.turns import Turns
@@ -53,7 +54,7 @@ class Stage:
     """Where a plan is played; nothing breaks while it is `calm`, and when it is `over` everybody leaves.
 
     `on_overwrite` puts a new generation of the source into the uploads bucket; `on_late` hears of a process that
-    will not answer within the broker's patience.
+    will not answer within the broker's patience; `on_released` hears of held events that are published again.
     """
 
     plan: Plan
@@ -61,6 +62,7 @@ class Stage:
     clock: ManualClock
     on_overwrite: Callable[[], None] = lambda: None
     on_late: Callable[[Process], None] = lambda _: None
+    on_released: Callable[[Sequence[Message]], None] = lambda _: None
     trace: list[Step] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     over: bool = False

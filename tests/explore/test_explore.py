@@ -7,11 +7,12 @@ from itertools import islice
 import pytest
 
 from tests.explore.__main__ import main
-from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, singles
+from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles
 from tests.explore.plans import SCENARIOS, Plan, draw, parse
 from tests.explore.run import Explored, explore
 
-_EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 13, 61, 1500
+_EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 41, 61, 1500
+_DOCUMENTS = frozenset({"document", "error"})
 
 
 def _broken(explored: Explored) -> str | None:
@@ -22,22 +23,36 @@ def _steps(explored: Explored, *, delivery: int) -> list[str]:
     return [f"{step.operation} {step.target}" for step in explored.trace if step.process.number == delivery]
 
 
+@pytest.mark.fault(101, 102, 106, 107, 109)
 @pytest.mark.parametrize("schedule", ["once", "twice"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_single_fault_at_every_step_of_an_ordinary_delivery_is_survived(scenario: str, schedule: str) -> None:
     assert [text for plan in singles(scenario, schedule) if (text := _broken(explore(plan)))] == []
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("scenario", ["caption", "broken"])
 def test_two_deliveries_at_once_may_take_turns_at_any_two_points(scenario: str) -> None:
     assert [text for plan in interleavings(scenario) if (text := _broken(explore(plan)))] == []
 
 
+@pytest.mark.parametrize("scenario", ["caption", "broken"])
+def test_two_redrives_of_one_failure_may_take_turns_at_any_two_points(scenario: str) -> None:
+    assert [text for plan in redrives(scenario) if (text := _broken(explore(plan)))] == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_single_fault_at_every_step_of_a_redrive_is_survived(scenario: str) -> None:
+    assert [text for plan in singles(scenario, "redrive") if (text := _broken(explore(plan)))] == []
+
+
+@pytest.mark.fault(109)
 def test_a_sample_of_single_faults_in_every_schedule_is_survived() -> None:
     plans = islice(all_singles(), 0, None, _EVERY_SINGLE)
     assert [text for plan in plans if (text := _broken(explore(plan)))] == []
 
 
+@pytest.mark.fault(109)
 def test_a_sample_of_all_pairs_of_faults_is_survived() -> None:
     plans = islice(all_pairs(), 0, None, _EVERY_PAIR)
     assert [text for plan in plans if (text := _broken(explore(plan)))] == []
@@ -87,11 +102,29 @@ def test_a_delivery_that_was_taken_for_dead_wakes_while_another_works() -> None:
     assert taken < woken
 
 
+def test_a_dead_letter_of_a_delivery_that_is_still_at_work_comes_again_and_tells_its_result() -> None:
+    explored = explore(parse("caption dead / 3"))
+    assert [process.ending.partition(":")[0] for process in explored.deliveries][:3] == [
+        "acknowledged",
+        "nacked",
+        "acknowledged",
+    ]
+    assert [step.operation for step in explored.trace if step.target == "error"] == ["read"]
+
+
+def test_a_redrive_after_a_refusal_brings_the_result_beside_the_error_with_one_more_call() -> None:
+    explored = explore(parse("caption redrive 3:refuse"))
+    written = [step.target for step in explored.trace if step.operation == "create" and step.target in _DOCUMENTS]
+    assert written == ["error", "document"]
+    assert [process.event.redrive for process in explored.deliveries][:3] == [0, 1, 1]
+    assert [step.operation for step in explored.trace].count("generate") == 2
+
+
+@pytest.mark.fault(18)
 def test_an_overwritten_source_is_skipped_and_its_successor_worked_on() -> None:
     explored = explore(parse("caption once 2:overwrite"))
-    assert [process.ending for process in explored.deliveries] == [
-        "acknowledged"
-    ] * 4  # two events, two late duplicates
+    # Two events, and for each a late duplicate and a late dead letter.
+    assert [process.ending for process in explored.deliveries] == ["acknowledged"] * 6
     assert [step.operation for step in explored.trace].count("generate") == 1
 
 

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from PIL import Image
 
 from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
-from shared.core import jsontext, naming, planning
+from shared.adapters.memory_web import MemoryWeb
+from shared.core import jsontext, naming, planning, spending
+from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent
 from shared.core.model import Source
-from shared.core.rules import Choices
-from shared.pipeline.work import Ports
+from shared.core.spending import Ceiling
+from shared.pipeline.budget import Budget
+from shared.pipeline.pacer import Pacer
+from shared.pipeline.work import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
 from tests.explore.plans import Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
@@ -25,14 +29,15 @@ from tests.explore.turns import Turns
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shared.config import Settings
     from shared.core.request import ModelRequest
 
 NAME: Final = "square.jpg"
 
-_TASKS = {"caption": "caption", "segment": "segment", "file": "detect", "broken": "caption", "unreadable": "caption"}
+_TASKS = {"segment": "segment", "file": "detect"}
+_DAY_S, _DAY_BEGINS_S = 86_400.0, spending.DAY_BEGINS_HOUR_UTC * 3600.0
 _BROKEN = b"two lemons and a loaf of bread"
 
 
@@ -47,7 +52,7 @@ class World:
         self.stage = Stage(plan, Turns(self.clock, frozenset(plan.switches)), self.clock)
         self.model = MemoryModel(self._answer)
         self._ids = itertools.count(1)
-        self.ports = Ports(
+        self.ports = WorkerPorts(
             settings=_settings(plan.scenario),
             store=StagedStore(self.stage, self.store, self.ledger),
             publisher=StagedPublisher(self.stage, MemoryPublisher(), self.ledger),
@@ -55,7 +60,32 @@ class World:
             clock=StagedClock(self.stage, self.clock),
             new_id=self._new_id,
             jitter=lambda: 0.5,
+            web=MemoryWeb(),
+            budget=Budget(Ceiling()),
+            pacer=Pacer(),
         )
+        if plan.scenario == "held":
+            self._spend_the_day()
+
+    def instance(self) -> WorkerPorts:
+        """Return the ports of a new instance: it knows nothing of what others have spent."""
+        settings = self.ports.settings
+        return dataclasses.replace(self.ports, budget=Budget(Ceiling(calls=settings.max_calls_per_day)))
+
+    def next_day(self) -> None:
+        """Go to the moment at which the next spending day begins."""
+        days = (self.clock.time_s - _DAY_BEGINS_S) // _DAY_S + 1
+        self.clock.time_s = days * _DAY_S + _DAY_BEGINS_S
+
+    def held(self) -> Sequence[str]:
+        """Return the names of all held events."""
+        return self.store.list_names(WORK, "held/")
+
+    def _spend_the_day(self) -> None:
+        """Let somebody else have taken the only grant of today."""
+        day = spending.day_of(self.clock.now_iso())
+        folder = spending.folder(Ceiling(calls=self.ports.settings.max_calls_per_day), day)
+        self.store.create(WORK, f"{folder}0000", b"", content_type="text/plain")
 
     def upload(self, shade: int) -> ImageEvent:
         """Put a new generation of the image into the uploads bucket and return its event."""
@@ -107,7 +137,7 @@ def _text(scenario: str, number: int) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption":
+        case "caption" | "held":
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
@@ -125,11 +155,12 @@ def _settings(scenario: str) -> Settings:
         timeout_s=TIMEOUT_S,
         lease_ttl_s=LEASE_TTL_S,
         gemini_api_key=CANARY_KEY,
+        max_calls_per_day=1 if scenario == "held" else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
     )
 
 
 @cache
 def _task(scenario: str) -> tuple[str, Any]:
-    task = _TASKS[scenario]
+    task = _TASKS.get(scenario, "caption")
     return task, planning.resolve_settings(task, Choices())

@@ -2,89 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import functions_framework
 import pytest
 
-from shared import bootstrap
-from shared.core.envelopes import format_image_event
 from shared.core.errors import TransientError
-from shared.core.rules import Choices, Rules
-from tests.rig import UPLOADS, Rig, picture
+from shared.pipeline import leases
+from shared.pipeline.work import begin
+from tests.functions.pushes import AGAIN, CRASHED, MAIN, OK, push, push_body, storage_event
+from tests.rig import RESULTS, WORK, picture
 
 if TYPE_CHECKING:
-    from werkzeug.test import Client
-
-    from shared.core.envelopes import ImageEvent
-
-MAIN = str(Path(__file__).resolve().parents[2] / "main.py")
-OK, AGAIN, CRASHED = 200, 503, 500
-
-
-@pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
-    """Memory adapters in place of what bootstrap would build."""
-    rig = Rig()
-    monkeypatch.setattr(bootstrap, "settings", lambda: rig.settings)
-    monkeypatch.setattr(bootstrap, "rules", lambda: Rules(Choices(tasks=("caption", "detect", "segment"))))
-    monkeypatch.setattr(bootstrap, "publisher", lambda: rig.publisher)
-    monkeypatch.setattr(bootstrap, "ports", lambda: rig.ports)
-    return rig
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A factory of test clients, one per entry point."""
-
-    def make(target: str) -> Client:
-        # The framework writes the last two itself: named here, they are taken back after the test.
-        own = {"FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "cloudevent"}
-        for name, value in (_ENVIRONMENT | own).items():
-            monkeypatch.setenv(name, value)
-        application = functions_framework.create_app(target, MAIN, "cloudevent")
-        application.testing = False  # a crash is a 500, as deployed
-        found: Client = application.test_client()
-        return found
-
-    return make
-
-
-_ENVIRONMENT = {
-    "RESULTS_BUCKET": "results",
-    "WORK_BUCKET": "work",
-    "UPLOAD_BUCKETS": "uploads",
-    "IMAGE_TOPIC": "projects/local-dev/topics/image-events",
-    "RESULT_TOPIC": "projects/local-dev/topics/image-results",
-}
-
-
-def push_body(data: bytes) -> dict[str, Any]:
-    """Return what a Pub/Sub push subscription posts."""
-    message = {"data": base64.b64encode(data).decode(), "messageId": "1", "publishTime": "2026-11-21T09:00:00Z"}
-    return {"message": message, "subscription": "projects/local-dev/subscriptions/s"}
-
-
-def push(client: Client, event: ImageEvent) -> int:
-    """Post an image event the way a push subscription does; return the status."""
-    path = "/projects/local-dev/topics/image-events"
-    return client.post(path, json=push_body(format_image_event(event).data)).status_code
-
-
-def storage_event(kind: str = "finalized", **resource: str) -> dict[str, Any]:
-    """Return headers and data of a storage CloudEvent, as an unwrapped push of Eventarc delivers it."""
-    data = {"bucket": UPLOADS, "name": "cat.jpg", "generation": "17", "size": "5", "contentType": "image/jpeg"}
-    headers = {
-        "ce-id": "e1",
-        "ce-specversion": "1.0",
-        "ce-type": f"google.cloud.storage.object.v1.{kind}",
-        "ce-source": "//storage.googleapis.com/projects/_/buckets/uploads",
-        "content-type": "application/json",
-    }
-    return {"headers": headers, "data": json.dumps(data | resource)}
+    from tests.rig import Rig
 
 
 @pytest.mark.parametrize("task", ["caption", "detect", "segment"])
@@ -127,13 +57,24 @@ def test_a_permanent_fault_is_recorded_and_acknowledged(rig: Rig, client: Any) -
     assert rig.document(event, error=0)["error"]["code"] == "not_an_image"
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"schema": "uplook.image/9"}', b"\xff\xfe"])
+@pytest.mark.fault(7)
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"schema": "another.event/9"}', b"\xff\xfe"])
 def test_a_malformed_image_event_is_acknowledged_since_no_redelivery_can_mend_it(
     rig: Rig, client: Any, data: bytes
 ) -> None:
     assert client("caption").post("/", json=push_body(data)).status_code == OK
 
     assert rig.publisher.messages == {}
+
+
+@pytest.mark.fault(11)
+def test_an_image_event_of_another_version_is_refused_until_it_is_a_dead_letter(rig: Rig, client: Any) -> None:
+    event = push_body(b'{"schema": "uplook.image/9"}')
+
+    assert client("caption").post("/", json=event).status_code == CRASHED
+    assert client("dead_letter").post("/", json=event).status_code == OK
+
+    assert len(rig.store.list_names("work", "dead/")) == 1
 
 
 def test_ingest_turns_a_finalized_upload_into_three_image_events(rig: Rig, client: Any) -> None:
@@ -153,6 +94,7 @@ def test_ingest_reads_the_event_whatever_content_type_an_emulator_gives_it(rig: 
     assert len(rig.publisher.messages[rig.settings.image_topic]) == 3
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("kind", ["deleted", "archived", "metadataUpdated"])
 def test_ingest_acknowledges_other_storage_events_unseen(rig: Rig, client: Any, kind: str) -> None:
     assert client("ingest").post("/", **storage_event(kind)).status_code == OK
@@ -176,6 +118,31 @@ def test_the_objects_own_metadata_chooses_its_tasks(rig: Rig, client: Any) -> No
     assert [message.attributes["task"] for message in published] == ["caption"]
 
 
+def test_forget_removes_what_was_made_of_a_deleted_upload(rig: Rig, client: Any) -> None:
+    event = rig.upload(task="caption")
+    push(client("caption"), event)
+    deleted = storage_event("deleted", name=event.source.name, generation=str(event.source.generation))
+
+    assert client("forget").post("/", **deleted).status_code == OK
+
+    assert [*rig.store.list_names(RESULTS, ""), *rig.store.list_names(WORK, "")] == []
+
+
+@pytest.mark.parametrize("kind", ["finalized", "archived", "metadataUpdated"])
+def test_forget_acknowledges_other_storage_events_unseen(rig: Rig, client: Any, kind: str) -> None:
+    assert client("forget").post("/", **storage_event(kind)).status_code == OK
+
+    assert rig.store.faults.calls == {}
+
+
+def test_forget_asks_for_the_event_again_while_a_delivery_is_at_work(rig: Rig, client: Any) -> None:
+    event = rig.upload(task="caption")
+    leases.claim(begin(event, rig.ports), rig.ports)
+    deleted = storage_event("deleted", name=event.source.name, generation=str(event.source.generation))
+
+    assert client("forget").post("/", **deleted).status_code == AGAIN
+
+
 def test_dead_letter_records_what_was_delivered_in_vain(rig: Rig, client: Any) -> None:
     event = rig.upload(data=picture(), task="detect")
 
@@ -184,6 +151,7 @@ def test_dead_letter_records_what_was_delivered_in_vain(rig: Rig, client: Any) -
     assert rig.document(event, error=0)["error"]["code"] == "dead_letter"
 
 
+@pytest.mark.fault(115)
 def test_a_misconfigured_instance_refuses_to_start_and_names_every_problem() -> None:
     """In a process of its own: the check runs once, where functions-framework imports the source."""
     import os

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ _ODD_ANSWERS = (
     b'[{"box_2d": [5, 5, 5, 9]}, {"box_2d": [true, 1e999, NaN, null]}, {"point": [1, 2]}, 3]',
     b'[{"box": {"y_min": 1, "xMin": 2, "ymax": 3, "xmax": 4}, "box": [4, 3, 2, 1]}]',
     b'{"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": [{"box_2d": [1, 2, 3, 4]}]}}}}}}}}',
+    b'{"label": "cat"}',
+    b'{"labels": ["cat", "a red square", "yak"]}',
+    b'{"answer": "It is {red}."}',
     b'[{"mask": [[100, 100], [300, 100], [300, 300]], "label": "no box"}]',
     b"[" * 3_000,
 )
@@ -78,6 +82,14 @@ def _masks() -> list[bytes]:
 def _envelopes() -> list[bytes]:
     source = Source("uploads", "photos/cat.jpg", 1_700_000_000_000_000, 4_096, "image/jpeg", "AAAAAA==")
     settings = TaskSettings("gemini-3.8-flash", "Detect.", "low", 25, 50_000_000, ("cat", "dog"), None, "German")
+    asked = replace(
+        settings,
+        question="Why?",
+        multi_label=True,
+        system_instruction="Be kind.",
+        media_resolution="high",
+        safety=(("HARM_CATEGORY_HARASSMENT", "OFF"),),
+    )
     event = format_image_event(ImageEvent(source, "detect", settings, "v1", 1)).data
     upload = {
         "bucket": "uploads",
@@ -86,7 +98,13 @@ def _envelopes() -> list[bytes]:
         "size": "4096",
         "contentType": "image/jpeg",
         "crc32c": "AAAAAA==",
-        "metadata": {"uplook-tasks": "caption,detect", "uplook-labels": "cat, dog", "uplook-language": "German"},
+        "metadata": {
+            "uplook-tasks": "caption,detect,classify,ask",
+            "uplook-labels": "cat, dog",
+            "uplook-language": "German",
+            "uplook-question": "Why {not}?",
+            "uplook-max-items": "3",
+        },
     }
     push = {"message": {"data": "eyJhIjogMX0=", "messageId": "17", "attributes": {}}, "subscription": "s"}
     info, carried = ImageInfo(4, 3, "png", "image/png"), Carried("inline", "image/png", 3, reused=False, reason="fits")
@@ -95,6 +113,7 @@ def _envelopes() -> list[bytes]:
     documents = [
         json.dumps(long).encode(),
         event,
+        format_image_event(ImageEvent(source, "ask", asked, "v1")).data,
         json.dumps(upload).encode(),
         json.dumps(push).encode(),
         format_reply(journal),

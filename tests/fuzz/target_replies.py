@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from shared.core import findings, jsontext, outputs, parsing, results, schemas
+from shared.core import classifying, findings, jsontext, outputs, parsing, results, schemas
 from shared.core.answer import is_answer, read_answer
 from shared.core.envelopes import ImageEvent
 from shared.core.interpret import interpret
 from shared.core.journal import Carried, JournalledReply, format_reply, parse_reply
 from shared.core.model import ImageInfo, Source
 from shared.core.naming import paths
-from shared.core.tasks import TaskSettings
+from shared.core.tasks import TASKS, TaskSettings
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
@@ -29,7 +29,8 @@ _FINISHES = ("STOP", "MAX_TOKENS", "SAFETY", "IMAGE_OTHER", "OTHER", None)
 _SOURCE = Source("uploads", "photo.jpg", 7)
 _CARRIED = Carried("inline", "image/jpeg", 3, reused=False, reason="it fits")
 _MODEL = "gemini-3.8-flash"
-_TASKS = ("caption", "detect", "segment")
+_TASKS = tuple(TASKS)
+_LABELS = ("cat", "dog", "a red square")
 _MAX_DEPTH = 200
 
 
@@ -43,13 +44,16 @@ def fuzz_one(data: bytes) -> None:
         found = findings.find_items(text, info=info, masks=masks, max_items=max_items)
         laws.must_be_findings(found, info, masks=masks, max_items=max_items)
     _must_be_words(text, max_items)
+    for multi_label in (False, True):
+        _must_be_choices(text, multi_label=multi_label, max_items=max_items)
     around, inside = _body_around(text, finish), _body_in(text)
     for body in (around, inside):
         _must_be_answer(read_answer(body))
     if thoroughness % 8 == 1:
         # A schema costs as much as a hundred answers: few values of the byte pay for it.
-        settings = TaskSettings(_MODEL, "prompt", "low", max_items, 1_000)
-        event = ImageEvent(_SOURCE, _TASKS[thoroughness // 8 % 3], settings, "v1")
+        labels = _LABELS if thoroughness // 8 % 2 else ()
+        settings = TaskSettings(_MODEL, "prompt", "low", max_items, 1_000, labels, "Why?")
+        event = ImageEvent(_SOURCE, _TASKS[thoroughness // 8 % len(_TASKS)], settings, "v1")
         body = inside if is_answer(inside) else around
         _must_be_document(event, body, info, check_schemas=thoroughness > 8 * 27)
 
@@ -69,9 +73,9 @@ def _body_in(text: str) -> dict[str, Any]:
 
 
 def _must_be_words(text: str, max_labels: int) -> None:
-    caption = parsing.parse_caption(text)
-    assert caption is None or 0 < len(caption) <= parsing.MAX_CAPTION
-    assert caption is None or caption.strip().encode().decode() == caption
+    for words in (parsing.parse_caption(text), parsing.parse_answer(text)):
+        assert words is None or 0 < len(words) <= parsing.MAX_CAPTION
+        assert words is None or words.strip().encode().decode() == words
     for complete in (False, True):
         reply = parsing.parse_labels(text, max_labels=max_labels, complete=complete)
         assert len(set(reply.labels)) == len(reply.labels) <= max_labels
@@ -79,6 +83,17 @@ def _must_be_words(text: str, max_labels: int) -> None:
         assert reply.readable or not reply.labels
         for label in reply.labels:
             laws.must_be_label(label)
+
+
+def _must_be_choices(text: str, *, multi_label: bool, max_items: int) -> None:
+    """Only given labels are usable, one of them where one was asked for; everything else has a reason."""
+    found = classifying.find_classes(text, labels=_LABELS, multi_label=multi_label, max_items=max_items)
+    usable = [one.label for one in found.classes if one.status == "ok"]
+    assert set(usable) <= set(_LABELS)
+    assert len(usable) <= (max_items if multi_label else 1)
+    assert bool(usable) == (found.status in {"ok", "partial"})
+    assert (found.reason is None) == (found.status == "ok")
+    assert all((one.reason is None) == (one.status == "ok") for one in found.classes)
 
 
 def _must_be_answer(answer: Answer) -> None:

@@ -46,6 +46,7 @@ def test_every_task_has_a_worker_and_a_filtered_subscription() -> None:
     assert {task: filters[task] for task in TASKS} == {task: f'attributes.task = "{task}"' for task in TASKS}
 
 
+@pytest.mark.fault(115)
 def test_the_deadlines_nest() -> None:
     """Worker time-out < ack deadline <= 600 s, and lease TTL > worker time-out (design section 7)."""
     assert topology.WORKER_TIMEOUT_S < topology.ACK_DEADLINE_S <= 600
@@ -98,7 +99,7 @@ def test_a_product_module_has_at_most_250_lines(path: Path) -> None:
 
 
 def test_nothing_of_this_machine_and_no_registry_host_is_in_the_repository() -> None:
-    forbidden = re.compile(r"/work/|/root/|pypi\.org|files\.pythonhosted|registry\.npmjs|deb\.debian")
+    forbidden = re.compile(r"(?<!/)/work/|/root/|pypi\.org|files\.pythonhosted|registry\.npmjs|deb\.debian")
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,

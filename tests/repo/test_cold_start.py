@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
     "google.genai",
@@ -15,7 +17,7 @@ HEAVY = (
     "google.cloud.storage",
     "google.cloud.pubsub_v1",
     "grpc",
-    "pi_heif",
+    "pillow_heif",
     "uharfbuzz",
 )
 
@@ -31,6 +33,26 @@ def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
 
     assert "shared.pipeline.analyze" in loaded  # it did import the system
     assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "from shared.core import images, prepare; prepare.open_upright(data, images.probe(data), max_side_px=64)",
+        "from infra.local.gemini.vision import picture; picture.read_picture(data)",
+    ],
+)
+def test_reading_a_heic_teaches_pillow_neither_to_open_nor_to_write_one(reading: str) -> None:
+    code = f"""if True:
+        import pathlib, sys
+        from PIL import Image
+        data = pathlib.Path("tests/images/plain.heic").read_bytes()
+        {reading}
+        sys.exit("HEIF is registered" if "HEIF" in {{*Image.OPEN, *Image.SAVE}} else 0)
+    """
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_the_packages_named_shared_and_functions_are_this_repositorys() -> None:

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from shared.adapters.gemini_errors import MAX_RETRY_AFTER_S, retry_after_s, translate
 from shared.core.errors import (
     AlreadyExistsError,
+    ConfigurationError,
     FileUnavailableError,
     ModelRejectedError,
+    RefusedError,
+    ThrottledError,
     TransientError,
     UplookError,
 )
@@ -33,6 +36,7 @@ def _details(*delays: Any) -> dict[str, Any]:
     return {"error": {"code": 429, "details": [{"@type": "type.googleapis.com/google.rpc.QuotaFailure"}, *entries]}}
 
 
+@pytest.mark.fault(88, 89, 98, 99)
 @pytest.mark.parametrize(
     ("code", "about", "message", "meaning"),
     [
@@ -41,7 +45,10 @@ def _details(*delays: Any) -> dict[str, Any]:
         (404, "file", "", FileUnavailableError),
         (403, "model", "You do not have permission to access the File abc or it may not exist.", FileUnavailableError),
         (404, "model", "file abc not found", FileUnavailableError),
-        (400, "model", "The File abc is not in an ACTIVE state and usage is not allowed.", TransientError),
+        (404, "model", "Cannot find the Cloud Storage object gs://b/o.jpg.", FileUnavailableError),
+        (400, "model", "The object gs://b/o.jpg does not exist.", FileUnavailableError),
+        (400, "model", "Unable to process input image gs://b/o.jpg", ModelRejectedError),
+        (400, "model", "The File abc is not in an ACTIVE state and usage is not allowed.", RefusedError),
         (400, "model", "Unable to process input image. Please retry or report", ModelRejectedError),
         (400, "model", "Provided image is not valid.", ModelRejectedError),
         (400, "model", "Unsupported MIME type: image/bmp", ModelRejectedError),
@@ -49,15 +56,15 @@ def _details(*delays: Any) -> dict[str, Any]:
         (400, "file", "Invalid resource name", ModelRejectedError),
         (413, "model", "Request payload size exceeds the limit", ModelRejectedError),
         (408, "model", "", TransientError),
-        (409, "model", "The operation was aborted.", TransientError),
-        (429, "model", "You exceeded your current quota", TransientError),
+        (409, "model", "The operation was aborted.", RefusedError),
+        (429, "model", "You exceeded your current quota", ThrottledError),
         (499, "model", "The operation was cancelled.", TransientError),
-        (500, "model", "An internal error has occurred.", TransientError),
-        (502, "model", "", TransientError),
-        (503, "model", OVERLOADED, TransientError),
-        (503, "file", "", TransientError),
+        (500, "model", "An internal error has occurred.", RefusedError),
+        (502, "model", "", RefusedError),
+        (503, "model", OVERLOADED, RefusedError),
+        (503, "file", "", RefusedError),
         (504, "model", "Deadline expired", TransientError),
-        (418, "model", "a code of tomorrow", TransientError),
+        (418, "model", "a code of tomorrow", RefusedError),
     ],
 )
 def test_an_error_means_what_the_table_says(
@@ -66,6 +73,7 @@ def test_an_error_means_what_the_table_says(
     assert type(_translated(code, message, about=about)) is meaning
 
 
+@pytest.mark.fault(90, 91)
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -77,13 +85,15 @@ def test_an_error_means_what_the_table_says(
         (401, "Request had invalid authentication credentials."),
         (403, "Permission denied on resource project x."),
         (403, "Requests from this profile are blocked."),
+        (403, "worker@p.iam does not have storage.objects.get access to the Google Cloud Storage object."),
+        (400, "Permission denied while reading gs://b/o.jpg"),
         (404, "models/gemini-9 is not found for API version v1beta, or is not supported for generateContent."),
         (404, "This model is no longer available to new users."),
     ],
 )
 def test_a_fault_of_the_deployment_is_never_charged_to_the_image(code: int, message: str) -> None:
     """The event waits for a mended key or model instead of failing thousands of images for good."""
-    assert type(_translated(code, message)) is TransientError
+    assert type(_translated(code, message)) is ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -110,6 +120,7 @@ def test_a_file_that_is_not_ready_is_tried_again_soon() -> None:
     assert error.retry_after_s == 2.0
 
 
+@pytest.mark.fault(85)
 def test_a_passing_error_carries_the_wish_of_the_server() -> None:
     error = _translated(429, "quota", details=_details("7s"), headers={"retry-after": "9"})
 
@@ -117,6 +128,7 @@ def test_a_passing_error_carries_the_wish_of_the_server() -> None:
     assert error.retry_after_s == 7.0
 
 
+@pytest.mark.fault(85)
 @pytest.mark.parametrize(
     ("delay", "seconds"),
     [
@@ -143,6 +155,7 @@ def test_a_delay_of_another_form_is_passed_over_for_the_next_source(delay: Any) 
     assert retry_after_s(_details(delay), {}) is None
 
 
+@pytest.mark.fault(85)
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

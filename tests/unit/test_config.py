@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from shared import config
 from shared.config import Settings
+from shared.core.choices import Choices
 from shared.core.errors import SettingsError
-from shared.core.rules import Choices
 
 ENVIRON = {
     "RESULTS_BUCKET": "results",
@@ -100,6 +101,7 @@ def test_the_key_is_not_shown_where_settings_are_printed() -> None:
     assert "hunter2" not in repr(_settings(GEMINI_API_KEY="hunter2"))
 
 
+@pytest.mark.fault(115)
 def test_everything_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({})
@@ -114,6 +116,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     )
 
 
+@pytest.mark.fault(115)
 def test_everything_that_makes_no_sense_is_named_at_once() -> None:
     problems = _problems(RESULTS_BUCKET="", IMAGE_TOPIC="x", RUN="A", THREADS="0", LOG_FORMAT="xml", TIMEOUT_S="700")
 
@@ -174,12 +177,33 @@ def test_a_log_format_is_json_or_text(value: str) -> None:
     assert _problems(LOG_FORMAT=value) == [f"LOG_FORMAT: expected json or text, found {value!r}."]
 
 
-@pytest.mark.parametrize("own", ["results", "work"])
-def test_uploads_may_not_lie_where_results_lie(own: str) -> None:
+@pytest.mark.fault(29, 115)
+def test_uploads_may_not_lie_where_results_lie() -> None:
     """Every result would be an upload, and so on for ever."""
-    (problem,) = _problems(UPLOAD_BUCKETS=f"uploads,{own}")
+    (problem,) = _problems(UPLOAD_BUCKETS="uploads,results")
 
-    assert problem.startswith(f"UPLOAD_BUCKETS names {own}, where results or work lie")
+    assert problem.startswith("UPLOAD_BUCKETS names results, where results lie")
+    assert "RESULTS_PREFIX" in problem
+
+
+def test_with_a_prefix_of_their_own_results_may_lie_among_the_uploads() -> None:
+    settings = Settings.from_env({**ENVIRON, "UPLOAD_BUCKETS": "uploads,results", "RESULTS_PREFIX": "uplook/"})
+
+    assert settings.results_prefix == "uplook/"
+
+
+@pytest.mark.parametrize("prefix", ["", "uplook/"])
+def test_uploads_may_never_lie_where_leases_lie(prefix: str) -> None:
+    (problem,) = _problems(UPLOAD_BUCKETS="uploads,work", RESULTS_PREFIX=prefix)
+
+    assert problem.startswith("UPLOAD_BUCKETS names work, where leases and replies lie")
+
+
+@pytest.mark.parametrize("prefix", ["uplook", "/", "/uplook/", "../", "a/b/", "Uplook/", "a b/", "x" * 33 + "/"])
+def test_a_results_prefix_is_one_folder(prefix: str) -> None:
+    (problem,) = _problems(RESULTS_PREFIX=prefix)
+
+    assert problem.startswith("RESULTS_PREFIX: expected a folder such as")
 
 
 def test_leases_may_not_lie_where_results_lie() -> None:
@@ -194,6 +218,7 @@ def test_results_may_not_be_announced_where_work_is_handed_out() -> None:
     ]
 
 
+@pytest.mark.fault(115)
 @pytest.mark.parametrize(
     ("timeout_s", "lease_ttl_s", "problem"),
     [
@@ -227,9 +252,10 @@ def test_a_rules_file_written_by_a_windows_editor_is_read(tmp_path: Path) -> Non
 
     read = config.read_rules(_settings(RULES_FILE=str(rules)))
 
-    assert read.defaults == Choices(tasks=("caption",), max_items=25, max_bytes=50_000_000)
+    assert read.defaults == Choices(tasks=("caption",))
 
 
+@pytest.mark.fault(115)
 @pytest.mark.parametrize(
     ("content", "problem"), [(b"tasks = 1", "tasks: expected"), (b"[", "not TOML"), (b"\xff\xfe", "decode")]
 )
@@ -241,6 +267,46 @@ def test_rules_that_cannot_be_used_name_their_file(tmp_path: Path, content: byte
         config.read_rules(_settings(RULES_FILE=str(rules)))
 
 
+@pytest.mark.fault(91, 115)
+def test_rules_that_name_a_retired_model_are_refused_with_every_place_and_successor(tmp_path: Path) -> None:
+    rules = tmp_path / "my.toml"
+    rules.write_text(
+        '[defaults.detect]\nmodel = "gemini-3.7-flash"\n[[rules]]\nmodel = "gemini-3.8-flash"\n'
+        '[rules.segment]\nmodel = "gemini-2.5-flash"\n'
+    )
+    settings = _settings(RULES_FILE=str(rules))
+
+    with pytest.raises(SettingsError) as caught:
+        config.read_rules(settings, today=dt.date(2026, 12, 1))
+
+    assert str(caught.value).splitlines() == [
+        f"{rules}:",
+        "  - defaults.detect.model: gemini-3.7-flash was retired on 2026-10-08: name gemini-3.8-flash instead",
+        "  - rules[0].segment.model: gemini-2.5-flash was retired on 2026-12-01: name gemini-3.5-flash-lite instead",
+    ]
+
+
+@pytest.mark.fault(115)
+def test_rules_that_name_a_model_that_ends_soon_or_that_nobody_knows_are_cautioned_about(tmp_path: Path) -> None:
+    rules = tmp_path / "my.toml"
+    rules.write_text('[defaults]\nmodel = "gemini-9-uranium"\n[defaults.segment]\nmodel = "gemini-2.5-flash"\n')
+    today = dt.date(2026, 11, 21)
+
+    cautions = config.model_cautions(config.read_rules(_settings(RULES_FILE=str(rules)), today=today), today=today)
+
+    assert [line.partition(" is not in")[0].partition(" will be retired on")[0] for line in cautions] == [
+        "defaults.model: gemini-9-uranium",
+        "defaults.segment.model: gemini-2.5-flash",
+    ]
+
+
+def test_the_bundled_rules_need_no_caution_today() -> None:
+    today = dt.date(2026, 11, 21)
+
+    assert config.model_cautions(config.read_rules(_settings(), today=today), today=today) == []
+
+
+@pytest.mark.fault(115)
 def test_a_served_function_refuses_to_start_without_settings_or_with_broken_rules(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -254,6 +320,36 @@ def test_a_served_function_refuses_to_start_without_settings_or_with_broken_rule
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=r"defaults\.tasks"):
         config.check_at_start()
+
+
+@pytest.mark.fault(115)
+def test_a_worker_refuses_to_start_without_a_way_to_gemini_and_the_others_need_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FUNCTION_TARGET", "caption")
+    with pytest.raises(SettingsError, match="GEMINI_API_KEY"):
+        config.check_at_start()
+
+    monkeypatch.setenv("FUNCTION_TARGET", "dead_letter")
+    config.check_at_start()
+    monkeypatch.setenv("FUNCTION_TARGET", "caption")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_ENTERPRISE", "true")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    config.check_at_start()
+
+
+def test_an_origin_of_images_that_makes_no_sense_is_refused_at_start() -> None:
+    with pytest.raises(SettingsError, match=r"IMAGE_URL_ORIGINS: expected an origin .* found 'images\.example\.com'"):
+        Settings.from_env({**ENVIRON, "IMAGE_URL_ORIGINS": "https://*, images.example.com"})
+
+
+def test_vertex_without_a_project_is_refused_at_start() -> None:
+    with pytest.raises(SettingsError, match="GOOGLE_CLOUD_PROJECT is not: Vertex needs a project"):
+        Settings.from_env({**ENVIRON, "GOOGLE_GENAI_USE_ENTERPRISE": "true"})
 
 
 def test_a_plain_import_outside_the_framework_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,12 +29,14 @@ def test_an_ordinary_answer_is_usable_and_says_who_served_it_and_what_it_cost() 
     )
 
 
+@pytest.mark.fault(64)
 def test_thoughts_are_no_part_of_the_text() -> None:
     parts = [{"text": "let me see", "thought": True}, {"text": "[]"}, {"inlineData": {}}, "junk", {"text": 3}]
     answer = read_answer({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]})
     assert answer.text == "[]"
 
 
+@pytest.mark.fault(63)
 @pytest.mark.parametrize(
     "finish",
     [
@@ -48,6 +50,7 @@ def test_a_refusal_is_blocked_whatever_text_came_before_it(finish: str) -> None:
     assert finish in str(answer.reason)
 
 
+@pytest.mark.fault(63)
 @pytest.mark.parametrize(
     "finish",
     [
@@ -67,12 +70,14 @@ def test_an_unfinished_answer_is_truncated_and_keeps_its_text(finish: str) -> No
     assert (answer.verdict, answer.text) == ("truncated", "[{")
 
 
+@pytest.mark.fault(65)
 def test_the_limit_of_tokens_can_be_reached_by_thinking_alone() -> None:
     answer = read_answer({"candidates": [{"content": {"role": "model"}, "finishReason": "MAX_TOKENS", "index": 0}]})
     assert (answer.verdict, answer.text) == ("truncated", "")
     assert answer.reason == "the answer reached the limit of output tokens before any text (MAX_TOKENS)"
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize(
     "reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK", "NEW"]
 )
@@ -86,11 +91,13 @@ def test_an_unset_block_reason_blocks_nothing() -> None:
     assert read_answer(body("[]", promptFeedback=unset)).verdict == "usable"
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("candidates", [[], None, "x", {}])
 def test_an_answer_without_candidates_is_empty(candidates: object) -> None:
     assert read_answer({"candidates": candidates}).verdict == "empty"
 
 
+@pytest.mark.fault(64)
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_an_answer_that_stops_without_words_is_empty(text: str) -> None:
     assert read_answer(body(text)).verdict == "empty"

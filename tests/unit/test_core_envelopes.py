@@ -24,7 +24,7 @@ from shared.core.envelopes import (
 from shared.core.errors import EventRejectedError
 from shared.core.model import Source
 from shared.core.ports import Message
-from shared.core.tasks import TaskSettings
+from shared.core.tasks import TASKS, TaskSettings
 from tests.strategies import json_values
 
 if TYPE_CHECKING:
@@ -70,11 +70,15 @@ _settings = st.builds(
     labels=st.lists(st.text(max_size=9), max_size=3).map(tuple),
     question=st.none() | _texts,
     language=st.none() | _texts,
+    multi_label=st.booleans(),
+    system_instruction=st.none() | _texts,
+    media_resolution=st.none() | _texts,
+    safety=st.dictionaries(_texts, _texts, max_size=2).map(lambda table: tuple(sorted(table.items()))),
 )
 _events = st.builds(
     ImageEvent,
     source=_sources,
-    task=st.sampled_from(["caption", "detect", "segment"]),
+    task=st.sampled_from(list(TASKS)),
     settings=_settings,
     run=_words,
     redrive=st.integers(0, 9999),
@@ -97,6 +101,34 @@ def test_an_image_event_comes_back_as_it_went_and_fits_its_schema(event: ImageEv
 
     assert parse_image_event(message.data) == event
     assert schemas.problem(json.loads(message.data), schemas.IMAGE_EVENT) is None
+
+
+def test_settings_that_say_nothing_new_are_written_as_before_the_new_ones_existed() -> None:
+    """The settings are part of the key: events in flight during an update must keep theirs."""
+    assert _document()["settings"] == {
+        "model": "gemini-3.8-flash",
+        "prompt": "Detect",
+        "thinking": "low",
+        "max_items": 25,
+        "max_bytes": 1000,
+        "labels": [],
+        "question": None,
+        "language": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("multi_label", "yes", "settings.multi_label: expected true or false"),
+        ("safety", ["OFF"], "settings.safety: expected an object of texts"),
+        ("safety", {"HARM_CATEGORY_HARASSMENT": 0}, "settings.safety: expected an object of texts"),
+    ],
+)
+def test_settings_of_another_type_are_refused(key: str, value: Any, expected: str) -> None:
+    settings = _document()["settings"]
+
+    assert expected in str(_rejected(_document(settings=settings | {key: value})))
 
 
 def test_the_attributes_are_those_that_filters_need() -> None:
@@ -175,6 +207,7 @@ def test_a_generation_is_a_whole_number_above_zero_of_64_bits(generation: Any) -
         parse_upload({**RESOURCE, "generation": generation})
 
 
+@pytest.mark.fault(24, 25, 26, 28)
 @pytest.mark.parametrize(
     "name", ["ä" * 512, "🍋" * 256, "x" * 1024, "a/../../b", "\x00", "#[]*?", "//", "e\u0301", " "]
 )
@@ -182,6 +215,7 @@ def test_every_name_that_cloud_storage_takes_is_taken(name: str) -> None:
     assert parse_upload({**RESOURCE, "name": name}).source.name == name
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize(
     "name", [None, "", 5, ["a"], "x" * 1025, "🍋" * 257, "a\nb", "a\rb", f"a{HALF_PAIR}b", f"a{HALF_PAIR}\n"]
 )
@@ -200,12 +234,14 @@ def test_a_bucket_that_could_lead_elsewhere_is_refused(bucket: Any) -> None:
         parse_upload({**RESOURCE, "bucket": bucket})
 
 
+@pytest.mark.fault(7, 10)
 @pytest.mark.parametrize("data", [None, 5, [], "[]", "null", b"\xff\xfe", b"", "", "{", b"[" * 100_000, True])
 def test_what_is_no_object_is_refused(data: Any) -> None:
     with pytest.raises(EventRejectedError, match="Expected a storage object resource"):
         parse_upload(data)
 
 
+@pytest.mark.fault(10)
 def test_a_value_too_deep_to_be_printed_is_refused_like_any_other() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
@@ -220,6 +256,7 @@ def test_a_refusal_stays_short_whatever_it_quotes() -> None:
     assert len(_rejected(_document(task="x" * 10**6)).message) < 400
 
 
+@pytest.mark.fault(11, 12)
 def test_unknown_fields_are_ignored() -> None:
     document = _document(colour="red")
     document["source"]["colour"] = document["settings"]["colour"] = [1]
@@ -227,14 +264,22 @@ def test_unknown_fields_are_ignored() -> None:
     assert parse_image_event(json.dumps(document).encode()) == EVENT
 
 
-@pytest.mark.parametrize("schema", [None, 1, "", "uplook.image/2", "uplook.result/1", ["uplook.image/1"]])
-def test_another_schema_is_refused_by_name(schema: Any) -> None:
+@pytest.mark.fault(11)
+@pytest.mark.parametrize(
+    ("schema", "code"),
+    [
+        ("uplook.image/2", "unknown_schema"),
+        *((schema, "malformed_event") for schema in (None, 1, "", "uplook.result/1", ["uplook.image/1"])),
+    ],
+)
+def test_another_schema_is_refused_by_name_and_another_version_is_no_malformed_event(schema: Any, code: str) -> None:
     error = _rejected(_document(schema=schema))
 
-    assert error.code == "unknown_schema"
+    assert error.code == code
     assert "Expected an event of uplook.image/1" in error.message
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -306,6 +351,7 @@ def test_what_may_be_left_out_has_a_default(key: str) -> None:
     assert event == dataclasses.replace(EVENT, source=dataclasses.replace(SOURCE, size=size))
 
 
+@pytest.mark.fault(116)
 def test_a_task_that_exists_no_longer_is_still_an_event() -> None:
     """It is dead-lettered and recorded, not dropped as malformed."""
     assert parse_image_event(json.dumps(_document(task="paint")).encode()).task == "paint"
@@ -339,6 +385,7 @@ def test_any_payload_survives_its_base64(payload: bytes) -> None:
     assert pubsub_message({"message": {"data": base64.b64encode(payload).decode()}}).data == payload
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("data", ["@@@@", "YQ", "YQ==YQ==", "ä", "YQ==\n", HALF_PAIR, " "])
 def test_what_is_not_base64_is_refused(data: str) -> None:
     with pytest.raises(EventRejectedError) as caught:
@@ -347,6 +394,7 @@ def test_what_is_not_base64_is_refused(data: str) -> None:
     assert caught.value.code == "bad_base64"
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(
     "body",
     [
@@ -379,6 +427,7 @@ def test_whatever_a_storage_event_holds_it_is_read_or_refused(changes: dict[str,
         assert parse_image_event(format_image_event(event).data) == event
 
 
+@pytest.mark.fault(10)
 @given(
     st.dictionaries(st.sampled_from([*_document(), "other"]), _anything, max_size=2),
     st.dictionaries(st.sampled_from(list(_document()["source"])), _anything, max_size=2),

@@ -51,6 +51,7 @@ def test_an_empty_list_is_empty_and_no_failure(text: str) -> None:
     assert find(text) == Findings((), "empty", "the model found nothing")
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize("text", ["", "I see nothing.", "{}", "[1, 2]", "{'boxes': []}"])
 def test_an_unreadable_answer_is_failed_and_not_empty(text: str) -> None:
     assert find(text) == Findings((), "failed", "unreadable: expected a JSON list of items, found none in the answer")
@@ -70,6 +71,7 @@ def test_an_answer_cut_after_an_item_is_partial() -> None:
     assert (found.status, found.reason) == ("partial", "the answer is cut off: only complete items count")
 
 
+@pytest.mark.fault(74)
 def test_an_unusable_entry_stays_an_item_and_makes_the_result_partial() -> None:
     found = find([{"box_2d": [1, 2, 3], "label": "cat"}, {"box_2d": [1, 2, 3, 4], "label": "dog"}, {"label": "eel"}, 7])
     assert [(item.index, item.label, item.status, item.reason) for item in found.items] == [
@@ -81,12 +83,14 @@ def test_an_unusable_entry_stays_an_item_and_makes_the_result_partial() -> None:
     assert (found.status, found.reason) == ("partial", "3 of 4 items are unusable")
 
 
+@pytest.mark.fault(68)
 def test_a_broken_entry_makes_the_result_partial() -> None:
     found = find('[{"box_2d": [1, 2, 3, 4]}, {"box_2d": [1 2]}, {"box_2d": [5, 6, 7, 8]}]')
     assert [item.box_2d for item in found.items] == [(1, 2, 3, 4), (5, 6, 7, 8)]
     assert (found.status, found.reason) == ("partial", "1 entries of the answer are broken JSON")
 
 
+@pytest.mark.fault(74)
 def test_every_change_is_noted_and_counted() -> None:
     found = find(
         [
@@ -131,6 +135,7 @@ def test_equal_boxes_stay_and_say_what_they_equal() -> None:
     assert found.status == "ok"
 
 
+@pytest.mark.fault(80)
 def test_more_items_than_allowed_are_partial() -> None:
     found = find([{"box_2d": [1, 2, 3, 4], "label": str(n)} for n in range(26)])
     assert (len(found.items), found.status) == (25, "partial")
@@ -150,6 +155,7 @@ def test_an_item_with_a_good_mask_is_ok() -> None:
     assert (item.mask.status, item.mask.box_px) == ("ok", (100, 50, 300, 150))
 
 
+@pytest.mark.fault(75)
 def test_a_mask_that_is_none_makes_the_result_partial_and_leaves_the_box() -> None:
     found = find([{"box_2d": [100, 100, 300, 300], "mask": "<seg_1>"}], masks=True)
     (item,) = found.items
@@ -164,6 +170,7 @@ def test_how_a_polygon_was_understood_is_noted_on_the_item() -> None:
     assert found.warnings == ("a polygon was read as [y, x], which fits its box better (1x)",)
 
 
+@pytest.mark.fault(79)
 @pytest.mark.parametrize("box", [{}, {"box_2d": [1, 2, 3]}])
 def test_a_polygon_without_a_usable_box_gives_its_own(box: dict[str, Any]) -> None:
     (item,) = find([box | {"mask": TRIANGLE, "label": "x"}], masks=True).items

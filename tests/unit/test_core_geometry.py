@@ -15,6 +15,7 @@ INF = float("inf")
 NAN = float("nan")
 
 
+@pytest.mark.fault(72, 74)
 @pytest.mark.parametrize(
     ("value", "expected", "notes"),
     [
@@ -36,6 +37,7 @@ def test_a_box_is_read_by_stated_rules(value: Any, expected: tuple[int, ...], no
     assert (reading.box, reading.notes) == (expected, notes)
 
 
+@pytest.mark.fault(71, 72, 74)
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -68,6 +70,7 @@ def test_an_honest_box_is_left_alone(box: list[int]) -> None:
     assert read_box(box) == BoxReading((box[0], box[1], box[2], box[3]))
 
 
+@pytest.mark.fault(71, 74)
 @given(odd_boxes)
 def test_whatever_is_read_as_a_box_lies_within_0_to_1000_and_has_an_area(value: Any) -> None:
     reading = read_box(value)
@@ -79,6 +82,7 @@ def test_whatever_is_read_as_a_box_lies_within_0_to_1000_and_has_an_area(value: 
         assert 0 <= xmin < xmax <= 1000
 
 
+@pytest.mark.fault(71, 72)
 @pytest.mark.parametrize("value", [True, None, "x", "1e3", "1234567", "\u0663\u0663", NAN, INF, -INF, [1], {}])
 def test_what_is_no_number_is_none(value: object) -> None:
     assert read_number(value) is None
@@ -108,6 +112,7 @@ def test_every_box_has_a_pixel_and_lies_in_the_image(box: list[int], width: int,
     assert 0 <= y0 < y1 <= height
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_stored_box_holds_the_very_pixels_that_pillow_turns_upright(orientation: int) -> None:
     stored = np.zeros((5, 7), dtype=np.uint8) if orientation < 5 else np.zeros((7, 5), dtype=np.uint8)

@@ -13,6 +13,7 @@ from tests.prepared_images import UPRIGHT_CORNERS, assert_alike, corners, prepar
 FILES = hostile_images()
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize("pillow_format", ["PNG", "TIFF"])
 def test_16_bits_are_scaled_and_not_clipped(pillow_format: str) -> None:
     image = upright(build.encode(build.deep_grey(), pillow_format))
@@ -34,6 +35,7 @@ def test_16_bits_where_0_is_white_are_inverted() -> None:
     assert [upright(bytes(data)).getpixel((column, 0)) for column in (0, 1)] == [(255, 255, 255), (0, 0, 0)]
 
 
+@pytest.mark.fault(45)
 def test_float_values_are_stretched_over_their_finite_range() -> None:
     data = FILES["tiff-float"]
 
@@ -43,6 +45,7 @@ def test_float_values_are_stretched_over_their_finite_range() -> None:
     assert "values 0 to 1 stretched to 8 bits" in prepared(data).changes
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize("name", ["jpeg-cmyk", "tiff-cmyk"])
 def test_cmyk_keeps_its_colours(name: str) -> None:
     data = FILES[name]
@@ -51,10 +54,12 @@ def test_cmyk_keeps_its_colours(name: str) -> None:
     assert "converted from CMYK to RGB" in prepared(data).changes
 
 
+@pytest.mark.fault(45)
 def test_lab_keeps_its_colours() -> None:
     assert_alike(corners(upright(FILES["tiff-lab"])), UPRIGHT_CORNERS, tolerance=16)
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_transparency_is_laid_on_white(mode: str) -> None:
     image = Image.new("RGBA", (8, 8), (200, 10, 10, 0)).convert(mode)
@@ -64,6 +69,7 @@ def test_transparency_is_laid_on_white(mode: str) -> None:
     assert "transparency laid on white" in prepared(data).changes
 
 
+@pytest.mark.fault(47)
 def test_a_transparent_colour_of_a_palette_is_laid_on_white() -> None:
     image = build.picture("P")
     index = image.getpixel((4, 4))
@@ -71,12 +77,14 @@ def test_a_transparent_colour_of_a_palette_is_laid_on_white() -> None:
     assert upright(build.encode(image, "GIF", transparency=index)).getpixel((4, 4)) == (255, 255, 255)
 
 
+@pytest.mark.fault(47)
 def test_half_transparency_is_mixed_with_white_and_not_with_black() -> None:
     data = build.encode(Image.new("RGBA", (400, 400), (0, 0, 0, 128)), "PNG")
 
     assert upright(data, max_side_px=100).getpixel((50, 50)) == (127, 127, 127)
 
 
+@pytest.mark.fault(50)
 def test_an_embedded_profile_is_respected_when_an_image_is_converted() -> None:
     data = build.encode(build.picture(), "JPEG", icc_profile=swapped_profile())
 
@@ -84,6 +92,7 @@ def test_an_embedded_profile_is_respected_when_an_image_is_converted() -> None:
     assert "colours converted to sRGB" in prepared(data, max_side_px=32).changes
 
 
+@pytest.mark.fault(50)
 def test_a_broken_profile_is_ignored_and_noted() -> None:
     data = build.encode(build.picture(), "JPEG", icc_profile=b"not a profile")
 

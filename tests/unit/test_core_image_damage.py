@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -54,6 +55,7 @@ def test_damaged_files_are_probed_or_refused(data: bytes) -> None:
     assert 1 <= info.orientation <= 8
 
 
+@pytest.mark.fault(37)
 @settings(derandomize=True, max_examples=300, deadline=None)
 @given(damaged_files())
 def test_damaged_files_are_prepared_or_refused(data: bytes) -> None:

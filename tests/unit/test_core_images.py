@@ -54,6 +54,7 @@ def test_a_heic_has_the_size_of_its_upright_picture_and_no_orientation_left(
     assert (info.format, info.width, info.height, info.orientation, info.frames) == ("heic", *size, 1, frames)
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("pillow_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_all_eight_orientations_are_read_and_give_the_upright_size(pillow_format: str, orientation: int) -> None:
@@ -64,6 +65,7 @@ def test_all_eight_orientations_are_read_and_give_the_upright_size(pillow_format
     assert (info.stored_width, info.stored_height) == (64, 48)
 
 
+@pytest.mark.fault(49)
 @pytest.mark.parametrize("orientation", [0, 9, 65_535])
 def test_an_orientation_without_meaning_is_upright_with_a_warning(orientation: int) -> None:
     info = probe(build.encode(build.picture(), "JPEG", exif=build.exif(orientation)))
@@ -72,6 +74,7 @@ def test_an_orientation_without_meaning_is_upright_with_a_warning(orientation: i
     assert info.warnings == (f"EXIF orientation {orientation} has no meaning, taken as upright",)
 
 
+@pytest.mark.fault(49)
 def test_unreadable_exif_is_upright_with_a_warning() -> None:
     info = probe(build.with_segment(build.encode(build.picture(), "JPEG"), 0xE1, b"Exif\0\0garbage"))
 
@@ -91,10 +94,12 @@ def test_frames_are_counted(pillow_format: str, frames: int) -> None:
     assert probe(build.animation(pillow_format)).frames == frames
 
 
+@pytest.mark.fault(46)
 def test_counting_frames_stops_at_the_cap() -> None:
     assert probe(build.gif_of_many_frames(10_000), limits=Limits(max_frames=50)).frames == 50
 
 
+@pytest.mark.fault(57)
 def test_a_multi_picture_jpeg_is_a_jpeg_of_one_frame() -> None:
     info = probe(build.multi_picture())
 
@@ -144,6 +149,7 @@ def test_a_heic_whose_metadata_has_a_type_outside_utf8_is_probed_as_usual() -> N
     assert probe(data).width == 48
 
 
+@pytest.mark.fault(40)
 def test_text_named_as_an_image_is_refused_in_words_for_people() -> None:
     assert rejection(b"just text").message == (
         "Expected an image (PNG, JPEG, WebP, HEIC, HEIF, GIF, BMP, TIFF or AVIF); "
@@ -151,6 +157,7 @@ def test_text_named_as_an_image_is_refused_in_words_for_people() -> None:
     )
 
 
+@pytest.mark.fault(56)
 def test_a_recognised_kind_that_is_not_taken_is_named() -> None:
     error = rejection(b"%PDF-1.7")
 
@@ -171,6 +178,7 @@ def test_every_refusal_says_what_was_expected_and_what_to_do(name: str) -> None:
     assert message.rsplit(". ", 1)[-1].split()[0] in {"Upload", "Scale", "Save", "Convert", "Export", "Cut"}
 
 
+@pytest.mark.fault(41, 42)
 def test_a_bomb_is_refused_without_any_decoder() -> None:
     script = (
         "import sys; from pathlib import Path; from shared.core.images import probe\n"
@@ -192,6 +200,7 @@ def test_text_that_is_not_compressed_stays_in_a_png() -> None:
     assert probe(data).mode == "RGB"
 
 
+@pytest.mark.fault(43)
 def test_many_small_text_bombs_are_not_all_inflated() -> None:
     bomb = build.chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**20), 9))
     data = build.encode(build.picture(), "PNG")

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent
 from shared.core.interpret import interpret
 from shared.core.journal import Carried, JournalledReply
 from shared.core.model import ImageInfo, Source
 from shared.core.planning import resolve_settings
-from shared.core.rules import Choices
+from shared.core.tasks import TASKS
 from tests.rig import TEXTS, reply
 from tests.strategies import json_values, replies
 
 if TYPE_CHECKING:
     from shared.core.tasks import Reading
 
-TASKS = ("caption", "detect", "segment")
 CARRIED = Carried("inline", "image/jpeg", 1, reused=False, reason="it fits")
 JOURNALLED = JournalledReply("a", "m", "2026-11-21", ImageInfo(80, 60, "jpeg", "image/jpeg"), CARRIED, {}, {})
 BOX = '{"label": "cat", "box_2d": [1, 2, 3, 4]}'
@@ -32,16 +32,19 @@ def _read(task: str, response: Any) -> Reading:
     return interpret(event, dataclasses.replace(JOURNALLED, response=response))[1]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", list(TASKS))
 def test_a_usable_answer_is_what_its_task_reads(task: str) -> None:
     reading = _read(task, reply(TEXTS[task]))
 
     assert (reading.status, reading.reason) == ("ok", None)
     assert reading.caption == ("A red square on white." if task == "caption" else None)
-    assert [item.label for item in reading.items or ()] == ([] if task == "caption" else ["square"])
+    assert [item.label for item in reading.items or ()] == (["square"] if task in {"detect", "segment"} else [])
+    assert [one.label for one in reading.classes or ()] == (["square", "red"] if task == "classify" else [])
+    assert reading.answer == ("The square." if task == "ask" else None)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.fault(62, 63, 64, 65)
+@pytest.mark.parametrize("task", list(TASKS))
 @pytest.mark.parametrize(
     ("response", "status", "reason"),
     [
@@ -67,9 +70,11 @@ def test_an_answer_without_an_answer_says_why_and_holds_nothing(
     assert reading.status == status
     assert reason in (reading.reason or "")
     assert not reading.items
-    assert reading.caption is None
+    assert not reading.classes
+    assert (reading.caption, reading.answer) == (None, None)
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize("task", ["detect", "segment"])
 def test_of_a_cut_answer_the_complete_items_are_kept_as_partial(task: str) -> None:
     reading = _read(task, reply(f'{{"boxes": [{BOX}, {{"label": "do', finish="MAX_TOKENS"))
@@ -77,6 +82,15 @@ def test_of_a_cut_answer_the_complete_items_are_kept_as_partial(task: str) -> No
     assert reading.status == "partial"
     assert "MAX_TOKENS" in (reading.reason or "")
     assert [item.label for item in reading.items or ()] == ["cat"]
+
+
+def test_of_cut_tags_the_complete_ones_are_kept_and_half_a_word_is_none() -> None:
+    as_json = _read("classify", reply('{"labels": ["cat", "sofa", "do', finish="MAX_TOKENS"))
+    as_words = _read("classify", reply("cat, sofa, do", finish="MAX_TOKENS"))
+
+    assert as_json.status == "partial"
+    assert [one.label for one in as_json.classes or ()] == ["cat", "sofa"]
+    assert as_words.status == "failed"
 
 
 def test_a_caption_in_plain_words_that_was_cut_is_partial() -> None:
@@ -93,6 +107,9 @@ def test_a_caption_in_plain_words_that_was_cut_is_partial() -> None:
         ("detect", "There is nothing to see.", "failed"),
         ("segment", "[]", "empty"),
         ("caption", '{"caption": ""}', "empty"),
+        ("classify", '{"labels": []}', "empty"),
+        ("classify", '{"colour": 5}', "failed"),
+        ("ask", '{"answer": " "}', "empty"),
         ("detect", f"[{BOX}, {{}}]", "partial"),
         ("segment", f"[{BOX}]", "partial"),  # no mask
     ],
@@ -103,7 +120,7 @@ def test_nothing_found_and_nothing_readable_and_half_of_it_are_three_different_r
     assert _read(task, reply(text)).status == status
 
 
-@given(st.sampled_from(TASKS), replies(), st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY", "OTHER", "NEW"]))
+@given(st.sampled_from(list(TASKS)), replies(), st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY", "OTHER", "NEW"]))
 def test_the_same_reply_is_read_the_same_and_anything_but_a_full_answer_has_a_reason(
     task: str, text: str, finish: str
 ) -> None:
@@ -116,6 +133,8 @@ def test_the_same_reply_is_read_the_same_and_anything_but_a_full_answer_has_a_re
     )
 
 
-@given(st.sampled_from(TASKS), st.dictionaries(st.sampled_from(["candidates", "promptFeedback", "x"]), json_values))
+@given(
+    st.sampled_from(list(TASKS)), st.dictionaries(st.sampled_from(["candidates", "promptFeedback", "x"]), json_values)
+)
 def test_no_body_breaks_the_reading(task: str, response: dict[str, Any]) -> None:
     assert _read(task, response).status in {"blocked", "failed"}

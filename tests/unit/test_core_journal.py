@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.core.asked import Asked, Seen
 from shared.core.journal import Carried, JournalError, JournalledReply, format_reply, parse_reply
 from shared.core.model import ImageInfo
 from tests.strategies import json_values
@@ -45,6 +46,22 @@ _carried = st.builds(
     changes=st.lists(st.text(), max_size=3).map(tuple),
 )
 _no_nan = json_values.filter(lambda value: "NaN" not in json.dumps(value))  # NaN differs from itself
+_asked = st.builds(
+    Asked,
+    question=st.text(),
+    images=st.lists(
+        st.builds(
+            Seen,
+            uri=st.text(),
+            generation=st.none() | st.integers(1),
+            crc32c=st.none() | st.text(),
+            sha256=st.none() | st.text(),
+            image=_images,
+            transport=_carried,
+        ),
+        max_size=3,
+    ).map(tuple),
+)
 _replies = st.builds(
     JournalledReply,
     attempt=st.text(),
@@ -54,6 +71,7 @@ _replies = st.builds(
     transport=_carried,
     timing_ms=st.dictionaries(st.text(), st.integers(0), max_size=3),
     response=st.dictionaries(st.text(), _no_nan, max_size=4),
+    asked=st.none() | _asked,
 )
 
 

@@ -22,6 +22,7 @@ def fill(unit: str) -> str:
     return (unit * (MEGABYTE // len(unit) + 1))[:MEGABYTE]
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize(
     "text",
     [
@@ -68,6 +69,7 @@ def test_an_unfinished_value_gives_its_finished_members_and_never_its_own_inside
     assert all(found.salvaged for found in scanned.found)
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -89,6 +91,7 @@ def test_line_breaks_inside_of_strings_are_no_error() -> None:
     assert values('["a\nb"]') == [["a\nb"]]
 
 
+@pytest.mark.fault(70)
 def test_a_repeated_key_is_reported() -> None:
     scanned = scan('[{"a": 1, "a": 2}]')
     assert scanned.repeated_keys
@@ -99,16 +102,19 @@ def test_a_repeated_key_in_something_that_does_not_count_is_not_reported() -> No
     assert not scan('[{"box": 1}, {"a": 1, "a": 2, ').repeated_keys
 
 
+@pytest.mark.fault(71, 72)
 def test_numbers_beyond_all_bounds_are_read_as_floats() -> None:
     (found,) = values("[" + "9" * 5000 + ", 1e999, NaN, -Infinity, 12]")
     assert [type(number) for number in found] == [float, float, float, float, int]  # type: ignore[attr-defined]
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize("bracket", ["[", '{"a":'])
 def test_nesting_without_end_is_no_error(bracket: str) -> None:
     assert scan(bracket * 100_000).found == ()
 
 
+@pytest.mark.fault(66, 80)
 @pytest.mark.parametrize(
     ("text", "attempts"),
     [
@@ -143,6 +149,7 @@ def test_attempts_in_vain_stop_after_a_few_times_the_text() -> None:
     assert scanned.attempts == 4
 
 
+@pytest.mark.fault(80)
 def test_text_beyond_the_bound_is_not_read() -> None:
     scanned = scan(" " * MAX_TEXT + "[1]")
     assert (scanned.found, scanned.capped) == ((), True)

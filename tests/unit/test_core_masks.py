@@ -70,6 +70,7 @@ def raw_png(width: int, height: int, *, rows: bytes, depth: int = 8, colour: int
     return b"\x89PNG\r\n\x1a\n" + body
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize(
     "picture",
     [
@@ -117,6 +118,7 @@ def test_the_prefix_of_a_png_does_not_matter(wrap: Any) -> None:
     assert mask_of(wrap(text)).area_px == 200 * 200
 
 
+@pytest.mark.fault(77)
 def test_a_mask_is_resized_bilinearly_and_cut_above_127() -> None:
     picture = Image.new("L", (2, 1))
     picture.putpixel((1, 0), 255)
@@ -140,6 +142,7 @@ def test_a_large_mask_in_a_large_box_keeps_its_own_pixels() -> None:
     assert np.array_equal(pixels_of(mask), noise.repeat(2, axis=1))
 
 
+@pytest.mark.fault(75, 76, 79)
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -181,6 +184,7 @@ def test_what_is_no_mask_is_unavailable_with_a_reason_and_keeps_its_box(value: A
     assert mask.box_px == (200, 100, 600, 300)
 
 
+@pytest.mark.fault(76, 77, 78, 79)
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -238,12 +242,14 @@ def test_a_damaged_pixel_is_noticed() -> None:
     assert mask_of(data_url(bytes(data))).status == "unavailable"
 
 
+@pytest.mark.fault(78)
 def test_a_bomb_is_refused_by_its_header_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "open", None)
     monkeypatch.setattr(zlib, "decompressobj", None)
     assert mask_of(data_url(raw_png(30_000, 30_000, rows=bytes(9)))).status == "unavailable"
 
 
+@pytest.mark.fault(78)
 def test_text_chunks_of_a_png_never_reach_the_decoder() -> None:
     clean = png(left_half())
     hostile = (
@@ -359,6 +365,7 @@ def is_inside(column: int, row: int, rings: list[list[tuple[int, int]]]) -> bool
     return above % 2 == 1
 
 
+@pytest.mark.fault(79)
 @pytest.mark.parametrize("value", [CENTRE, data_url(png(left_half()))])
 def test_a_mask_without_a_box_has_no_place(value: Any) -> None:
     mask = mask_of(value, None)

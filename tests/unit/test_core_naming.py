@@ -20,6 +20,7 @@ from shared.core.naming import (
     is_run_name,
     is_task_name,
     paths,
+    task_of,
 )
 
 ROOM = 1024
@@ -36,6 +37,7 @@ object_names = st.builds(
 ).filter(lambda name: name not in {"", ".", ".."})
 
 
+@pytest.mark.fault(26, 28)
 @pytest.mark.parametrize(
     ("name", "encoded"),
     [
@@ -63,6 +65,7 @@ def test_an_ordinary_name_stays_readable_and_an_odd_one_is_escaped(name: str, en
     assert decode_object_name(encoded) == name
 
 
+@pytest.mark.fault(26, 28)
 @given(object_names)
 @example("%" * 1024)
 @example("🍋" * 256)
@@ -86,6 +89,7 @@ def test_a_name_comes_back_unless_it_was_shortened(name: str, max_bytes: int) ->
     assert decode_object_name(encoded) == (None if "~" in encoded else name)
 
 
+@pytest.mark.fault(25)
 @given(object_names, object_names, st.integers(40, 200))
 def test_two_names_never_share_an_encoding(one: str, other: str, max_bytes: int) -> None:
     """Both sides of the cap meet here: shortened with shortened, and shortened with ordinary."""
@@ -102,6 +106,7 @@ def test_a_name_that_equals_the_short_form_of_another_gets_a_form_of_its_own(nam
     assert encode_object_name(short, max_bytes=max_bytes) != short
 
 
+@pytest.mark.fault(25)
 @given(object_names.map(lambda name: name + "é"))
 def test_two_ways_to_write_one_accent_are_two_names(name: str) -> None:
     """Cloud Storage keeps both, so both must have a result."""
@@ -133,6 +138,7 @@ def _all_names(one: Paths) -> dict[str, str]:
     return {**dict.fromkeys(in_results, "results"), **dict.fromkeys(in_work, "work")}
 
 
+@pytest.mark.fault(24)
 @given(object_names)
 @example("%" * 1024)
 @example("🍋" * 256)
@@ -142,6 +148,34 @@ def test_every_derived_name_fits_for_the_longest_bucket_run_task_and_numbers(nam
     names = [*_all_names(longest), longest.error(MAX_REDRIVE), longest.file("mask-9999.png")]
 
     assert max(len(derived.encode()) for derived in names) <= MAX_NAME_BYTES
+
+
+PREFIXES = st.sampled_from(["", "u/", "uplook/", "x" * 32 + "/"])
+
+
+@pytest.mark.fault(24, 26)
+@given(object_names, PREFIXES)
+@example("../" * 300, "uplook/")
+@example("/", "u/")
+def test_no_derived_name_leaves_the_results_prefix_and_each_still_fits(name: str, prefix: str) -> None:
+    source = Source(LONGEST_BUCKET, name, LONGEST_GENERATION)
+    found = paths(source, run=LONGEST_RUN, task=LONGEST_TASK, prefix=prefix)
+
+    names = [*_all_names(found), found.error(MAX_REDRIVE), found.file("mask-9999.png"), found.held("2026-11-21")]
+    in_results = [found.result, found.error(0), found.error(MAX_REDRIVE), found.file("overlay.jpg")]
+    assert all(derived.startswith(f"{prefix}{LONGEST_RUN}/{LONGEST_BUCKET}/") for derived in in_results)
+    assert not {"", ".", ".."} & {segment for derived in names for segment in derived.split("/")}
+    assert max(len(derived.encode()) for derived in names) <= MAX_NAME_BYTES
+
+
+@given(object_names)
+def test_a_prefix_moves_results_and_leaves_the_work_bucket_alone(name: str) -> None:
+    source = Source("uploads", name, 7)
+    plain, moved = (paths(source, run="v1", task="detect", prefix=prefix) for prefix in ("", "uplook/"))
+
+    assert moved.result == f"uplook/{plain.result}"
+    assert moved.file("overlay.jpg") == f"uplook/{plain.file('overlay.jpg')}"
+    assert (moved.lease, moved.reply(0)) == (plain.lease, plain.reply(0))
 
 
 _WORK = st.tuples(
@@ -164,6 +198,24 @@ def test_different_pieces_of_work_share_no_derived_name(works: list[tuple[str, s
 
     for one, other in itertools.combinations(named, 2):
         assert not one & other
+
+
+@given(st.lists(_WORK, min_size=1, max_size=6, unique=True))
+@example([("a", "a", 1, "caption", "v1"), ("a", "a/1/caption", 1, "caption", "v1")])
+@example([("a", "a", 1, "caption", "v1"), ("a", "a/1", 1, "caption", "v1"), ("a", "a/1/caption/1", 1, "caption", "v1")])
+def test_an_object_is_told_to_belong_to_one_generations_folder_and_one_task(
+    works: list[tuple[str, str, int, str, str]],
+) -> None:
+    """Folders lie inside each other: what is removed with one must never be part of another."""
+    all_paths = [
+        paths(Source(bucket, name, generation), run=run, task=task) for bucket, name, generation, task, run in works
+    ]
+    owners = {(found.folder, found.task) for found in all_paths}
+    for found in all_paths:
+        for derived in _all_names(found):
+            bare = derived.removeprefix("leases/").removeprefix("replies/")
+            told = {(folder, task_of(bare, folder=folder)) for folder, _ in owners}
+            assert {(folder, task) for folder, task in told if task is not None} == {(found.folder, found.task)}
 
 
 def test_the_layout_is_the_documented_one() -> None:

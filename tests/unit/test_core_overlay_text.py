@@ -107,6 +107,7 @@ def test_mixed_directions_read_as_the_unicode_algorithm_says(logical: str, visua
     assert left_to_right(logical) == visual
 
 
+@pytest.mark.fault(81)
 @pytest.mark.parametrize(
     ("label", "clean"),
     [

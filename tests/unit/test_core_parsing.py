@@ -16,6 +16,7 @@ def items(text: str) -> tuple[RawItem, ...]:
     return parse_items(text, max_items=100).items
 
 
+@pytest.mark.fault(67, 69)
 @pytest.mark.parametrize(
     "text",
     [
@@ -68,6 +69,7 @@ def test_an_empty_list_is_readable_and_holds_nothing(text: str) -> None:
     assert (reply.items, reply.readable) == ((), True)
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     "text",
     [
@@ -94,17 +96,20 @@ def test_items_beyond_the_limit_are_left_out_and_that_is_said() -> None:
     assert reply.capped
 
 
+@pytest.mark.fault(80)
 def test_ten_thousand_items_are_no_more_work_than_the_limit_says() -> None:
     reply = parse_items(json.dumps([{"label": "x"}] * 10_000), max_items=25)
     assert (len(reply.items), reply.capped) == (25, True)
 
 
+@pytest.mark.fault(68)
 def test_a_broken_entry_in_the_middle_is_counted_as_lost() -> None:
     reply = parse_items('[{"label": "a"}, {"label": "b" "box_2d": 1}, {"label": "c"}]', max_items=9)
     assert [item.label for item in reply.items] == ["a", "c"]
     assert (reply.lost, reply.truncated) == (1, False)
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize(
     "text", ['[{"label": "a"},]', '{"boxes": [{"label": "a"},]}', '{"r": {"boxes": [{"label": "a"},]}}']
 )
@@ -114,12 +119,14 @@ def test_a_trailing_comma_loses_nothing(text: str) -> None:
     assert (reply.lost, reply.truncated) == (0, False)
 
 
+@pytest.mark.fault(70)
 def test_a_repeated_key_is_noted_on_its_item() -> None:
     reply = parse_items('[{"label": "a", "label": "b"}, {"label": "c"}]', max_items=9)
     assert [(item.label, item.notes) for item in reply.items] == [("b", ("repeated_keys",)), ("c", ())]
     assert reply.repeated_keys
 
 
+@pytest.mark.fault(73, 81)
 @pytest.mark.parametrize(
     ("value", "label"),
     [
@@ -140,6 +147,7 @@ def test_a_label_is_one_clean_line(value: object, label: str | None) -> None:
     assert items(json.dumps([{"box_2d": [1, 2, 3, 4], "label": value}]))[0].label == label
 
 
+@pytest.mark.fault(81)
 def test_a_long_label_is_cut_and_noted() -> None:
     (item,) = items(json.dumps([{"label": "x" * 10_000}]))
     assert (item.label, item.notes) == ("x" * 200, ("label_cut",))
@@ -217,6 +225,7 @@ def test_a_caption_is_read_from_json_or_plain_words_and_never_from_debris(text: 
     assert parse_caption(text) == caption
 
 
+@pytest.mark.fault(73)
 @given(st.text())
 def test_clean_text_is_valid_utf_8_and_stays_as_it_is(text: str) -> None:
     clean = clean_text(text)

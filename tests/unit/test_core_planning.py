@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.core.choices import Choices, TaskChoices
 from shared.core.envelopes import ImageEvent, Upload
 from shared.core.model import Source
 from shared.core.planning import Plan, idempotency_key, looks_like_image, plan, resolve_settings
-from shared.core.rules import Choices, Rule, Rules
+from shared.core.rules import Rule, Rules
+from shared.core.tasks import TaskSettings
 
 RULES = Rules(Choices(tasks=("caption", "detect")), (Rule(None, "thumbnails/", Choices(exclude=True)),))
 SOURCE = Source("uploads", "cat.jpg", 17, 5, "image/jpeg", "AAAAAA==")
@@ -78,6 +80,7 @@ def test_a_task_wanted_twice_is_done_once() -> None:
     assert [event.task for event in _plan(tasks="detect,caption,detect").events] == ["detect", "caption"]
 
 
+@pytest.mark.fault(21)
 @pytest.mark.parametrize(
     ("name", "content_type", "rules", "reason"),
     [
@@ -109,18 +112,136 @@ def test_settings_without_any_wish_are_the_defaults_of_the_task() -> None:
 
 def test_every_wish_arrives_in_the_settings() -> None:
     wishes = Choices(
-        labels=("lion", "seal"), language="German", max_items=7, max_bytes=99, models={"detect": "m", "caption": "n"}
+        for_all=TaskChoices(labels=("lion", "seal"), language="German", max_items=7, max_bytes=99, model="n"),
+        for_task={
+            "detect": TaskChoices(
+                model="m",
+                prompt="Find {subject}: {labels}, {max_items} {{}}.",
+                thinking="high",
+                system_instruction="You are kind.",
+                media_resolution="high",
+                safety={"HARM_CATEGORY_HATE_SPEECH": "OFF", "HARM_CATEGORY_HARASSMENT": "BLOCK_NONE"},
+            )
+        },
     )
 
-    settings = resolve_settings("detect", wishes)
+    assert resolve_settings("detect", wishes) == TaskSettings(
+        model="m",
+        prompt="Find lion, seal: lion, seal, 7 {}. Write the text of the answer in German.",
+        thinking="high",
+        max_items=7,
+        max_bytes=99,
+        labels=("lion", "seal"),
+        language="German",
+        system_instruction="You are kind.",
+        media_resolution="high",
+        safety=(("HARM_CATEGORY_HARASSMENT", "BLOCK_NONE"), ("HARM_CATEGORY_HATE_SPEECH", "OFF")),
+    )
 
-    assert (settings.model, settings.labels, settings.language) == ("m", ("lion", "seal"), "German")
-    assert (settings.max_items, settings.max_bytes) == (7, 99)
+
+def test_what_a_task_does_not_take_leaves_its_settings_and_so_its_key_alone() -> None:
+    wishes = Choices(for_all=TaskChoices(labels=("lion",), max_items=7, question="Why?"))
+
+    assert resolve_settings("caption", wishes) == resolve_settings("caption", Choices())
+
+
+def test_a_closed_set_is_chosen_from_by_label_and_without_one_tags_are_asked_for() -> None:
+    labels = ("cat", "dog")
+    one = resolve_settings("classify", _for_all(labels=labels))
+    several = resolve_settings("classify", Choices(for_task={"classify": TaskChoices(labels=labels, multi_label=True)}))
+    tags = resolve_settings("classify", _for_all(max_items=5))
+
+    assert "Which one of these labels" in one.prompt
+    assert "cat, dog" in one.prompt
+    assert "Choose every one that does, at most 25" in several.prompt
+    assert (several.multi_label, one.multi_label, tags.labels) == (True, False, ())
+    assert "at most 5" in tags.prompt
+
+
+def test_a_question_arrives_word_for_word_whatever_braces_it_holds() -> None:
+    question = "Is {this} a {0} or {max_items}?"
+
+    settings = resolve_settings("ask", _for_all(question=question))
+
+    assert settings.question == question
+    assert settings.prompt.endswith(f"Question: {question}")
+
+
+def test_the_prompts_of_ask_and_classify_speak_of_no_single_image() -> None:
+    """Several images can be asked about at once."""
+    prompts = [
+        resolve_settings("ask", _for_all(question="Why?")).prompt,
+        resolve_settings("classify", Choices()).prompt,
+        resolve_settings("classify", _for_all(labels=("a", "b"))).prompt,
+    ]
+
+    assert [prompt for prompt in prompts if "image" in prompt] == []
+
+
+def test_ask_without_a_question_is_left_out_with_a_warning() -> None:
+    planned = _plan(tasks="caption,ask")
+    alone = _plan(tasks="ask")
+
+    assert [event.task for event in planned.events] == ["caption"]
+    assert alone.left_out == "no task that is wanted can be done"
+    assert planned.warnings == alone.warnings
+    assert planned.warnings == (
+        "ask is left out: no question is given, by the rules or by the metadata uplook-question",
+    )
+
+
+def test_a_question_of_the_uploader_is_asked_beside_the_tasks_of_the_rules() -> None:
+    planned = _plan(question="Why?")
+
+    assert [(event.task, event.settings.question) for event in planned.events] == [
+        ("caption", None),
+        ("detect", None),
+        ("ask", "Why?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "model", "resolution", "warning"),
+    [
+        ("ultra_high", "gemini-3.8-flash", "ultra_high", None),
+        (
+            "ultra_high",
+            "gemini-2.5-flash",
+            "high",
+            "detect: gemini-2.5-flash takes no media_resolution ultra_high, it is high",
+        ),
+        ("low", "gemini-2.5-flash", "low", None),
+        (None, "gemini-3.8-flash", None, None),
+    ],
+)
+def test_a_media_resolution_that_the_model_cannot_take_becomes_its_highest_with_a_warning(
+    wish: str | None, model: str, resolution: str | None, warning: str | None
+) -> None:
+    rules = Rules(Choices(("detect",), for_all=TaskChoices(model=model, media_resolution=wish)))
+
+    planned = _plan(rules=rules)
+
+    assert planned.events[0].settings.media_resolution == resolution
+    assert planned.warnings == (() if warning is None else (warning,))
+
+
+@pytest.mark.parametrize(
+    ("model", "warnings"),
+    [
+        ("gemini-3.5-flash-lite", ()),
+        ("gemini-3.8-flash", ("detect: gemini-3.8-flash takes no thinking level minimal, it is low",)),
+        ("gemini-2.5-flash", ("detect: gemini-2.5-flash has no thinking levels, minimal is left out",)),
+    ],
+)
+def test_a_thinking_level_that_the_model_cannot_take_is_warned_about(model: str, warnings: tuple[str, ...]) -> None:
+    rules = Rules(Choices(("detect",), for_all=TaskChoices(model=model, thinking="minimal")))
+
+    assert _plan(rules=rules).warnings == warnings
 
 
 @pytest.mark.parametrize("task", ["detect", "segment"])
 def test_the_prompt_names_labels_language_and_the_most_items(task: str) -> None:
-    prompt = resolve_settings(task, Choices(labels=("lion", "seal"), language="German", max_items=7)).prompt
+    prompt = resolve_settings(task, _for_all(labels=("lion", "seal"), language="German", max_items=7)).prompt
 
     assert "lion, seal in this image" in prompt
     assert "at most 7 " in prompt
@@ -139,7 +260,7 @@ def test_without_labels_and_language_the_prompt_asks_for_everything_prominent() 
     [("gemini-2.5-flash", False), ("gemini-3.8-flash", True), ("gemini-3.1-flash-lite", True), ("unheard-of", True)],
 )
 def test_masks_are_asked_for_in_the_form_the_model_can_give(model: str, *, asks_for_polygon: bool) -> None:
-    prompt = resolve_settings("segment", Choices(models={"segment": model})).prompt
+    prompt = resolve_settings("segment", _for_all(model=model)).prompt
 
     assert ("polygon" in prompt) is asks_for_polygon
     assert 'in the key "mask"' in prompt
@@ -147,10 +268,14 @@ def test_masks_are_asked_for_in_the_form_the_model_can_give(model: str, *, asks_
 
 @given(st.text("{}%\"'\\[]0aä🍋!:", min_size=1), st.text('{}%"a', min_size=1))
 def test_braces_and_quotes_in_labels_and_language_arrive_as_they_are(label: str, language: str) -> None:
-    prompt = resolve_settings("segment", Choices(labels=(label, "{max_items}"), language=language)).prompt
+    prompt = resolve_settings("segment", _for_all(labels=(label, "{max_items}"), language=language)).prompt
 
     assert f"{label}, {{max_items}} in this image" in prompt
     assert prompt.endswith(f"in {language}.")
+
+
+def _for_all(**choices: Any) -> Choices:
+    return Choices(for_all=TaskChoices(**choices))
 
 
 def _with(**changes: Any) -> ImageEvent:
@@ -181,6 +306,10 @@ def test_the_key_changes_with_every_part_of_the_work() -> None:
         _with_settings(labels=("cat",)),
         _with_settings(question="why?"),
         _with_settings(language="German"),
+        _with_settings(multi_label=True),
+        _with_settings(system_instruction="s"),
+        _with_settings(media_resolution="low"),
+        _with_settings(safety=(("HARM_CATEGORY_HARASSMENT", "OFF"),)),
     ]
 
     assert len({idempotency_key(event) for event in events}) == len(events)
@@ -197,6 +326,21 @@ def test_the_key_is_stable_across_releases_of_uplook() -> None:
     plain = dataclasses.replace(EVENT.settings, model="m", prompt="p", thinking="low", max_items=1, max_bytes=2)
 
     assert idempotency_key(_with(settings=plain)) == "ae825ef854574744a72ec8adbbacdf69834ffa8400cd99c615e27fae4e522087"
+
+
+@pytest.mark.parametrize(
+    ("task", "key"),
+    [
+        ("caption", "538099960bfbbfa26b7a81773aaf2e40057eb41c8a111b3e9658f1fa5ceb73e1"),
+        ("detect", "b868649a047004665e8453db03728574fd90f3b8b1caabccc3c62a4424cfe083"),
+        ("segment", "473792cc8e54cb6b0d4a502b738dca461dd46621a8127713157f4330229ac763"),
+    ],
+)
+def test_default_settings_keep_the_key_they_had_before_there_were_more_settings(task: str, key: str) -> None:
+    """A new default model or prompt is another question and changes its task's key; nothing else may."""
+    event = ImageEvent(Source("b", "n", 1), task, resolve_settings(task, Choices()), "v1")
+
+    assert idempotency_key(event) == key
 
 
 def test_parts_of_the_key_cannot_run_into_each_other() -> None:

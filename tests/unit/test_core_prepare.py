@@ -26,6 +26,7 @@ def test_an_ordinary_image_is_sent_byte_for_byte(pillow_format: str) -> None:
     assert prepared(data) == Prepared(data, f"image/{pillow_format.lower()}", 64, 48, ())
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize(("name", "size"), [("plain", (64, 48)), ("rotated", (48, 64)), ("thumbnail", (128, 96))])
 def test_a_heic_is_sent_byte_for_byte(name: str, size: tuple[int, int]) -> None:
     assert prepared(build.heic(name)) == Prepared(build.heic(name), "image/heic", *size, ())
@@ -45,6 +46,7 @@ def test_what_the_model_does_not_take_is_converted() -> None:
     assert_alike(corners(decoded(result)), UPRIGHT_CORNERS, tolerance=6)
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("pillow_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_all_eight_orientations_are_turned_upright_once(pillow_format: str, orientation: int) -> None:
@@ -58,6 +60,7 @@ def test_all_eight_orientations_are_turned_upright_once(pillow_format: str, orie
     assert image.size == ((64, 48) if orientation < 5 else (48, 64))
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_a_turned_jpeg_says_so_and_has_no_orientation_left(orientation: int) -> None:
     result = prepared(build.encode(build.picture(), "JPEG", exif=build.exif(orientation)))
@@ -77,6 +80,7 @@ def test_a_rotated_heic_is_turned_once() -> None:
     assert_alike(corners(image), [build.BLUE, build.RED, build.PALE, build.GREEN], tolerance=6)
 
 
+@pytest.mark.fault(60)
 def test_the_place_where_a_picture_was_taken_is_not_sent_on() -> None:
     exif = Image.Exif()
     exif[0x0112] = 3
@@ -87,6 +91,7 @@ def test_the_place_where_a_picture_was_taken_is_not_sent_on() -> None:
     assert b"secret" not in result.data
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("pillow_format", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
 def test_of_an_animation_the_first_frame_is_sent(pillow_format: str) -> None:
     result = prepared(build.animation(pillow_format))
@@ -95,10 +100,12 @@ def test_of_an_animation_the_first_frame_is_sent(pillow_format: str) -> None:
     assert_alike(corners(decoded(result)), UPRIGHT_CORNERS, tolerance=12)
 
 
+@pytest.mark.fault(43)
 def test_oversized_metadata_is_left_out() -> None:
     assert prepared(FILES["png-text-bomb"]).changes[0] == "oversized metadata left out"
 
 
+@pytest.mark.fault(38)
 def test_missing_rows_are_refused_in_an_interlaced_png_too() -> None:
     rows = zlib.compress(b"\0" * 40)
     header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 1)
@@ -127,6 +134,7 @@ def test_shrinking_in_strips_gives_the_same_pixels_as_shrinking_at_once() -> Non
     assert difference in {(0, 0), (0, 1)}
 
 
+@pytest.mark.fault(54)
 def test_no_side_is_ever_shrunk_to_nothing() -> None:
     assert upright(build.encode(Image.new("L", (10_000, 60)), "PNG"), max_side_px=64).size == (64, 1)
 

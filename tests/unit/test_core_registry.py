@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from shared.core.model import Usage
-from shared.core.registry import ModelProfile, Price, cost_usd, known_models, profile
-from shared.core.tasks import TASKS
+from shared.core.registry import ModelProfile, caution, known_models, profile, refusal
+from shared.core.tasks import TASKS, Task
 
 TODAY = dt.date(2026, 11, 21)
 LEVELS = ("minimal", "low", "medium", "high", "xhigh")
+RESOLUTIONS = ("low", "medium", "high", "ultra_high")
 each_model = pytest.mark.parametrize("model", known_models(), ids=lambda model: model.id)
 
 
@@ -21,6 +19,22 @@ each_model = pytest.mark.parametrize("model", known_models(), ids=lambda model: 
 def test_a_model_says_how_it_thinks_with_levels_from_the_lowest_up(model: ModelProfile) -> None:
     assert list(model.levels) == [level for level in LEVELS if level in model.levels]
     assert bool(model.levels) is (model.thinking == "level")
+
+
+@each_model
+def test_a_model_says_how_little_it_thinks_by_budget_only_where_it_thinks_by_budget(model: ModelProfile) -> None:
+    assert model.least_budget >= 0
+    assert model.least_budget == 0 or model.thinking == "budget"
+
+
+@each_model
+def test_a_model_takes_media_resolutions_from_the_lowest_up_and_counts_tokens_by_its_generation(
+    model: ModelProfile,
+) -> None:
+    assert list(model.media_resolutions) == [each for each in RESOLUTIONS if each in model.media_resolutions]
+    assert model.media_resolutions
+    assert (model.counting == "tiles") is (model.thinking != "level")
+    assert ("ultra_high" in model.media_resolutions) is (model.counting == "fixed")
 
 
 @each_model
@@ -35,7 +49,7 @@ def test_prices_stand_in_the_order_of_their_days_and_answers_cost_more_than_prom
     days = [price.start for price in model.prices]
 
     assert days == sorted(set(days))
-    assert days[0] <= TODAY
+    assert not days or days[0] <= TODAY
     assert all(0 < price.usd_in < price.usd_out < 100 for price in model.prices)
 
 
@@ -45,15 +59,16 @@ def test_a_model_that_ends_has_a_successor_that_goes_on(model: ModelProfile) -> 
     if model.successor is not None:
         assert profile(model.successor).known
         assert profile(model.successor).retired is None
+        assert profile(model.successor).prices
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
-def test_every_task_has_a_known_model_that_lives_and_takes_its_thinking_level(task: object) -> None:
-    default = profile(task.model)  # type: ignore[attr-defined]
+def test_every_task_has_a_known_model_that_lives_and_takes_its_thinking_level(task: Task) -> None:
+    default = profile(task.model)
 
     assert default.known
     assert default.retired is None
-    assert task.thinking in default.levels  # type: ignore[attr-defined]
+    assert task.thinking in default.levels
 
 
 def test_an_unknown_model_is_taken_for_one_of_today_and_says_that_it_is_unknown() -> None:
@@ -62,6 +77,9 @@ def test_an_unknown_model_is_taken_for_one_of_today_and_says_that_it_is_unknown(
         thinking="level",
         levels=("low", "medium", "high"),
         masks="polygon",
+        media_resolutions=("low", "medium", "high"),
+        sampling=False,
+        counting="fixed",
         prices=(),
         known=False,
     )
@@ -84,49 +102,52 @@ def test_a_level_the_model_rejects_becomes_its_lowest(model: str, wanted: str, a
 
 
 @pytest.mark.parametrize(
-    ("day", "usd"),
+    ("model", "wanted", "asked_for"),
     [
-        # 1,120 image and 300 prompt tokens in, 700 + 100 thought tokens out.
-        (dt.date(2026, 12, 31), (1420 * 0.75 + 800 * 3.75) / 1e6),  # 0.004065
-        (dt.date(2027, 1, 1), (1420 * 1.50 + 800 * 7.50) / 1e6),  # 0.008130
-        (dt.date(2030, 1, 1), (1420 * 1.50 + 800 * 7.50) / 1e6),
-        (dt.date(2026, 9, 1), None),  # the day before it was for sale
+        ("gemini-3.8-flash", "ultra_high", "ultra_high"),
+        ("gemini-2.5-flash", "ultra_high", "high"),
+        ("gemini-2.5-flash", "low", "low"),
+        ("gemini-9-uranium", "ultra_high", "high"),
     ],
 )
-def test_a_call_costs_what_the_list_said_that_day(day: dt.date, usd: float | None) -> None:
-    usage = Usage(prompt_tokens=1420, output_tokens=700, thought_tokens=100, total_tokens=2220)
-
-    cost = cost_usd(profile("gemini-3.8-flash"), usage, day=day)
-
-    assert cost == (None if usd is None else pytest.approx(usd))
+def test_a_media_resolution_the_model_rejects_becomes_its_highest(model: str, wanted: str, asked_for: str) -> None:
+    assert profile(model).resolution(wanted) == asked_for
 
 
-def test_the_price_of_the_day_does_not_depend_on_the_order_of_the_list() -> None:
-    new, old = Price(dt.date(2027, 1, 1), 2, 2), Price(dt.date(2026, 1, 1), 1, 1)
-    usage = Usage(prompt_tokens=1_000_000)
-
-    costs = [cost_usd(ModelProfile("m", prices=prices), usage, day=TODAY) for prices in ((new, old), (old, new))]
-
-    assert costs == [1.0, 1.0]
+@pytest.mark.fault(91, 115)
+@pytest.mark.parametrize(
+    ("model", "today", "reason"),
+    [
+        ("gemini-2.5-flash", dt.date(2026, 11, 30), None),
+        (
+            "gemini-2.5-flash",
+            dt.date(2026, 12, 1),
+            "gemini-2.5-flash was retired on 2026-12-01: name gemini-3.5-flash-lite instead",
+        ),
+        # Switched off, and its requests answered by another model.
+        ("gemini-3.7-flash", TODAY, "gemini-3.7-flash was retired on 2026-10-08: name gemini-3.8-flash instead"),
+        ("gemini-3.5-flash", TODAY, "gemini-3.5-flash was retired on 2026-10-08: name gemini-3.6-flash instead"),
+        ("gemini-3.8-flash", TODAY, None),
+        ("gemini-9-uranium", TODAY, None),
+    ],
+)
+def test_a_retired_model_is_refused_with_its_successor_named(model: str, today: dt.date, reason: str | None) -> None:
+    assert refusal(profile(model), today) == reason
 
 
 @pytest.mark.parametrize(
-    ("model", "usage"),
-    [("gemini-9-uranium", Usage(prompt_tokens=1, output_tokens=1)), ("gemini-3.8-flash", Usage(output_tokens=1))],
+    ("model", "today", "words"),
+    [
+        ("gemini-2.5-pro", dt.date(2026, 10, 31), None),  # 31 days before
+        ("gemini-2.5-pro", dt.date(2026, 11, 1), "will be retired on 2026-12-01"),
+        ("gemini-2.5-pro", TODAY, "name gemini-3.8-flash"),
+        ("gemini-9-uranium", TODAY, "gemini-9-uranium is not in the model registry"),
+        ("gemini-3.8-flash", TODAY, None),
+    ],
 )
-def test_an_unknown_price_or_count_gives_no_cost_instead_of_a_wrong_one(model: str, usage: Usage) -> None:
-    assert cost_usd(profile(model), usage, day=TODAY) is None
-
-
-_counts = st.none() | st.integers(0, 10**7)
-
-
-@given(st.sampled_from(known_models()), st.integers(0, 10**7), _counts, _counts)
-def test_no_cost_is_negative_and_thoughts_cost_as_much_as_words(
-    model: ModelProfile, prompt: int, output: int | None, thought: int | None
+def test_a_model_that_ends_within_a_month_or_that_nobody_knows_is_warned_about(
+    model: str, today: dt.date, words: str | None
 ) -> None:
-    cost = cost_usd(model, Usage(prompt, output, thought), day=TODAY)
+    told = caution(profile(model), today)
 
-    assert cost is not None
-    assert cost >= 0
-    assert cost == cost_usd(model, Usage(prompt, thought, output), day=TODAY)
+    assert (told is None) if words is None else (told is not None and words in told)

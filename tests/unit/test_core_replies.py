@@ -55,6 +55,7 @@ def test_a_caption_in_plain_words_is_recovered() -> None:
     )
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize("case", ITEM_CASES, ids=by_name)
 def test_an_answer_cut_at_any_character_holds_the_first_items_of_the_whole_and_no_other(case: Path) -> None:
     whole = text(case)
@@ -91,6 +92,7 @@ def test_every_recorded_png_mask_is_decoded(case: Path) -> None:
     assert [item.mask.source for item in found.items if item.mask] == ["png"] * meta(case)["masks_base64"]
 
 
+@pytest.mark.fault(75)
 @pytest.mark.parametrize(
     ("name", "label", "reason"),
     [
@@ -107,6 +109,7 @@ def test_a_mask_that_is_none_leaves_the_box_and_says_why(name: str, label: str, 
     assert (item.mask.status, item.mask.reason) == ("unavailable", reason)
 
 
+@pytest.mark.fault(66)
 def test_a_list_of_booleans_that_never_ends_is_a_failure_and_no_empty_result() -> None:
     found = find_items(reply("maskbools_issue961"), info=INFO, masks=True, max_items=100)
     assert (found.status, found.items) == ("failed", ())

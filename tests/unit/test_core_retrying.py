@@ -12,6 +12,7 @@ from shared.core.retrying import FIRST_WAIT_S, MAX_ATTEMPTS, RESERVE_S, wait_bef
 _seconds = st.floats(0, 10_000)
 
 
+@pytest.mark.fault(85, 86)
 @pytest.mark.parametrize(
     ("attempt", "jitter", "retry_after_s", "remaining_s", "wait_s"),
     [

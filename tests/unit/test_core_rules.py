@@ -9,24 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import config
+from shared.core.choices import SETTINGS, Choices, TaskChoices
 from shared.core.errors import SettingsError
-from shared.core.rules import Choices, Rule, Rules, parse_rules
+from shared.core.rules import Rule, Rules, parse_rules
 from shared.core.tasks import TASKS
 
 RULES = parse_rules("""
 [defaults]
 tasks = ["caption", "detect", "segment"]
 language = "English"
-[defaults.models]
-caption = "model-a"
-detect = "model-a"
+[defaults.caption]
+model = "model-a"
+[defaults.detect]
+model = "model-a"
+language = "Italian"
 
 [[rules]]
 prefix = "receipts/"
 tasks = ["caption"]
 language = "German"
-[rules.models]
-caption = "model-b"
+[rules.caption]
+model = "model-b"
 
 [[rules]]
 bucket = "zoo"
@@ -37,16 +40,28 @@ prefix = "receipts/old/"
 exclude = true
 """)
 
+GENERAL = (
+    "tasks, exclude, model, thinking, system_instruction, media_resolution, safety, language, max_bytes, labels,"
+    " max_items, question, or a task's table (caption, detect, segment, classify, ask)"
+)
+
 _word = st.text("abc", min_size=1, max_size=3)
+_task_choices = st.builds(
+    TaskChoices,
+    model=st.none() | _word,
+    prompt=st.none() | _word,
+    safety=st.none() | st.dictionaries(_word, _word, max_size=2),
+    labels=st.none() | st.lists(_word, max_size=2).map(tuple),
+    multi_label=st.none() | st.booleans(),
+    language=st.none() | _word,
+    max_items=st.none() | st.integers(1, 9),
+)
 choices = st.builds(
     Choices,
     tasks=st.none() | st.lists(st.sampled_from(list(TASKS)), max_size=3).map(tuple),
     exclude=st.none() | st.booleans(),
-    labels=st.none() | st.lists(_word, max_size=2).map(tuple),
-    language=st.none() | _word,
-    max_items=st.none() | st.integers(1, 9),
-    max_bytes=st.none() | st.integers(1, 9),
-    models=st.none() | st.dictionaries(st.sampled_from(list(TASKS)), _word, max_size=3),
+    for_all=_task_choices,
+    for_task=st.dictionaries(st.sampled_from(list(TASKS)), _task_choices, max_size=3),
 )
 
 
@@ -60,20 +75,40 @@ def test_without_a_matching_rule_the_defaults_hold() -> None:
     chosen, warnings = RULES.choices_for("uploads", "cat.jpg", {})
 
     assert chosen.tasks == ("caption", "detect", "segment")
-    assert (chosen.language, chosen.labels, chosen.exclude) == ("English", None, None)
+    assert (chosen.for_all.language, chosen.for_all.labels, chosen.exclude) == ("English", None, None)
     assert warnings == ()
 
 
 def test_a_rule_speaks_for_its_prefix_and_keeps_what_it_does_not_mention() -> None:
     chosen, _ = RULES.choices_for("uploads", "receipts/1.jpg", {})
 
-    assert (chosen.tasks, chosen.language, chosen.max_items) == (("caption",), "German", 25)
-    assert chosen.models == {"caption": "model-b", "detect": "model-a"}
+    assert (chosen.tasks, chosen.of("caption").language) == (("caption",), "German")
+    assert (chosen.of("caption").model, chosen.of("detect").model) == ("model-b", "model-a")
+
+
+def test_the_table_of_a_task_wins_over_what_is_said_for_all_beside_it() -> None:
+    chosen, _ = RULES.choices_for("uploads", "cat.jpg", {})
+
+    assert (chosen.of("detect").language, chosen.of("caption").language) == ("Italian", "English")
+
+
+def test_a_later_rule_for_all_tasks_wins_over_an_earlier_one_for_a_task() -> None:
+    chosen, _ = RULES.choices_for("uploads", "receipts/1.jpg", {})
+
+    assert chosen.of("detect").language == "German"
+
+
+def test_every_model_that_is_named_is_told_with_its_place() -> None:
+    assert list(RULES.models()) == [
+        ("defaults.caption.model", "model-a"),
+        ("defaults.detect.model", "model-a"),
+        ("rules[0].caption.model", "model-b"),
+    ]
 
 
 def test_a_rule_for_a_bucket_leaves_other_buckets_alone() -> None:
-    assert RULES.choices_for("zoo", "1.jpg", {})[0].labels == ("lion", "seal")
-    assert RULES.choices_for("zoo-2", "1.jpg", {})[0].labels is None
+    assert RULES.choices_for("zoo", "1.jpg", {})[0].for_all.labels == ("lion", "seal")
+    assert RULES.choices_for("zoo-2", "1.jpg", {})[0].for_all.labels is None
 
 
 def test_the_last_matching_rule_wins() -> None:
@@ -86,7 +121,8 @@ def test_the_object_itself_has_the_last_word() -> None:
 
     chosen, warnings = RULES.choices_for("zoo", "receipts/1.jpg", metadata)
 
-    assert (chosen.tasks, chosen.labels, chosen.language) == (("detect", "segment"), ("seal",), "French")
+    assert (chosen.tasks, chosen.of("detect").labels) == (("detect", "segment"), ("seal",))
+    assert (chosen.of("detect").language, chosen.of("segment").language) == ("French", "French")
     assert warnings == ()
 
 
@@ -108,7 +144,9 @@ def test_unknown_tasks_in_metadata_are_warned_about_and_the_known_ones_kept() ->
     chosen, warnings = RULES.choices_for("uploads", "cat.jpg", {"uplook-tasks": "caption,paint"})
 
     assert chosen.tasks == ("caption",)
-    assert warnings == ("metadata uplook-tasks: expected some of caption, detect, segment, found 'caption,paint'",)
+    assert warnings == (
+        "metadata uplook-tasks: expected some of caption, detect, segment, classify, ask, found 'caption,paint'",
+    )
 
 
 @pytest.mark.parametrize("value", ["", " ", ",", " , ", "paint"])
@@ -124,7 +162,7 @@ def test_metadata_without_any_known_task_is_ignored_with_a_warning(value: str) -
 def test_blank_metadata_is_ignored_with_a_warning(key: str) -> None:
     chosen, (warning,) = RULES.choices_for("zoo", "cat.jpg", {key: " "})
 
-    assert (chosen.labels, chosen.language) == (("lion", "seal"), "English")
+    assert (chosen.for_all.labels, chosen.for_all.language) == (("lion", "seal"), "English")
     assert key in warning
 
 
@@ -133,8 +171,63 @@ def test_a_misspelled_key_of_ours_is_warned_about() -> None:
 
     assert chosen == RULES.defaults
     assert warnings == (
-        "metadata uplook-task: expected a key among uplook-tasks, uplook-labels, uplook-language, found 'caption'",
+        (
+            "metadata uplook-task: expected a key among uplook-tasks, uplook-labels, uplook-question, uplook-language,"
+            " uplook-max-items, found 'caption'"
+        ),
     )
+
+
+def test_a_question_alone_turns_the_task_ask_on() -> None:
+    chosen, warnings = RULES.choices_for("uploads", "cat.jpg", {"uplook-question": " Whose cat is it? "})
+
+    assert chosen.tasks == ("caption", "detect", "segment", "ask")
+    assert (chosen.of("ask").question, warnings) == ("Whose cat is it?", ())
+
+
+def test_beside_a_list_of_tasks_a_question_turns_nothing_on() -> None:
+    asked, none = RULES.choices_for("uploads", "1.jpg", {"uplook-question": "Why?", "uplook-tasks": "ask"})
+    unasked, (warning,) = RULES.choices_for("uploads", "1.jpg", {"uplook-question": "Why?", "uplook-tasks": "detect"})
+
+    assert (asked.tasks, none) == (("ask",), ())
+    assert unasked.tasks == ("detect",)
+    assert warning == "metadata uplook-question: not asked, because ask is not among uplook-tasks"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("uplook-question", "?" * 2001),
+        ("uplook-language", "x" * 61),
+        ("uplook-labels", ",".join(map(str, range(201)))),
+        ("uplook-labels", "x" * 201),
+        ("uplook-max-items", "-1"),
+        ("uplook-max-items", "many"),
+        ("uplook-max-items", "²"),
+        ("uplook-max-items", "9" * 5000),
+        ("uplook-model", "gemini-4-argon"),
+        ("uplook-prompt", "Say yes."),
+        ("uplook-safety", "OFF"),
+        ("uplook-max-bytes", "1"),
+    ],
+)
+def test_metadata_beyond_what_an_uploader_may_say_is_ignored_with_a_warning(key: str, value: str) -> None:
+    chosen, (warning,) = RULES.choices_for("uploads", "cat.jpg", {key: value})
+
+    assert chosen == RULES.choices_for("uploads", "cat.jpg", {})[0]
+    assert key in warning
+    assert len(warning) < 500
+
+
+def test_an_uploader_may_want_fewer_items_and_not_more_than_the_rules_allow() -> None:
+    rules = parse_rules("[defaults]\nmax_items = 40\n[defaults.segment]\nmax_items = 10")
+
+    few, fine = rules.choices_for("uploads", "cat.jpg", {"uplook-max-items": "5"})
+    many, (warning,) = rules.choices_for("uploads", "cat.jpg", {"uplook-max-items": "1000"})
+
+    assert (few.of("detect").max_items, few.of("segment").max_items, fine) == (5, 5, ())
+    assert (many.of("detect").max_items, many.of("segment").max_items) == (40, 10)
+    assert warning == "metadata uplook-max-items: the rules allow 10 items, 1000 are wanted"
 
 
 @given(choices, choices, choices)
@@ -162,7 +255,7 @@ def test_the_shipped_file_turns_on_captions_boxes_and_masks() -> None:
     shipped = Path(config.__file__).with_name("rules.toml").read_text(encoding="utf-8")
 
     assert parse_rules(shipped) == Rules(
-        Choices(tasks=("caption", "detect", "segment"), max_items=25, max_bytes=50_000_000)
+        Choices(("caption", "detect", "segment"), for_all=TaskChoices(max_items=25, max_bytes=50_000_000))
     )
 
 
@@ -173,14 +266,28 @@ def test_the_example_in_the_shipped_file_works_when_it_is_uncommented() -> None:
 
     first, second = parse_rules(uncommented).rules
 
-    assert (first.bucket, first.prefix, first.choices.language) == ("my-uploads", "receipts/", "German")
+    assert (first.bucket, first.prefix, first.choices.for_all.language) == ("my-uploads", "receipts/", "German")
+    assert first.choices.of("ask").media_resolution == "ultra_high"
     assert second == Rule(None, "thumbnails/", Choices(exclude=True))
 
 
-def test_an_empty_file_wants_nothing_and_keeps_the_limits() -> None:
-    assert parse_rules("") == Rules(Choices(tasks=(), max_items=25, max_bytes=50_000_000))
+def test_every_setting_and_every_metadata_key_is_explained_where_people_look() -> None:
+    shipped = Path(config.__file__).with_name("rules.toml").read_text(encoding="utf-8")
+    page = (Path(config.__file__).parents[1] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    settings = {*SETTINGS, "tasks", "exclude"}
+    placeholders = {f"{{{name}}}" for task in TASKS.values() for name in task.placeholders}
+    expected = RULES.choices_for("uploads", "cat.jpg", {"uplook-": "x"})[1][0].split("among ")[1].split(", found")[0]
+
+    assert [name for name in sorted(settings) if f"`{name}`" not in page or name not in shipped] == []
+    assert [name for name in sorted(placeholders) if f"`{name}`" not in page or name not in shipped] == []
+    assert [key for key in expected.split(", ") if f"`{key}`" not in page or key not in shipped] == []
 
 
+def test_an_empty_file_wants_nothing() -> None:
+    assert parse_rules("") == Rules(Choices())
+
+
+@pytest.mark.fault(115)
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -189,27 +296,22 @@ def test_an_empty_file_wants_nothing_and_keeps_the_limits() -> None:
         ("rules = 5", "rules: expected [[rules]], in double brackets"),
         ("[rules]\nprefix = 'a'", "rules: expected [[rules]], in double brackets"),
         ("rules = ['a']", "rules[0]: expected a table, found 'a'"),
-        (
-            "[defaults]\nbucket = 'a'",
-            "defaults.bucket: expected one of tasks, exclude, labels, language, max_items, max_bytes, models",
-        ),
+        ("[defaults]\nbucket = 'a'", f"defaults.bucket: expected one of {GENERAL}"),
         ("[[rules]]\nprefix = 1", "rules[0].prefix: expected a text, found 1"),
         ("[[rules]]\nbucket = ['a']", "rules[0].bucket: expected a text, found ['a']"),
-        (
-            "[[rules]]\nprefx = 'a'",
-            "rules[0].prefx: expected one of tasks, exclude, labels, language, max_items, max_bytes, models",
-        ),
+        ("[[rules]]\nprefx = 'a'", f"rules[0].prefx: expected one of bucket, prefix, {GENERAL}"),
+        ("[defaults]\nprompt = 'a'", f"defaults.prompt: expected one of {GENERAL}"),
         (
             "[defaults]\ntasks = ['paint']",
-            "defaults.tasks: expected a list of some of caption, detect, segment, found ['paint']",
+            "defaults.tasks: expected a list of some of caption, detect, segment, classify, ask, found ['paint']",
         ),
         (
             "[defaults]\ntasks = [['caption']]",
-            "defaults.tasks: expected a list of some of caption, detect, segment, found [['caption']]",
+            "defaults.tasks: expected a list of some of caption, detect, segment, classify, ask, found [['caption']]",
         ),
         (
             "[defaults]\ntasks = 'caption'",
-            "defaults.tasks: expected a list of some of caption, detect, segment, found 'caption'",
+            "defaults.tasks: expected a list of some of caption, detect, segment, classify, ask, found 'caption'",
         ),
         ("[defaults]\nexclude = 'yes'", "defaults.exclude: expected true or false, found 'yes'"),
         ("[defaults]\nlabels = ['']", "defaults.labels: expected a list of texts, found ['']"),
@@ -218,14 +320,73 @@ def test_an_empty_file_wants_nothing_and_keeps_the_limits() -> None:
         ("[defaults]\nmax_items = 0", "defaults.max_items: expected a whole number above 0, found 0"),
         ("[defaults]\nmax_items = true", "defaults.max_items: expected a whole number above 0, found True"),
         ("[defaults]\nmax_bytes = 1e6", "defaults.max_bytes: expected a whole number above 0, found 1000000.0"),
-        ("[defaults]\nmodels = 'm'", "defaults.models: expected a table of task = model id, found 'm'"),
+        ("[defaults]\nlabels = ['a', 'a']", "defaults.labels: expected a list of different texts, found ['a', 'a']"),
+        ("[defaults]\nquestion = ''", "defaults.question: expected a text, found ''"),
+        ("[defaults]\nmodel = 3", "defaults.model: expected a text, found 3"),
         (
-            "[[rules]]\n[rules.models]\npaint = 'm'",
-            "rules[0].models: expected a table of task = model id, found {'paint': 'm'}",
+            "[defaults]\nthinking = 'none'",
+            "defaults.thinking: expected one of minimal, low, medium, high, xhigh, found 'none'",
         ),
         (
-            "[[rules]]\n[rules.models]\ncaption = 3",
-            "rules[0].models: expected a table of task = model id, found {'caption': 3}",
+            "[defaults]\nthinking = ['low']",
+            "defaults.thinking: expected one of minimal, low, medium, high, xhigh, found ['low']",
+        ),
+        (
+            "[defaults]\nmedia_resolution = 'ultra-high'",
+            "defaults.media_resolution: expected one of low, medium, high, ultra_high, found 'ultra-high'",
+        ),
+        (
+            "[defaults.safety]\nHARM_CATEGORY_HARASSMENT = 'BLOCK_ALL'",
+            (
+                "defaults.safety: expected thresholds among BLOCK_LOW_AND_ABOVE, BLOCK_MEDIUM_AND_ABOVE,"
+                " BLOCK_ONLY_HIGH, BLOCK_NONE, OFF, found {'HARM_CATEGORY_HARASSMENT': 'BLOCK_ALL'}"
+            ),
+        ),
+        (
+            "[defaults.ask.safety]\nHARASSMENT = 'OFF'",
+            (
+                "defaults.ask.safety: expected a table of categories among HARM_CATEGORY_HARASSMENT,"
+                " HARM_CATEGORY_HATE_SPEECH, HARM_CATEGORY_SEXUALLY_EXPLICIT, HARM_CATEGORY_DANGEROUS_CONTENT,"
+                " HARM_CATEGORY_CIVIC_INTEGRITY, found {'HARASSMENT': 'OFF'}"
+            ),
+        ),
+        (
+            "[defaults]\ndetect = 'm'",
+            "defaults.detect: expected a table of settings for this task, found 'm'",
+        ),
+        (
+            "[[rules]]\n[rules.caption]\nlabels = ['a']",
+            (
+                "rules[0].caption.labels: expected one of prompt, model, thinking, system_instruction,"
+                " media_resolution, safety, language, max_bytes"
+            ),
+        ),
+        ("[defaults.classify]\nmulti_label = 1", "defaults.classify.multi_label: expected true or false, found 1"),
+        ("[defaults.caption]\nprompt = ' '", "defaults.caption.prompt: expected a text, found ' '"),
+        (
+            "[defaults.caption]\nprompt = 'What? {labels}'",
+            (
+                "defaults.caption.prompt: expected a text with no placeholder, and other braces doubled: {{ }},"
+                " found 'What? {labels}'"
+            ),
+        ),
+        (
+            "[[rules]]\n[rules.detect]\nprompt = 'Find {subject!r}'",
+            (
+                "rules[0].detect.prompt: expected a text with the placeholders {subject}, {labels}, {max_items}, and"
+                " other braces doubled: {{ }}, found 'Find {subject!r}'"
+            ),
+        ),
+        (
+            "[[rules]]\n[rules.detect]\nprompt = 'Answer as {'",
+            (
+                "rules[0].detect.prompt: expected a text with the placeholders {subject}, {labels}, {max_items}, and"
+                " other braces doubled: {{ }}, found 'Answer as {'"
+            ),
+        ),
+        (
+            "[defaults.ask]\nprompt = 'Answer!'",
+            "defaults.ask.prompt: expected a text with the placeholder {question} in it, found 'Answer!'",
         ),
     ],
 )
@@ -234,11 +395,15 @@ def test_a_mistake_is_reported_with_its_place(text: str, problem: str) -> None:
 
 
 def test_all_mistakes_are_reported_at_once() -> None:
-    text = "colour = 1\n[defaults]\nmax_items = 0\n[[rules]]\nprefix = 1\n[[rules]]\nexclude = 1\ntask = 2"
+    text = (
+        "colour = 1\n[defaults]\nmax_items = 0\n[defaults.ask]\nprompt = ''\n[[rules]]\nprefix = 1\n"
+        "[[rules]]\nexclude = 1\ntask = 2"
+    )
 
     assert [line.split(":")[0] for line in _problems(text)] == [
         "colour",
         "defaults.max_items",
+        "defaults.ask.prompt",
         "rules[0].prefix",
         "rules[1].exclude",
         "rules[1].task",

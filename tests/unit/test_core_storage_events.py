@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.core.errors import EventRejectedError
-from shared.core.storage_events import FINALIZED, finalized_upload
+from shared.core.storage_events import DELETED, FINALIZED, deleted_upload, finalized_upload, is_deletion, kind
 
 NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
 RESOURCE = {"bucket": "uploads", "name": "cat.jpg", "generation": "17", "size": "5"}
@@ -28,6 +28,7 @@ def test_a_cloud_event_and_a_notification_tell_of_the_same_upload() -> None:
     assert (told.source.bucket, told.source.name, told.source.generation) == ("uploads", "cat.jpg", 17)
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("event_type", "data"),
     [
@@ -45,3 +46,39 @@ def test_other_events_tell_of_no_upload(event_type: str, data: Any) -> None:
 def test_a_malformed_upload_is_refused(event_type: str, data: Any) -> None:
     with pytest.raises(EventRejectedError):
         finalized_upload(event_type, data)
+
+
+def test_a_cloud_event_and_a_notification_tell_of_the_same_deletion() -> None:
+    told = deleted_upload(DELETED, RESOURCE)
+
+    assert told is not None
+    assert told == deleted_upload(NOTIFIED, _notification("OBJECT_DELETE"))
+    assert (told.source.bucket, told.source.name, told.source.generation) == ("uploads", "cat.jpg", 17)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data"),
+    [
+        (FINALIZED, RESOURCE),
+        (NOTIFIED, _notification("OBJECT_FINALIZE")),
+        (NOTIFIED, _notification("OBJECT_ARCHIVE")),
+        ("google.cloud.storage.object.v1.archived", RESOURCE),
+    ],
+)
+def test_an_object_that_still_exists_is_not_deleted(event_type: str, data: Any) -> None:
+    """Archived: in a bucket with versions, the generation is live no longer, and can be read still."""
+    assert deleted_upload(event_type, data) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "deletion"),
+    [
+        ({"ce-type": DELETED}, True),
+        ({"eventType": "OBJECT_DELETE"}, True),
+        ({"ce-type": FINALIZED}, False),
+        ({"eventType": "OBJECT_FINALIZE"}, False),
+        ({}, False),
+    ],
+)
+def test_a_messages_attributes_tell_a_deletion(attributes: dict[str, str], *, deletion: bool) -> None:
+    assert is_deletion(kind(attributes)) is deletion

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.transport import Route, choose, developer, file_name, request_bytes
+from shared.core.transport import Freight, Route, choose, developer, file_name, request_bytes, share, vertex
 
 FRAME = request_bytes(0, 0)
 
@@ -55,3 +55,54 @@ def test_a_file_name_is_legal_and_belongs_to_the_bytes_alone(one: bytes, other: 
 
 def test_a_file_name_stays_the_same_across_releases_so_that_uploads_are_found_again() -> None:
     assert file_name(b"abc") == "files/uplook-ba7816bf8f01cfea414140de5dae2223"
+
+
+VERTEX = vertex(18_000_000)
+REGISTERING = developer(18_000_000, register_files=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "in_bucket", "kind", "shrunk"),
+    [
+        (100, True, "gs", False),
+        (30_000_000, True, "gs", False),
+        (30_000_001, True, "inline", True),
+        (6_000_000, False, "inline", False),
+        (6_000_001, False, "inline", True),
+    ],
+)
+def test_vertex_reads_what_lies_in_a_bucket_itself_and_takes_the_rest_inline(
+    size: int, in_bucket: bool, kind: str, shrunk: bool
+) -> None:
+    route = choose(VERTEX, image_bytes=size, text_bytes=1000, in_bucket=in_bucket)
+
+    assert (route.kind, route.shrunk) == (kind, shrunk)
+
+
+@pytest.mark.parametrize(
+    ("size", "in_bucket", "kind"),
+    [
+        (1_000_000, True, "inline"),
+        (20_000_000, True, "registered"),
+        (20_000_000, False, "file"),
+        (2_000_000_001, True, "file"),
+    ],
+)
+def test_with_registered_files_a_large_object_is_not_uploaded(size: int, in_bucket: bool, kind: str) -> None:
+    assert choose(REGISTERING, image_bytes=size, text_bytes=1000, in_bucket=in_bucket).kind == kind
+
+
+def test_several_images_share_what_fits_inline_and_the_smallest_go_first() -> None:
+    freights = [Freight(8_000_000), Freight(1_000_000), Freight(9_000_000), Freight(2_000_000)]
+
+    routes = share(developer(18_000_000), freights, text_bytes=1000)
+
+    assert [route.kind for route in routes] == ["inline", "inline", "file", "inline"]
+
+
+@given(st.lists(st.integers(1, 10_000_000), min_size=1, max_size=8), st.integers(0, 10_000))
+def test_what_several_images_send_inline_stays_within_the_limit(sizes: list[int], text: int) -> None:
+    routes = share(developer(18_000_000), [Freight(size) for size in sizes], text_bytes=text)
+
+    inline = [size for size, route in zip(sizes, routes, strict=True) if route.kind == "inline"]
+    assert sum(4 * ((size + 2) // 3) for size in inline) + text <= 18_000_000

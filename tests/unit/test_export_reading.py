@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from shared.adapters.memory import ManualClock, MemoryStore
+from shared.consumer.choosing import chosen, tasks
 from shared.core.errors import TransientError
-from shared.export.reading import BucketResults, Unreadable, UnreadableError, chosen, documents, parsed, tasks
+from shared.export.reading import BucketResults, Unreadable, UnreadableError, documents, parsed
 from tests.export_documents import document, failed, folder
 
 JSON = "application/json"

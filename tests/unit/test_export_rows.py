@@ -26,6 +26,8 @@ def test_every_item_is_a_row_of_its_own() -> None:
         "orientation": 6,
         "model": "local-vision",
         "caption": None,
+        "question": None,
+        "answer": None,
         "error_code": None,
         "error_message": None,
         "cost_usd": 0.25,
@@ -47,6 +49,25 @@ def test_every_item_is_a_row_of_its_own() -> None:
     }
     assert (second["item_index"], second["item_status"], second["item_reason"]) == (1, "unusable", "no box")
     assert (second["x0"], second["stored_y1"], second["mask_status"]) == (None, None, "unavailable")
+
+
+def test_every_class_is_a_row_of_its_own_and_says_whether_it_can_be_used() -> None:
+    classes = [
+        {"label": "cat", "status": "ok", "reason": None},
+        {"label": "yak", "status": "unusable", "reason": "expected one of cat, dog, found 'yak'"},
+    ]
+    first, second = rows(Found("a", document(None, task="classify", status="partial", classes=classes)))
+    assert (first["item_index"], first["label"], first["item_status"], first["x0"]) == (0, "cat", "ok", None)
+    assert (second["item_index"], second["item_status"], second["item_reason"]) == (
+        1,
+        "unusable",
+        "expected one of cat, dog, found 'yak'",
+    )
+
+
+def test_an_answer_stands_beside_its_question() -> None:
+    [row] = rows(Found("a", document(None, task="ask", question="Whose?", answer="Mine.")))
+    assert (row["question"], row["answer"], row["item_index"]) == ("Whose?", "Mine.", None)
 
 
 def test_the_cost_stands_in_the_first_row_only() -> None:

@@ -18,6 +18,7 @@ def outcome(data: bytes) -> str:
     return "untouched" if prepared.data is data else "converted"
 
 
+@pytest.mark.fault(37, 38, 40, 41, 42, 43, 45, 46, 49, 51, 52, 53, 54, 55, 56, 57, 58)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_hostile_file_has_its_documented_outcome(name: str) -> None:
     assert outcome(FILES[name]) == EXPECTED[name]

@@ -44,6 +44,16 @@ def test_zero_times_hits_until_it_is_removed() -> None:
     assert plan.take("any") is None
 
 
+def test_a_share_hits_that_part_of_the_requests_and_the_same_ones_for_the_same_seed() -> None:
+    def hits(seed: int) -> list[bool]:
+        plan = Plan(KINDS)
+        plan.add(Fault("status", times=0, share=0.3, seed=seed))
+        return [plan.take("any") is not None for _ in range(1000)]
+
+    assert 250 < sum(hits(1)) < 350
+    assert hits(1) == hits(1) != hits(2)
+
+
 def test_the_oldest_rule_that_is_not_spent_decides() -> None:
     plan = Plan(KINDS)
     plan.add(Fault("status", status=503))
@@ -73,7 +83,13 @@ def test_a_rule_that_makes_no_sense_is_refused_in_words(value: Any, words: str) 
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [(Fault("quake"), "expected one of latency"), (Fault("status", skip=-1), "0 or")]
+    ("fault", "words"),
+    [
+        (Fault("quake"), "expected one of latency"),
+        (Fault("status", skip=-1), "0 or"),
+        (Fault("status", share=0), "share: expected"),
+        (Fault("status", share=1.5), "share: expected"),
+    ],
 )
 def test_a_plan_refuses_what_its_emulator_cannot_do(fault: Fault, words: str) -> None:
     with pytest.raises(FaultError, match=words):

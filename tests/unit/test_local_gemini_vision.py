@@ -12,6 +12,7 @@ from infra.local.gemini.vision.colours import brightness, colour_name, kind, ton
 from infra.local.gemini.vision.looking import look
 from infra.local.gemini.vision.outlines import MAX_POINTS, box_of, mask_png, polygon_of
 from infra.local.gemini.vision.picture import UnreadableImageError, read_picture
+from tests.hostile_builders import heic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,6 +159,25 @@ def test_a_large_picture_is_shrunk_and_keeps_its_true_size() -> None:
     [b"", b"text", encoded(Image.new("RGB", (9, 9)), "GIF"), encoded(Image.effect_noise((200, 200), 50))[:5000]],
 )
 def test_what_cannot_be_decoded_is_reported(broken: bytes) -> None:
+    with pytest.raises(UnreadableImageError):
+        read_picture(broken)
+
+
+def test_a_heic_is_read_upright() -> None:
+    picture = read_picture(heic("rotated"))
+    assert (picture.width, picture.height, picture.rgb.shape) == (48, 64, (64, 48, 3))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        heic("plain")[:28],
+        heic("plain")[:-200],
+        heic("plain").replace(b"hvc1", b"hvc2"),
+        heic("plain").replace(b"infe", b"free"),
+    ],
+)
+def test_a_broken_heic_is_reported(broken: bytes) -> None:
     with pytest.raises(UnreadableImageError):
         read_picture(broken)
 

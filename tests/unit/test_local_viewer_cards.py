@@ -8,7 +8,9 @@ import pytest
 from infra.local.viewer.cards import (
     STATUS_WORDS,
     event_address,
+    held_card,
     is_document,
+    is_held,
     planned_card,
     result_card,
     upload_card,
@@ -127,6 +129,17 @@ def test_items_carry_their_boxes_and_where_their_masks_are_served() -> None:
     ]
 
 
+def test_classes_and_answers_are_shown_with_their_reasons_and_questions() -> None:
+    classes = [
+        {"label": "cat", "status": "ok", "reason": None},
+        {"label": "yak", "status": "unusable", "reason": "not given"},
+    ]
+    card = card_of(answered_document() | {"items": [], "classes": classes, "question": "Whose?", "answer": "Mine."})
+    assert card["classes"] == [{"label": "cat", "reason": None}, {"label": "yak", "reason": "not given"}]
+    assert (card["question"], card["answer"]) == ("Whose?", "Mine.")
+    assert (card_of(refused_document())["classes"], card_of(refused_document())["answer"]) == ([], None)
+
+
 def test_a_card_names_the_model_that_answered_and_the_upright_size() -> None:
     card = card_of(answered_document())
     assert card["model"] == {"requested": "gemini-3.8-flash", "served": "local-vision"}
@@ -135,6 +148,25 @@ def test_a_card_names_the_model_that_answered_and_the_upright_size() -> None:
 
 def test_a_card_links_its_document() -> None:
     assert card_of(refused_document())["document"].endswith("%2F1795256138836522%2Fsegment.json")
+
+
+def test_a_parked_task_says_why_and_until_when_and_has_no_document() -> None:
+    event = {
+        "status": "held",
+        "run": "v1",
+        "task": "caption",
+        "source": {"bucket": "uploads", "name": "cat.jpg", "generation": "7"},
+        "result": None,
+        "error": "daily_ceiling",
+        "until": "2026-11-22T08:00:00Z",
+    }
+    told = json.dumps(event).encode()
+
+    assert is_held(told)
+    card = held_card(told)
+    assert (card["status"], card["document"]) == ("held", None)
+    assert card["words"] == "parked: the day's ceiling is reached"
+    assert card["reason"] == "work goes on at 2026-11-22T08:00:00Z"
 
 
 def test_every_status_has_words() -> None:

@@ -68,6 +68,7 @@ def test_a_json_line_stays_one_line_and_keeps_the_name_as_it_is(name: str, capsy
     assert _entries(capsys) == [{"severity": "INFO", "message": f"about {name}", "object": name}]
 
 
+@pytest.mark.fault(27, 28)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(st.characters(), max_size=20))
 def test_no_name_breaks_a_json_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,6 +80,7 @@ def test_no_name_breaks_a_json_line(name: str, capsys: pytest.CaptureFixture[str
     assert (entry["message"], entry["object"]) == (name, name)
 
 
+@pytest.mark.fault(27, 28)
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_no_name_breaks_a_text_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("text")
@@ -241,3 +243,33 @@ def test_a_trace_header_joins_the_lines_of_one_request() -> None:
         "logging.googleapis.com/trace": "projects/p/traces/0af7651916cd43dd8448eb211c80319c"
     }
     assert logs.trace_fields(header, None) == {}
+
+
+KEY, BYTES = "AIzaSyD-canary_0123456789", "iVBORw0KGgo" * 10
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_key_and_no_image_bytes_get_into_a_line(
+    log_format: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up(log_format)
+
+    with logs.context(object=f"{KEY}.jpg"):
+        logs.info(f"asked with {KEY}", url=f"https://example.com/?key={KEY}", parts=[{"data": BYTES}])
+        logs.error("broken", exception=ValueError(f"refused: {KEY} {BYTES}"), reason=RuntimeError(BYTES))
+
+    written = capsys.readouterr().out
+    assert KEY not in written
+    assert BYTES[:65] not in written
+    assert written.count("[redacted]") == 8
+
+
+def test_a_trace_is_never_taken_for_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("json")
+    header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    with logs.context(**logs.trace_fields(header, "aprojectwithalongname")):
+        logs.info("x")
+
+    trace = "projects/aprojectwithalongname/traces/0af7651916cd43dd8448eb211c80319c"
+    assert _entries(capsys)[0]["logging.googleapis.com/trace"] == trace

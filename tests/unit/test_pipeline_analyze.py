@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -12,11 +13,15 @@ from PIL import Image
 from shared.core import naming, schemas
 from shared.core.errors import ModelRejectedError, TransientError
 from shared.core.jsontext import crc32c
+from shared.core.tasks import TASKS
 from shared.pipeline.analyze import analyze
-from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture, reply
+from tests.rig import RESULTS, SETTINGS, TEXTS, UPLOADS, WORK, Rig, picture, reply
+
+if TYPE_CHECKING:
+    from shared.core.request import ModelRequest
 
 
-@pytest.mark.parametrize("task", ["caption", "detect", "segment"])
+@pytest.mark.parametrize("task", list(TASKS))
 def test_every_task_commits_a_document_and_an_event_that_fit_their_schemas(task: str) -> None:
     rig = Rig()
     event = rig.upload(task=task)
@@ -30,6 +35,45 @@ def test_every_task_commits_a_document_and_an_event_that_fit_their_schemas(task:
     assert schemas.problem(told, schemas.RESULT_EVENT) is None
     assert told["id"] == document["id"]
     assert told["result"] == f"gs://results/v1/uploads/square.jpg/{event.source.generation}/{task}.json"
+
+
+def test_an_answer_stands_beside_the_question_and_classes_are_counted_in_the_event() -> None:
+    rig = Rig()
+    asked, classified = rig.upload(task="ask"), rig.upload("other.jpg", task="classify")
+
+    analyze(asked, rig.ports)
+    analyze(classified, rig.ports)
+
+    document = rig.document(asked)
+    assert (document["question"], document["answer"], document["files"]) == ("What is red?", "The square.", [])
+    assert rig.document(classified)["classes"] == [
+        {"label": "square", "status": "ok", "reason": None},
+        {"label": "red", "status": "ok", "reason": None},
+    ]
+    assert [told["counts"]["classes"] for told in rig.result_events()] == [0, 2]
+
+
+def test_the_model_is_asked_with_every_setting_of_the_event() -> None:
+    requests = []
+
+    def answer(request: ModelRequest) -> dict[str, Any]:
+        requests.append(request)
+        return reply(TEXTS["caption"])
+
+    rig = Rig(answer=answer)
+    event = rig.upload(task="caption")
+    settings = dataclasses.replace(
+        event.settings,
+        system_instruction="You are kind.",
+        media_resolution="low",
+        safety=(("HARM_CATEGORY_HARASSMENT", "OFF"),),
+    )
+
+    analyze(dataclasses.replace(event, settings=settings), rig.ports)
+
+    (request,) = requests
+    assert (request.system_instruction, request.media_resolution) == ("You are kind.", "low")
+    assert request.safety == (("HARM_CATEGORY_HARASSMENT", "OFF"),)
 
 
 def test_the_common_path_costs_three_creates_one_read_and_a_create_per_file() -> None:
@@ -46,6 +90,7 @@ def test_the_common_path_costs_three_creates_one_read_and_a_create_per_file() ->
     assert rig.publisher.faults.calls == {"publish": 1}
 
 
+@pytest.mark.fault(48)
 def test_boxes_are_in_pixels_of_the_upright_and_of_the_stored_picture() -> None:
     """Orientation 6: the stored grid is the upright one turned left, so x and y change places."""
     rig = Rig(answer='{"boxes": [{"label": "corner", "box_2d": [0, 0, 500, 250]}]}')
@@ -102,6 +147,7 @@ def test_original_bytes_travel_untouched() -> None:
     assert image.data == data  # type: ignore[union-attr]
 
 
+@pytest.mark.fault(1)
 def test_a_second_delivery_announces_the_same_result_and_asks_nobody() -> None:
     rig = Rig()
     event = rig.upload()
@@ -114,6 +160,7 @@ def test_a_second_delivery_announces_the_same_result_and_asks_nobody() -> None:
     assert first == second
 
 
+@pytest.mark.fault(6, 17)
 def test_an_image_deleted_before_it_is_read_is_skipped_as_gone() -> None:
     rig = Rig()
     event = rig.upload()
@@ -124,6 +171,7 @@ def test_an_image_deleted_before_it_is_read_is_skipped_as_gone() -> None:
     assert (rig.document(event)["status"], rig.document(event)["error"]["code"]) == ("skipped", "gone")
 
 
+@pytest.mark.fault(18)
 def test_an_image_overwritten_before_it_is_read_is_skipped_as_superseded() -> None:
     rig = Rig()
     event = rig.upload()
@@ -135,6 +183,7 @@ def test_an_image_overwritten_before_it_is_read_is_skipped_as_superseded() -> No
     assert rig.document(event)["error"]["code"] == "superseded"
 
 
+@pytest.mark.fault(40)
 def test_a_text_called_jpg_ends_as_an_error_document_without_a_model_call() -> None:
     rig = Rig()
     event = rig.upload(data=b"two lemons and a loaf of bread")
@@ -148,6 +197,7 @@ def test_a_text_called_jpg_ends_as_an_error_document_without_a_model_call() -> N
     assert rig.result_events()[0]["error"] == "not_an_image"
 
 
+@pytest.mark.fault(56)
 def test_a_recognised_but_unsupported_format_is_a_final_result() -> None:
     rig = Rig()
     event = rig.upload(data=b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n")
@@ -157,6 +207,7 @@ def test_a_recognised_but_unsupported_format_is_a_final_result() -> None:
     assert rig.document(event)["status"] == "unsupported"
 
 
+@pytest.mark.fault(22)
 def test_an_empty_file_fails_without_being_read() -> None:
     rig = Rig()
     event = rig.upload(data=b"")
@@ -168,6 +219,7 @@ def test_an_empty_file_fails_without_being_read() -> None:
     assert rig.document(event, error=0)["error"]["code"] == "empty_file"
 
 
+@pytest.mark.fault(23)
 def test_a_file_above_the_limit_fails_without_being_read() -> None:
     rig = Rig()
     event = rig.upload()
@@ -180,6 +232,7 @@ def test_a_file_above_the_limit_fails_without_being_read() -> None:
     assert rig.document(small, error=0)["error"]["code"] == "too_many_bytes"
 
 
+@pytest.mark.fault(104)
 def test_a_wrong_checksum_is_tried_again_and_never_processed() -> None:
     rig = Rig()
     event = rig.upload()
@@ -191,6 +244,7 @@ def test_a_wrong_checksum_is_tried_again_and_never_processed() -> None:
     assert rig.model.requests == []
 
 
+@pytest.mark.fault(85)
 def test_a_passing_model_error_is_tried_again_within_the_delivery() -> None:
     rig = Rig()
     event = rig.upload()
@@ -204,6 +258,7 @@ def test_a_passing_model_error_is_tried_again_within_the_delivery() -> None:
     assert rig.model.faults.left == 0
 
 
+@pytest.mark.fault(88)
 def test_a_lasting_model_error_releases_the_lease_so_that_a_redelivery_works_at_once() -> None:
     rig = Rig()
     event = rig.upload()
@@ -219,6 +274,7 @@ def test_a_lasting_model_error_releases_the_lease_so_that_a_redelivery_works_at_
     assert rig.clock.time_s == slept_s
 
 
+@pytest.mark.fault(89)
 def test_a_request_the_model_refuses_fails_without_another_try() -> None:
     rig = Rig()
     event = rig.upload()
@@ -230,11 +286,12 @@ def test_a_request_the_model_refuses_fails_without_another_try() -> None:
     assert rig.document(event, error=0)["error"] == {"code": "request_refused", "message": "bad field"}
 
 
+@pytest.mark.fault(109)
 def test_a_crash_after_the_reply_was_journalled_costs_no_second_call(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     event = rig.upload()
     with monkeypatch.context() as broken:
-        broken.setattr("shared.pipeline.analyze.interpret", _crash)
+        broken.setattr("shared.pipeline.answering.interpret", _crash)
         with pytest.raises(RuntimeError):
             analyze(event, rig.ports)
 
@@ -267,6 +324,7 @@ def test_a_replay_from_the_journal_writes_the_same_bytes() -> None:
     assert len(second.model.requests) == 1
 
 
+@pytest.mark.fault(101)
 def test_when_another_reply_was_journalled_first_ours_is_dropped() -> None:
     rig = Rig()
     event = rig.upload(task="caption")
@@ -285,6 +343,7 @@ def test_when_another_reply_was_journalled_first_ours_is_dropped() -> None:
     assert {told["caption"] for told in rig.result_events()} == {"The faster one."}
 
 
+@pytest.mark.fault(3)
 def test_while_another_holds_the_lease_a_delivery_waits_and_then_gives_up() -> None:
     rig = Rig()
     event = rig.upload()
@@ -298,6 +357,7 @@ def test_while_another_holds_the_lease_a_delivery_waits_and_then_gives_up() -> N
     assert rig.clock.time_s > 1000 + SETTINGS.timeout_s - 10
 
 
+@pytest.mark.fault(3)
 def test_a_delivery_that_waits_finds_the_result_of_the_one_it_waited_for() -> None:
     rig = Rig()
     event = rig.upload()
@@ -320,6 +380,7 @@ def test_a_delivery_that_waits_finds_the_result_of_the_one_it_waited_for() -> No
     assert len(rig.result_events()) == 1
 
 
+@pytest.mark.fault(101)
 def test_a_lease_whose_create_was_answered_by_nobody_is_recognised_as_our_own() -> None:
     """The write landed, its answer was lost, the client's retry met 412: the attempt id says whose it is."""
     rig = Rig()
@@ -338,6 +399,7 @@ def test_a_lease_whose_create_was_answered_by_nobody_is_recognised_as_our_own() 
     assert rig.document(event)["status"] == "ok"
 
 
+@pytest.mark.fault(65)
 def test_an_answer_cut_at_the_token_limit_is_partial_with_what_was_complete() -> None:
     cut = '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750]}, {"label": "cir'
     rig = Rig(answer=lambda _: reply(cut, finish="MAX_TOKENS"))
@@ -350,6 +412,7 @@ def test_an_answer_cut_at_the_token_limit_is_partial_with_what_was_complete() ->
     assert [item["label"] for item in document["items"]] == ["square"]
 
 
+@pytest.mark.fault(62)
 def test_a_refused_answer_is_blocked_and_not_empty() -> None:
     rig = Rig(answer=lambda _: {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}})
     event = rig.upload()
@@ -362,6 +425,7 @@ def test_a_refused_answer_is_blocked_and_not_empty() -> None:
     assert "PROHIBITED_CONTENT" in document["error"]["message"]
 
 
+@pytest.mark.fault(69)
 def test_nothing_found_is_empty_and_unreadable_is_failed() -> None:
     empty, unreadable = Rig(answer='{"boxes": []}'), Rig(answer="I would rather write a poem about squares.")
     event = empty.upload()
@@ -374,6 +438,7 @@ def test_nothing_found_is_empty_and_unreadable_is_failed() -> None:
     assert unreadable.document(event, error=0)["status"] == "failed"
 
 
+@pytest.mark.fault(94)
 def test_a_broken_200_is_asked_again_and_never_journalled() -> None:
     answers = iter([{}, {"error": {"code": 500}}, reply('{"caption": "At last."}')])
     rig = Rig(answer=lambda _: next(answers))
@@ -384,6 +449,7 @@ def test_a_broken_200_is_asked_again_and_never_journalled() -> None:
     assert rig.document(event)["caption"] == "At last."
 
 
+@pytest.mark.fault(84)
 def test_another_served_model_is_recorded_and_warned_about() -> None:
     rig = Rig(answer=lambda _: reply('{"caption": "A square."}', served="gemini-9-uranium"))
     event = rig.upload(task="caption")
@@ -405,6 +471,7 @@ def test_the_cost_is_computed_from_the_tokens_and_the_price_of_the_day() -> None
     assert rig.document(event)["usage"]["cost_usd"] == pytest.approx(0.0012)
 
 
+@pytest.mark.fault(26)
 def test_the_work_lease_and_reply_lie_where_the_layout_says() -> None:
     rig = Rig()
     event = rig.upload(name="a/../b #1.jpg", task="caption")
@@ -445,3 +512,19 @@ def test_a_replay_whose_image_is_gone_meanwhile_keeps_its_answer_without_an_over
 
     assert any("no overlay was drawn" in warning for warning in rig.document(event)["warnings"])
     assert len(rig.model.requests) == 1
+
+
+@pytest.mark.fault(13)
+def test_a_forged_event_for_a_foreign_bucket_reads_nothing_and_ends_as_an_error() -> None:
+    rig = Rig()
+    data = picture()
+    generation = rig.store.create("secrets", "square.jpg", data, content_type="image/jpeg")
+    event = rig.upload()
+    forged = dataclasses.replace(
+        event, source=dataclasses.replace(event.source, bucket="secrets", generation=generation)
+    )
+
+    analyze(forged, rig.ports)
+
+    assert rig.document(forged, error=0)["error"]["code"] == "foreign_bucket"
+    assert rig.model.requests == []

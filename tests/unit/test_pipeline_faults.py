@@ -14,6 +14,7 @@ from tests.rig import RESULTS, SETTINGS, WORK, Rig, reply
 CAPTION = '{"caption": "A red square on white."}'
 
 
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_store_that_is_away_for_a_moment_costs_no_second_answer(when: str) -> None:
     rig = Rig()
@@ -118,7 +119,7 @@ def test_a_lease_that_cannot_be_released_hides_no_bug(monkeypatch: pytest.Monkey
     rig = Rig()
     event = rig.upload(task="caption")
     rig.store.faults.add("replace", TransientError("503"))
-    monkeypatch.setattr("shared.pipeline.analyze.interpret", _bug)
+    monkeypatch.setattr("shared.pipeline.answering.interpret", _bug)
 
     with pytest.raises(RuntimeError, match="a bug"):
         analyze(event, rig.ports)

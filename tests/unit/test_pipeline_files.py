@@ -9,8 +9,10 @@ import pytest
 
 from shared.core.errors import FileUnavailableError, TransientError
 from shared.core.ports import ModelFile
-from shared.core.request import ReferencedImage
+from shared.core.request import InlineImage, ReferencedImage
+from shared.core.retrying import MAX_ATTEMPTS
 from shared.pipeline.analyze import analyze
+from shared.pipeline.files import MAX_WAIT_S
 from tests.rig import SETTINGS, Rig, picture
 
 SMALL_LIMIT = dataclasses.replace(SETTINGS, inline_limit_bytes=2000)
@@ -46,6 +48,7 @@ def test_three_tasks_of_one_image_share_one_upload() -> None:
     assert rig.document(others[0])["transport"]["reused"] is True
 
 
+@pytest.mark.fault(98)
 def test_losing_the_race_for_the_name_waits_for_the_other_upload() -> None:
     rig = Rig(settings=SMALL_LIMIT)
     data = picture()
@@ -61,29 +64,92 @@ def test_losing_the_race_for_the_name_waits_for_the_other_upload() -> None:
     assert rig.document(event)["transport"]["reused"] is True
 
 
-def test_processing_is_waited_for_within_bounds() -> None:
+@pytest.mark.fault(96)
+def test_a_file_that_is_processed_for_ever_is_not_waited_for_and_the_image_travels_inline() -> None:
     rig = Rig(settings=SMALL_LIMIT)
     data = picture()
-    name = _name(data)
-    rig.model.files[name] = ModelFile(name, "memory://x", "image/jpeg", "PROCESSING")
+    event = rig.upload(data=data)
+    rig.model.files[_name(data)] = ModelFile(_name(data), "memory://x", "image/jpeg", "PROCESSING")
+    begun_s = rig.clock.time_s
 
-    with pytest.raises(TransientError, match="did not become ACTIVE"):
-        analyze(rig.upload(data=data), rig.ports)
+    analyze(event, rig.ports)
+
+    assert rig.clock.time_s - begun_s <= MAX_WAIT_S
+    assert rig.model.requests[0].images == (InlineImage(data, "image/jpeg"),)
+    carried = rig.document(event)["transport"]
+    assert carried["kind"] == "inline"
+    assert "did not become ACTIVE" in carried["reason"]
 
 
-def test_a_file_whose_processing_failed_is_deleted_for_the_next_try() -> None:
+@pytest.mark.fault(97)
+def test_a_file_whose_processing_failed_is_uploaded_once_more() -> None:
     rig = Rig(settings=SMALL_LIMIT)
     data = picture()
     event = rig.upload(data=data)
     rig.model.files[_name(data)] = ModelFile(_name(data), "memory://x", "image/jpeg", "FAILED")
-    with pytest.raises(TransientError, match="could not process"):
-        analyze(event, rig.ports)
 
     analyze(event, rig.ports)
 
-    assert rig.document(event)["transport"]["reused"] is False
+    assert rig.model.faults.calls["upload"] == 1
+    carried = rig.document(event)["transport"]
+    assert (carried["kind"], carried["reused"]) == ("file", False)
 
 
+@pytest.mark.fault(97)
+def test_an_image_that_the_files_api_can_never_process_travels_inline() -> None:
+    rig = Rig(settings=SMALL_LIMIT)
+    event = rig.upload()
+    failed = ModelFile("files/x", "memory://x", "image/jpeg", "FAILED")
+    rig.model.upload = lambda *_, **__: failed  # type: ignore[method-assign]
+
+    analyze(event, rig.ports)
+
+    assert rig.document(event)["transport"]["kind"] == "inline"
+
+
+@pytest.mark.fault(95)
+def test_while_uploads_are_down_the_image_travels_inline_with_the_reason_on_record() -> None:
+    rig = Rig(settings=SMALL_LIMIT)
+    event = rig.upload()
+    for _ in range(MAX_ATTEMPTS):
+        rig.model.faults.add("upload", TransientError("503 with an empty message"))
+
+    analyze(event, rig.ports)
+
+    carried = rig.document(event)["transport"]
+    assert (carried["kind"], carried["changes"]) == ("inline", [])
+    assert "503 with an empty message" in carried["reason"]
+    assert rig.model.faults.left == 0
+
+
+@pytest.mark.fault(95)
+def test_an_image_beyond_the_hard_limit_is_made_smaller_to_travel_inline() -> None:
+    rig = Rig(settings=dataclasses.replace(SMALL_LIMIT, inline_hard_limit_bytes=200_000))
+    event = rig.upload(data=picture(2000, 1500, image_format="PNG") + b"\0" * 300_000)
+    for _ in range(MAX_ATTEMPTS):
+        rig.model.faults.add("upload", TransientError("503"))
+
+    analyze(event, rig.ports)
+
+    carried = rig.document(event)["transport"]
+    assert (carried["kind"], carried["mime_type"]) == ("inline", "image/jpeg")
+    assert carried["bytes"] < 150_000
+    assert carried["changes"] == ["converted from PNG to JPEG, without metadata"]
+
+
+def test_an_image_that_fits_nowhere_waits_for_the_files_api() -> None:
+    rig = Rig(settings=dataclasses.replace(SMALL_LIMIT, inline_hard_limit_bytes=2000))
+    event = rig.upload()
+    for _ in range(MAX_ATTEMPTS):
+        rig.model.faults.add("upload", TransientError("503"))
+
+    with pytest.raises(TransientError, match="503"):
+        analyze(event, rig.ports)
+
+    assert rig.model.requests == []
+
+
+@pytest.mark.fault(99)
 def test_a_file_that_expired_before_the_call_is_uploaded_once_more() -> None:
     rig = Rig(settings=SMALL_LIMIT)
     event = rig.upload()
@@ -95,6 +161,7 @@ def test_a_file_that_expired_before_the_call_is_uploaded_once_more() -> None:
     assert rig.document(event)["status"] == "ok"
 
 
+@pytest.mark.fault(99)
 def test_a_file_that_is_refused_twice_waits_for_a_redelivery() -> None:
     rig = Rig(settings=SMALL_LIMIT)
     event = rig.upload()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
+from dataclasses import replace
 
 import pytest
 
 from shared.adapters.memory import MemoryPublisher
 from shared.core import schemas
+from shared.core.choices import Choices
 from shared.core.envelopes import Upload, parse_image_event
 from shared.core.errors import TransientError
 from shared.core.model import Source
-from shared.core.rules import Choices, Rules
+from shared.core.rules import Rules
 from shared.pipeline.ingest import ingest
 from tests.rig import SETTINGS
 
@@ -47,6 +50,7 @@ def test_all_events_of_an_upload_are_published_in_one_call_with_the_attributes_t
     assert attributes[1] == {"schema": "uplook.image/1", "task": "detect", "bucket": "uploads", "run": "v1"}
 
 
+@pytest.mark.fault(13, 21)
 @pytest.mark.parametrize(
     ("bucket", "name", "content_type"),
     [
@@ -66,3 +70,22 @@ def test_a_failed_publish_asks_for_the_event_again() -> None:
 
     with pytest.raises(TransientError):
         ingest(Upload(Source("uploads", "a.jpg", 1)), rules=RULES, settings=SETTINGS, publisher=publisher)
+
+
+@pytest.mark.fault(29, 30)
+@pytest.mark.parametrize(
+    ("name", "metadata"),
+    [("uplook/v1/uploads/cat.jpg/17/segment/overlay.jpg", {}), ("copied/overlay.jpg", {"uplook-attempt": "forged"})],
+)
+def test_what_lies_among_results_or_carries_our_stamp_is_left_out_and_logged(
+    name: str, metadata: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = MemoryPublisher()
+    settings = replace(SETTINGS, results_bucket="uploads", results_prefix="uplook/")
+    upload = Upload(Source("uploads", name, 17, 5, "image/jpeg"), metadata)
+
+    with caplog.at_level(logging.INFO, logger="uplook"):
+        ingest(upload, rules=RULES, settings=settings, publisher=publisher)
+
+    assert publisher.messages == {}
+    assert [record.getMessage() for record in caplog.records] == ["left out"]

@@ -13,14 +13,18 @@ from infra.bench.inputs import PHOTO, reply_name
 from shared import logs
 from shared.adapters.clock import SystemClock
 from shared.adapters.memory import MemoryModel, MemoryPublisher, MemoryStore
+from shared.adapters.memory_web import MemoryWeb
 from shared.config import Settings
 from shared.core import jsontext, planning
+from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent
 from shared.core.model import Source
 from shared.core.request import InlineImage, ModelRequest
-from shared.core.rules import Choices
+from shared.core.spending import Ceiling
 from shared.pipeline.analyze import analyze
-from shared.pipeline.work import Ports
+from shared.pipeline.budget import Budget
+from shared.pipeline.pacer import Pacer
+from shared.pipeline.work import WorkerPorts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +69,7 @@ def bare(folder: Path, task: str) -> Work:
     return work
 
 
-def _bare(event: ImageEvent, ports: Ports) -> None:
+def _bare(event: ImageEvent, ports: WorkerPorts) -> None:
     source, settings = event.source, event.settings
     data = ports.store.read(source.bucket, source.name, max_bytes=settings.max_bytes)
     Image.open(io.BytesIO(data))
@@ -75,10 +79,10 @@ def _bare(event: ImageEvent, ports: Ports) -> None:
     ports.store.create(_RESULTS, f"{source.name}.json", json.dumps(parsed).encode(), content_type="application/json")
 
 
-def _ports(answer: dict[str, Any]) -> tuple[Ports, MemoryStore]:
+def _ports(answer: dict[str, Any]) -> tuple[WorkerPorts, MemoryStore]:
     clock, ids = SystemClock(), itertools.count(1)
     store = MemoryStore(clock)
-    ports = Ports(
+    ports = WorkerPorts(
         settings=Settings(
             results_bucket=_RESULTS,
             work_bucket=_WORK,
@@ -92,6 +96,9 @@ def _ports(answer: dict[str, Any]) -> tuple[Ports, MemoryStore]:
         clock=clock,
         new_id=lambda: f"attempt-{next(ids)}",
         jitter=lambda: 0.0,
+        web=MemoryWeb(),
+        budget=Budget(Ceiling()),
+        pacer=Pacer(),
     )
     return ports, store
 

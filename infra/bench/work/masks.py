@@ -9,9 +9,10 @@ from PIL import Image
 
 from infra.bench.inputs import PHOTO, SIZE, reply_name
 from shared.core import images, naming, outputs, overlay, planning, prepare
+from shared.core.answer import Answer
+from shared.core.choices import Choices
 from shared.core.model import Source
 from shared.core.results import ResultFile
-from shared.core.rules import Choices
 from shared.core.tasks import SEGMENT
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _work(folder: Path, form: str, overlay_px: int) -> Work:
 
     def work() -> Facts:
         info = images.probe(photo)
-        reading = SEGMENT.read(text, settings, info)
+        reading = SEGMENT.read(Answer(text, "usable"), settings, info)
         masks = outputs.mask_files(reading, info, _PATHS)
         return _written([*masks.values(), _overlay(reading, info, photo, overlay_px)], target)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from infra.local.demo import run as demo_run
+from infra.local.demo.web import serving
 from infra.local.process import ServiceError
 from infra.local.pubsub.official import OfficialUnavailableError
 from infra.local.stack import Options, Stack
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `demo`."""
     parser.add_argument("--images", type=Path, help="your own image or folder (default: sample photographs)")
     parser.add_argument("--pubsub", choices=["embedded", "official"], default="embedded", help="which emulator")
+    parser.add_argument("--backend", choices=["developer", "vertex"], default="developer", help="which Gemini API")
     parser.add_argument("--state", type=Path, default=Path(".local/demo"), help="folder for logs and results")
     parser.add_argument("--timeout", type=float, default=240, help="seconds to wait for all results")
 
@@ -35,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
     shutil.rmtree(args.state / "results", ignore_errors=True)
     log_path = args.state / "stack.log"
     started_s = time.monotonic()
-    with log_path.open("w", encoding="utf-8") as log:
+    with log_path.open("w", encoding="utf-8") as log, contextlib.ExitStack() as parts:
         try:
-            uploads = demo_run.prepare(args.images, args.state, console)
+            (args.state / "samples").mkdir(exist_ok=True)
+            web = parts.enter_context(serving(args.state / "samples"))
+            uploads = demo_run.prepare(args.images, args.state, console, web=web)
             stack = Stack(
-                Options(args.state, args.pubsub == "official"),
-                environ=os.environ,
+                Options(args.state, args.pubsub == "official", vertex=args.backend == "vertex"),
+                environ={"IMAGE_URL_ORIGINS": web, **os.environ},
                 say=lambda text: console.print(f"  {text}", markup=False, highlight=False),
                 on_line=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
             )

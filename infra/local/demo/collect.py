@@ -31,6 +31,13 @@ class Outcome:
     overlay: Path | None = None
 
 
+_HELD = {
+    "configuration": "Gemini refuses the key or the model; the log says why",
+    "daily_ceiling": "the day's ceiling is reached",
+    "daily_quota": "Gemini's quota of the day is used up",
+}
+
+
 class Collector:
     """Waits for results, from the subscriber's thread, and keeps count."""
 
@@ -48,7 +55,10 @@ class Collector:
         with self._changed:
             outcome = self.outcomes.setdefault((name, task), Outcome(name, task))
             outcome.event_ids.append(event["id"])
-            outcome.document = outcome.document or {"uri": event["result"]}
+            if event["result"]:
+                outcome.document = {"uri": event["result"]}
+            elif not outcome.document:
+                outcome.document = {"held": event["error"], "until": event["until"]}
             self._changed.notify_all()
 
     def wait(self, count: int, *, events: int, timeout_s: float) -> bool:
@@ -67,6 +77,9 @@ class Collector:
 
 def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int) -> None:
     """Download a result document with its files, and validate it against the schema."""
+    if "held" in outcome.document:
+        outcome.document = _held(**outcome.document)
+        return
     name = outcome.document["uri"].removeprefix(f"gs://{topology.RESULTS}/")
     bucket = client.bucket(topology.RESULTS)
     document = json.loads(bucket.blob(name).download_as_bytes())
@@ -81,6 +94,13 @@ def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int
         bucket.blob(file["name"]).download_to_filename(str(target))
         if file["content_type"] == "image/jpeg":
             outcome.overlay = target
+
+
+def _held(*, held: str, until: str) -> dict[str, Any]:
+    """Return what stands for the document of an event that is still held."""
+    message = f"Parked until {until}: {_HELD.get(held, held)}."
+    error = {"code": held, "message": message}
+    return {"status": "held", "transport": None, "usage": None, "error": error, "files": [], "warnings": []}
 
 
 def _slug(name: str) -> str:

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.local import resources, topology
 from infra.local.demo import show, subscriber
 from infra.local.demo.collect import Collector, Outcome, fetch
-from infra.local.demo.samples import Sample, make_samples, own_images
+from infra.local.demo.samples import Sample, make_manifest, make_samples, own_images
 from shared.core.envelopes import format_image_event, parse_image_event
+from shared.core.manifest import is_manifest
 from shared.core.planning import looks_like_image
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from infra.local.stack import Stack
 
-TASKS = ("caption", "detect", "segment")
 _DUPLICATE_OF = "detect"
 _IMAGE_EVENTS = topology.topic_path(topology.IMAGE_EVENTS)
 
@@ -38,24 +38,31 @@ class Uploads:
     samples: dict[str, Sample]
 
 
-def prepare(images: Path | None, state_dir: Path, console: Console) -> Uploads:
-    """Choose the files to upload and their object names.
+def prepare(images: Path | None, state_dir: Path, console: Console, *, web: str) -> Uploads:
+    """Choose the files to upload and their object names; manifests last, behind what they name.
+
+    `web` is where the sample pictures can be fetched, too.
 
     Raises:
         FileNotFoundError: no image is where the person said.
     """
     if images is None:
-        made = make_samples(state_dir / "samples")
+        folder = state_dir / "samples"
+        made = [*make_samples(folder), make_manifest(folder, web=web)]
         return Uploads({sample.path.name: sample for sample in made})
     paths = own_images(images)
     root = images if images.is_dir() else images.parent
     named = {path.relative_to(root).as_posix(): path for path in paths}
-    chosen = {name: path for name, path in named.items() if looks_like_image(name, _content_type(path))}
+    chosen = {name: path for name, path in named.items() if _is_wanted(name, path)}
     for name in sorted(named.keys() - chosen.keys()):
         console.print(f"  left out, no image by its name: {name}", markup=False, highlight=False)
     if not chosen:
         raise FileNotFoundError(f"IMAGES: none of the {len(named)} files in {images} looks like an image")
-    return Uploads({name: Sample(path, "yours") for name, path in chosen.items()})
+    return Uploads({name: Sample(chosen[name], "yours") for name in sorted(chosen, key=is_manifest)})
+
+
+def _is_wanted(name: str, path: Path) -> bool:
+    return is_manifest(name) or looks_like_image(name, _content_type(path))
 
 
 def run(uploads: Uploads, stack: Stack, state_dir: Path, *, timeout_s: float, console: Console) -> bool:
@@ -65,7 +72,7 @@ def run(uploads: Uploads, stack: Stack, state_dir: Path, *, timeout_s: float, co
     order = {name: number for number, name in enumerate(uploads.samples, 1)}
     collector = Collector(order)
     client = resources.storage_client(endpoints.storage)
-    expected = len(order) * len(TASKS)
+    expected = sum(len(sample.tasks) for sample in uploads.samples.values())
     with _progress(console) as progress:
         bar = progress.add_task("results", total=expected)
 
@@ -79,9 +86,9 @@ def run(uploads: Uploads, stack: Stack, state_dir: Path, *, timeout_s: float, co
             subscriber.events(_IMAGE_EVENTS, _duplicator(endpoints.pubsub, next(iter(order)))),
         ):
             for name, sample in uploads.samples.items():
-                client.bucket(topology.UPLOADS).blob(name).upload_from_filename(
-                    str(sample.path), content_type=_content_type(sample.path)
-                )
+                blob = client.bucket(topology.UPLOADS).blob(name)
+                blob.metadata = dict(sample.metadata)
+                blob.upload_from_filename(str(sample.path), content_type=_content_type(sample.path))
             complete = collector.wait(expected, events=expected + 1, timeout_s=timeout_s)
     outcomes = collector.ordered()
     for outcome in outcomes:
@@ -110,7 +117,7 @@ def _judge(uploads: Uploads, outcomes: list[Outcome], console: Console) -> bool:
     problems = []
     there = {(outcome.object_name, outcome.task): outcome for outcome in outcomes}
     for name, sample in uploads.samples.items():
-        for task in TASKS:
+        for task in sample.tasks:
             outcome = there.get((name, task))
             problem = "no result arrived" if outcome is None else _problem(outcome, sample)
             if problem:
@@ -122,6 +129,8 @@ def _judge(uploads: Uploads, outcomes: list[Outcome], console: Console) -> bool:
 
 def _problem(outcome: Outcome, sample: Sample) -> str | None:
     failed = outcome.document["status"] == "failed"
+    if outcome.document["status"] == "held":
+        return f"held: {outcome.document['error']['message']}"
     if outcome.problem:
         return f"the document does not fit its schema: {outcome.problem}"
     if len(set(outcome.event_ids)) != 1:
@@ -143,7 +152,7 @@ def _tell_of_calls(gemini: str | None, outcomes: list[Outcome], console: Console
         return
     with urllib.request.urlopen(f"{gemini}/_control/calls", timeout=10) as reply:  # noqa: S310 - our own emulator
         calls = json.load(reply)["total"]
-    asked = sum(1 for outcome in outcomes if outcome.document["transport"])
+    asked = sum(1 for outcome in outcomes if outcome.document["usage"])
     console.print(f"Gemini emulator: {calls} calls for {asked} answered image tasks; duplicates cost nothing.")
 
 

@@ -5,8 +5,9 @@ Sources and licences: `samples/SOURCES.md`.
 
 from __future__ import annotations
 
+import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,11 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from infra.local import topology
+from shared.core.manifest import is_manifest
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
 _TURN_RIGHT = 6  # "the picture must be turned 90 degrees clockwise to stand upright"
@@ -24,11 +28,21 @@ _COMMITTED = Path(__file__).with_name("samples")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One upload: a file, why it is in the demo, and whether it must fail."""
+    """One upload: a file, why it is in the demo, what its uploader asks for, and whether it must fail."""
 
     path: Path
     why: str
     fails: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it must get results of: those of the bundled rules, and what its metadata adds."""
+        if is_manifest(self.path.name):
+            return ("ask",)
+        named = self.metadata.get("uplook-tasks")
+        asked = ("ask",) if "uplook-question" in self.metadata else ()
+        return tuple(named.split(",")) if named else ("caption", "detect", "segment", *asked)
 
 
 def make_samples(folder: Path) -> list[Sample]:
@@ -41,8 +55,20 @@ def make_samples(folder: Path) -> list[Sample]:
             part = path.with_name(f"part-{name}")
             make(part)
             part.replace(path)  # whole or not at all: an interrupted demo leaves no half picture behind
-        samples.append(Sample(path, why, fails=name == _POISON))
+        samples.append(Sample(path, why, fails=name == _POISON, metadata=_METADATA.get(name, {})))
     return samples
+
+
+def make_manifest(folder: Path, *, web: str) -> Sample:
+    """Write a question about three pictures: two that are uploaded beside it, one at `web`."""
+    path = folder / "most light.uplook.json"
+    manifest = {
+        "schema": "uplook.manifest/1",
+        "question": "Which of these pictures has the most light?",
+        "images": ["astronaut.jpg", f"gs://{topology.UPLOADS}/cat.webp", f"{web}/coins.png"],
+    }
+    path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return Sample(path, "one question about three pictures, one of them from the web")
 
 
 def own_images(folder: Path) -> list[Path]:
@@ -94,6 +120,15 @@ def _poison(path: Path) -> None:
 
 
 _POISON = "shopping list.jpg"
+
+_METADATA: dict[str, dict[str, str]] = {
+    "astronaut.jpg": {
+        "uplook-tasks": "caption,detect,segment,classify",
+        "uplook-labels": "person, animal, vehicle",
+    },
+    "cat.webp": {"uplook-question": "What are its main colours?"},
+}
+"""What an uploader can ask for beyond the rules: a closed set of labels, a question."""
 
 _PICTURES: dict[str, tuple[Callable[[Path], None], str]] = {
     "astronaut.jpg": (_jpeg, "an ordinary JPEG"),

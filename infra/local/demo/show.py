@@ -48,8 +48,11 @@ def table(outcomes: Sequence[Outcome], folder: Path) -> Table:
 
 
 def transport(document: dict[str, Any]) -> str:
-    """Return how the image travelled, in a word or two."""
+    """Return how the image travelled, in a word or two; of several images, in how many ways."""
     carried = document["transport"]
+    if "images" in document:
+        kinds = sorted({str(image["transport"]["kind"]) for image in document["images"]})
+        return f"{len(document['images'])} images, {' and '.join(kinds)}"
     if not carried:
         return "-"
     kind = "Files API" if carried["kind"] == "file" else str(carried["kind"])
@@ -62,6 +65,10 @@ def found(document: dict[str, Any]) -> str:
         return str(document["error"]["message"])
     if "caption" in document:
         return str(document["caption"])
+    if "answer" in document:
+        return f"{document['question']} {document['answer']}"
+    if "classes" in document:
+        return ", ".join(each["label"] for each in document["classes"])
     items = document.get("items") or []
     masks = sum(1 for item in items if (item.get("mask") or {}).get("status") == "ok")
     labels = ", ".join(item["label"] for item in items[:4])

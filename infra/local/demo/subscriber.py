@@ -48,7 +48,8 @@ def events(topic: str, on_event: Callable[[dict[str, Any]], None]) -> Iterator[N
 def describe(event: dict[str, Any]) -> str:
     """Return one line about a result event."""
     source, counts = event["source"], event["counts"]
-    found = event["caption"] or event["error"] or f"{counts['items']} items, {counts['masks']} masks"
+    counted = ", ".join(f"{counts[kind]} {kind}" for kind in ("items", "masks", "classes") if counts.get(kind))
+    found = event["caption"] or event["error"] or counted or ("an answer" if event["task"] == "ask" else "nothing")
     return f"{event['task']:8} {event['status']:8} {source['name']}: {found}"
 
 

@@ -1,4 +1,4 @@
-"""What happened so far, for tests and for people: counts, and the last thousand calls."""
+"""What happened so far, for tests and for people: counts, and the last ten thousand calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from infra.local.gemini.recorded import Replies
 
-MAX_CALLS = 1000
+MAX_CALLS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,13 @@ class SeenImage:
 
 @dataclass(slots=True)
 class Call:
-    """One generateContent call, filled in as it proceeds; `status` is the HTTP code of the reply."""
+    """One generateContent call, filled in as it proceeds: `status` of the reply (HTTP), `fault` that befell it."""
 
     model: str
     task: str | None = None
     images: list[SeenImage] = field(default_factory=list)
     status: int = 200
+    fault: str | None = None
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 NO_IMAGE = "There is no image to look at: this local model describes images and does nothing else."
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 MENTIONED = 2
+QUESTION = re.compile(r"[^.!?\n]*\?")
+"""The sentences of a prompt that ask; the others say how to answer."""
 
 
 def caption(analyses: Sequence[Analysis]) -> str:
@@ -30,9 +32,9 @@ def answer(question: str, analyses: Sequence[Analysis]) -> str:
         return NO_IMAGE
     if len(analyses) > 1:
         return f"{_difference(analyses)} {caption(analyses)}"
-    only = analyses[0]
+    only, asked = analyses[0], " ".join(QUESTION.findall(question)) or question
     for pattern, reply in REPLIES:
-        if re.search(pattern, question, re.IGNORECASE):
+        if re.search(pattern, asked, re.IGNORECASE):
             return reply(only)
     return f"By its colours and shapes alone: {_sentence(only)}"
 

@@ -61,6 +61,7 @@ class GenerateApi:
     async def _answered(self, request: Request, target: Target) -> Answer:
         with self._log.call(target.model) as call:
             fault = await self._seam.meet(request, f"models.{target.method}", target.model)
+            call.fault = fault.kind if fault else None
             body = await read_limited(request, self._inline_limit)
             return await self._generator.answer(target, body, call, fault=fault)
 

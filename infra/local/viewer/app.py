@@ -87,11 +87,12 @@ async def _asset(request: Request) -> Response:
 
 
 async def _upload(request: Request) -> Response:
-    live, name = _live(request), names.upload_name(request.scope["query_string"])
+    live, query = _live(request), request.scope["query_string"]
+    name, question = names.upload_name(query), names.upload_question(query)
     body = await _body(request)
     content_type = names.upload_type(request.headers.get("content-type"))
     made = await live.in_thread(
-        lambda: live.store.upload(io.BytesIO(body), name, size=len(body), content_type=content_type)
+        lambda: live.store.upload(io.BytesIO(body), name, size=len(body), content_type=content_type, question=question)
     )
     card = cards.upload_card(made)
     live.feed.send("image", card | {"live": True})

@@ -21,6 +21,11 @@ STATUS_WORDS = {
     "skipped": "the image was gone or replaced before it was read",
     "failed": "it went wrong and was given up",
 }
+_HELD_WORDS = {
+    "configuration": "parked: Gemini refuses the key or the model; the log says why",
+    "daily_ceiling": "parked: the day's ceiling is reached",
+    "daily_quota": "parked: Gemini's quota of the day is used up",
+}
 _DOCUMENT = re.compile(r"/[0-9]+/[a-z_]+(\.error-[0-9]+)?\.json")
 
 
@@ -62,6 +67,43 @@ def event_address(event: bytes) -> Address:
     return Address(bucket, name)
 
 
+def is_held(event: bytes) -> bool:
+    """Whether a result event tells of an image event that is parked: there is no document yet.
+
+    Raises:
+        ValueError, TypeError: it is no result event.
+    """
+    return dict(json.loads(event)).get("status") == "held"
+
+
+def held_card(event: bytes) -> dict[str, Any]:
+    """Return a parked task as the page shows it; the result that comes later replaces it.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no result event.
+    """
+    told = json.loads(event)
+    return _image(_source(told)) | {
+        "run": told["run"],
+        "task": told["task"],
+        "status": "held",
+        "words": _HELD_WORDS.get(told["error"], "parked"),
+        "reason": f"work goes on at {told['until']}",
+        "image": None,
+        "caption": None,
+        "question": None,
+        "answer": None,
+        "classes": [],
+        "items": [],
+        "warnings": [],
+        "document": None,
+        "model": {"requested": "the model", "served": None},
+        "transport": None,
+        "usage": None,
+        "timing_ms": {},
+    }
+
+
 def result_card(content: bytes, address: Address) -> dict[str, Any]:
     """Return a result document as the page shows it; `address` is where the document lies.
 
@@ -78,6 +120,9 @@ def result_card(content: bytes, address: Address) -> dict[str, Any]:
         "reason": (document.get("error") or {}).get("message"),
         "image": document.get("image"),
         "caption": document.get("caption"),
+        "question": document.get("question"),
+        "answer": document.get("answer"),
+        "classes": [{"label": each["label"], "reason": each["reason"]} for each in document.get("classes") or []],
         "items": [_item(item, address.bucket) for item in document.get("items") or []],
         "warnings": document["warnings"],
         "document": object_url(OBJECTS, Address(address.bucket, address.name)),

@@ -88,7 +88,8 @@ class Live:
     def finished(self, event: bytes) -> None:
         """Tell every page of a result event, with the document it points to."""
         try:
-            self.feed.send("result", self._result(cards.event_address(event)) | {"live": True})
+            card = cards.held_card(event) if cards.is_held(event) else self._result(cards.event_address(event))
+            self.feed.send("result", card | {"live": True})
         except (ApiError, *_MALFORMED) as error:
             self._report("a result event", error)
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from infra.local import topology
 from infra.local.viewer.errors import ApiError
+from shared.core.metadata import MAX_QUESTION
 
 OBJECTS, PREVIEW = "/api/objects", "/api/preview"
 DEFAULT_TYPE = "application/octet-stream"
@@ -65,6 +66,18 @@ def upload_name(query: bytes) -> str:
         ApiError: 400, there is none, or Cloud Storage would refuse it.
     """
     return checked_name(_parameter(query, "name") or "")
+
+
+def upload_question(query: bytes) -> str | None:
+    """Return what the uploader asks about the image, if anything.
+
+    Raises:
+        ApiError: 400, it is longer than a question in an object's metadata can be.
+    """
+    question = (_parameter(query, "question") or "").strip()
+    if len(question) > MAX_QUESTION:
+        raise ApiError(400, f"Expected a question of at most {MAX_QUESTION} characters, found {len(question)}.")
+    return question or None
 
 
 def checked_name(name: str) -> str:

@@ -51,9 +51,13 @@ class Store:
             return error.message
         return None
 
-    def upload(self, file: IO[bytes], name: str, *, size: int, content_type: str) -> Address:
+    def upload(
+        self, file: IO[bytes], name: str, *, size: int, content_type: str, question: str | None = None
+    ) -> Address:
         """Write an object into the upload bucket; return exactly the generation that was made."""
         blob = self._client.bucket(topology.UPLOADS).blob(name)
+        if question is not None:
+            blob.metadata = {"uplook-question": question}
         with _explained(f"{topology.UPLOADS}/{name}"):
             # No retry: a second try after a lost answer would be a second generation, and be analysed twice.
             blob.upload_from_file(file, size=size, content_type=content_type, timeout=_TIMEOUT_S, retry=None)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pi_heif import register_heif_opener
 from PIL import Image, ImageOps
+from pillow_heif import HeifImageFile, get_file_mimetype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 WORKING_SIDE = 512
 """Long side of what is analysed, in pixels: answers come fast, and boxes in thousandths lose nothing."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "HEIF")
-"""Pillow's names of what the API accepts; the content decides, not the declared MIME type."""
+FORMATS = ("PNG", "JPEG", "WEBP")
+"""Pillow's names of what the API accepts, besides HEIC; the content decides, not the declared MIME type."""
 
 MAX_PIXELS = 200_000_000
 
 # `formats=` finds only decoders that are registered, and Pillow registers WebP late.
 Image.init()
-register_heif_opener()
+
+# What the decoders raise on bad bytes; the last three are HEIC's.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError, LookupError, RuntimeError)
 
 
 class UnreadableImageError(Exception):
@@ -46,10 +48,17 @@ def read_picture(data: bytes) -> Picture:
         UnreadableImageError: not an image this API accepts.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _opened(data) as image:
             return _upright(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise UnreadableImageError(str(error)) from error
+
+
+def _opened(data: bytes) -> Any:
+    # Not registered with Pillow: the whole process would get the plugin, with its encoder.
+    if get_file_mimetype(data).startswith(("image/heic", "image/heif")):
+        return HeifImageFile(io.BytesIO(data))
+    return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def _upright(image: Any) -> Picture:

@@ -55,7 +55,7 @@ function takeResult(message) {
   if (message.model.served) $(message.model.served.startsWith("local-vision") ? "honest" : "remote").hidden = false;
   if (!message.live || !isNew) return;
   log("image-results", message.name, message.status, message.task);
-  speak(`${message.task} of ${message.name}: ${message.caption ?? message.words}`);
+  speak(`${message.task} of ${message.name}: ${message.caption ?? message.answer ?? message.words}`);
 }
 
 // The card of an image generation and run. An upload knows no run yet: the first run that shows up takes its card.
@@ -157,7 +157,8 @@ function upload(files) {
     sent = wanted = 0;
   }
   wanted += files.length;
-  queue.push(...files);
+  const question = $("question").value.trim();
+  queue.push(...files.map((file) => ({ file, question })));
   while (sending < UPLOADS_AT_ONCE && queue.length) work();
 }
 
@@ -165,9 +166,9 @@ async function work() {
   sending += 1;
   while (queue.length) {
     showProgress();
-    const file = queue.shift();
+    const { file, question } = queue.shift();
     try {
-      await send(file);
+      await send(file, question);
     } catch (error) {
       $("refused").append(element("li", {}, element("b", {}, `${file.name}: `), error.message));
     }
@@ -177,13 +178,14 @@ async function work() {
   showProgress();
 }
 
-async function send(file) {
+async function send(file, question) {
   // A file name can hold half a surrogate pair, which no URL can.
-  const name = encodeURIComponent(file.name.toWellFormed?.() ?? file.name);
+  const whole = (text) => encodeURIComponent(text.toWellFormed?.() ?? text);
+  const asked = question ? `&question=${whole(question)}` : "";
   const headers = { "Content-Type": file.type || "application/octet-stream" };
   let answer;
   try {
-    answer = await fetch(`api/uploads?name=${name}`, { method: "POST", headers, body: file });
+    answer = await fetch(`api/uploads?name=${whole(file.name)}${asked}`, { method: "POST", headers, body: file });
   } catch {
     throw new Error("could not be read (is it a folder?), or the viewer does not answer.");
   }

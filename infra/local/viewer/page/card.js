@@ -1,9 +1,9 @@
 // One image and everything that is known about it.
 
 import { arrangeLabels, colours, drawOverlay, emphasize } from "./overlay.js";
-import { element, factsOf, problemsOf, smallPrint } from "./words.js";
+import { answerOf, classesOf, element, factsOf, problemsOf, smallPrint } from "./words.js";
 
-const ORDER = ["caption", "detect", "segment"];
+const ORDER = ["caption", "classify", "ask", "detect", "segment"];
 const PATIENCE_MS = 15_000;
 const GAP_PX = 20;
 
@@ -40,7 +40,7 @@ export class Card {
   // Takes a result; returns whether it says anything new. A final result replaces a failure, never the reverse.
   take(result) {
     const known = this.tasks.get(result.task);
-    if (known && (known.document === result.document || known.status !== "failed" || older(result, known))) return false;
+    if (known && (known.document === result.document || !["failed", "held"].includes(known.status) || older(result, known))) return false;
     this.tasks.set(result.task, result);
     this.render();
     return true;
@@ -90,6 +90,8 @@ export class Card {
     this.body.replaceChildren(
       ...[
         caption ? element("p", { className: "caption", dir: "auto" }, caption) : null,
+        classesOf(results),
+        answerOf(results),
         this.tasks.size ? this.chips() : this.unplanned(),
         problemsOf(results),
         active?.items.length ? this.items(active) : null,
@@ -115,7 +117,8 @@ export class Card {
   chip(task) {
     const result = this.tasks.get(task);
     const status = result?.status ?? "waiting";
-    const count = result?.items.length ? ` ${result.items.length}` : "";
+    const found = result?.items.length || result?.classes.length;
+    const count = found ? ` ${found}` : "";
     const words = result ? [result.words, result.reason].filter(Boolean).join(": ") : "waits for its worker";
     const chip = element("button", { type: "button", className: "chip", title: words, disabled: !result }, `${task}${count} `, element("b", {}, status));
     chip.dataset.status = status;
@@ -184,6 +187,6 @@ function byRank(one, other) {
 }
 
 function older(result, known) {
-  const number = (it) => Number(/\.error-(\d+)\.json/.exec(it.document)?.[1] ?? Infinity);
+  const number = (it) => (it.status === "held" ? -1 : Number(/\.error-(\d+)\.json/.exec(it.document)?.[1] ?? Infinity));
   return number(result) < number(known);
 }

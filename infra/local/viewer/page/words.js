@@ -35,13 +35,32 @@ export function problemsOf(results) {
   return lines.length ? element("ul", { className: "problems" }, ...lines) : null;
 }
 
+// Labels of a given set, or tags; one that cannot be used is struck out and says why.
+export function classesOf(results) {
+  const classes = results.find((it) => it.classes.length)?.classes;
+  if (!classes) return null;
+  const labels = classes.map(({ label, reason }) => {
+    const made = element("li", { dir: "auto", title: reason ?? "" }, label);
+    made.classList.toggle("unusable", reason !== null);
+    return made;
+  });
+  return element("ul", { className: "classes", "aria-label": "Classes" }, ...labels);
+}
+
+export function answerOf(results) {
+  const asked = results.find((it) => it.answer);
+  if (!asked) return null;
+  const question = asked.question ? element("dt", { dir: "auto" }, asked.question) : null;
+  return element("dl", { className: "answer" }, question, element("dd", { dir: "auto" }, asked.answer));
+}
+
 export function smallPrint(result) {
   const { requested, served } = result.model;
   const local = served?.startsWith("local-vision");
   const model = !served ? `${requested} was not asked` : served === requested ? served : `answered by ${served}, asked for ${requested}`;
   const parts = [model, transportOf(result.transport), usageOf(result.usage, local), timingOf(result.timing_ms)].filter(Boolean);
   const print = element("p", { className: "small print" }, parts.join(" · "), parts.length ? " · " : "");
-  print.append(element("a", { href: result.document, target: "_blank", rel: "noopener" }, `${result.task} document (JSON)`));
+  if (result.document) print.append(element("a", { href: result.document, target: "_blank", rel: "noopener" }, `${result.task} document (JSON)`));
   if (!result.warnings.length) return print;
   const warnings = element("ul", {}, ...result.warnings.map((warning) => element("li", {}, warning)));
   const title = `${result.warnings.length} warning${result.warnings.length > 1 ? "s" : ""}`;

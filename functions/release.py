@@ -1,0 +1,21 @@
+"""Entry point: a tick of the scheduler releases the held events whose time has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import functions_framework
+
+from functions._boundary import boundary
+from shared import bootstrap
+from shared.pipeline.release import release_due
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
+
+
+@functions_framework.cloud_event
+def release(event: CloudEvent) -> None:
+    """Publish held events again; what the tick says does not matter."""
+    with boundary(event):
+        release_due(bootstrap.ports())

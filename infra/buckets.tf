@@ -1,0 +1,149 @@
+# Uploads: yours, or made here. Nothing deletes from it, and nothing public reaches it.
+resource "google_storage_bucket" "uploads" {
+  #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
+  #checkov:skip=CKV_GCP_78:no second copy of people's pictures: soft delete brings back what was deleted by mistake
+  count = var.existing_upload_bucket == null ? 1 : 0
+
+  project                     = var.project
+  name                        = "${var.project}-${var.prefix}-uploads"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  soft_delete_policy {
+    retention_duration_seconds = 604800
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+data "google_storage_bucket" "uploads" {
+  count = var.existing_upload_bucket == null ? 0 : 1
+
+  project = var.project
+  name    = var.existing_upload_bucket
+
+  depends_on = [google_project_service.api]
+}
+
+locals {
+  uploads = {
+    name     = var.existing_upload_bucket == null ? google_storage_bucket.uploads[0].name : data.google_storage_bucket.uploads[0].name
+    location = var.existing_upload_bucket == null ? google_storage_bucket.uploads[0].location : data.google_storage_bucket.uploads[0].location
+  }
+}
+
+# Results: create-only by right, as by code. Overwriting needs the right to delete, which no worker has.
+resource "google_storage_bucket" "results" {
+  #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
+  #checkov:skip=CKV_GCP_78:results are never overwritten, so there are no versions to keep
+  project                     = var.project
+  name                        = "${var.project}-${var.prefix}-results"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  soft_delete_policy { # whoever wants results forgotten with their source wants them gone at once
+    retention_duration_seconds = var.forget ? 0 : 604800
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.results_retention_days == null ? [] : [var.results_retention_days]
+
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age = lifecycle_rule.value
+      }
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+# Work: leases, journalled replies, held events, the day's spending. All of it is over after some days.
+resource "google_storage_bucket" "work" {
+  #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
+  #checkov:skip=CKV_GCP_78:old versions of leases and replies serve nobody
+  project                     = var.project
+  name                        = "${var.project}-${var.prefix}-work"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  soft_delete_policy { # leases come and go: each would be kept, and paid, for a week
+    retention_duration_seconds = 0
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_storage_bucket" "source" {
+  #checkov:skip=CKV_GCP_62:holds nothing but the source archive
+  #checkov:skip=CKV_GCP_78:an archive's name holds the digest of its content
+  project                     = var.project
+  name                        = "${var.project}-${var.prefix}-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true # it holds only what `python -m infra.archive` makes again
+
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+# https://cloud.google.com/storage/docs/access-control/iam-roles
+resource "google_storage_bucket_iam_member" "worker_reads_uploads" {
+  for_each = local.workers
+
+  bucket = local.uploads.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.function[each.key].member
+}
+
+resource "google_storage_bucket_iam_member" "results_created_by" {
+  for_each = merge(local.workers, local.bookkeepers)
+
+  bucket = google_storage_bucket.results.name
+  role   = "roles/storage.objectCreator" # and not objectUser, which may delete and so overwrite
+  member = google_service_account.function[each.key].member
+}
+
+resource "google_storage_bucket_iam_member" "results_read_by" {
+  for_each = merge(local.workers, local.bookkeepers)
+
+  bucket = google_storage_bucket.results.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.function[each.key].member
+}
+
+resource "google_storage_bucket_iam_member" "work_used_by" {
+  for_each = merge(local.workers, local.bookkeepers, local.releasers, local.forgetters)
+
+  bucket = google_storage_bucket.work.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.function[each.key].member
+}
+
+# `forget` alone may delete results.
+resource "google_storage_bucket_iam_member" "results_deleted_by" {
+  for_each = local.forgetters
+
+  bucket = google_storage_bucket.results.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.function[each.key].member
+}

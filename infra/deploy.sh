@@ -1,0 +1,323 @@
+#!/usr/bin/env bash
+# Deploys what infra/*.tf describes with gcloud alone. Run it again after a change: it creates what is missing and updates
+# the rest. It deletes nothing, and knows the defaults only; what it cannot set has a variable in infra/variables.tf.
+#
+#   infra/deploy.sh [--dry-run] deploy PROJECT [REGION]
+#   infra/deploy.sh [--dry-run] keep-storage-events PROJECT REGION FUNCTION DEAD_LETTER_TOPIC
+#
+# --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
+#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true  RUN=v1  MAX_INSTANCES=5
+#   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)
+#   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly WORKER_S=300 PLATFORM_S=330 ACK_S=390 LEASE_S=450
+readonly RUNTIME=python314
+# name part concurrency memory instances: as local.entry_points in infra/functions.tf
+readonly INSTANCES="${MAX_INSTANCES:-5}"
+readonly FUNCTIONS="\
+caption worker 8 4Gi ${INSTANCES}
+detect worker 8 4Gi ${INSTANCES}
+segment worker 8 4Gi ${INSTANCES}
+classify worker 8 4Gi ${INSTANCES}
+ask worker 8 4Gi ${INSTANCES}
+dead_letter bookkeeper 4 512Mi 2
+release releaser 1 512Mi 1
+ingest ingester 16 512Mi 10
+forget forgetter 4 512Mi 2"
+
+usage() {
+    sed -n '2,12s/^# \{0,1\}//p' infra/deploy.sh
+    exit 2
+}
+
+run() {
+    if [ "${dry}" = yes ]; then
+        printf '%q ' "$@"
+        printf '\n'
+    else
+        "$@"
+    fi
+}
+
+# gcloud's answer; in a dry run, which asks nobody, what stands for it.
+ask() {
+    local stand_in=$1
+    shift
+    if [ "${dry}" = yes ]; then printf '%s' "${stand_in}"; else "$@"; fi
+}
+
+# create_unless "describe …" create …: creates what cannot be described.
+create_unless() {
+    local describe=$1
+    shift
+    # shellcheck disable=SC2086 # words of a command
+    if [ "${dry}" = yes ] || ! gcloud ${describe} --project="${project}" >/dev/null 2>&1; then
+        run gcloud "$@" --project="${project}"
+    fi
+}
+
+# grant KIND RESOURCE MEMBER ROLE [flags]: on a resource, for a service account's address.
+grant() {
+    local kind=$1 resource=$2 member=$3 role=$4
+    shift 4
+    # shellcheck disable=SC2206 # words of a command
+    local words=(gcloud ${kind} add-iam-policy-binding "${resource}" --member="serviceAccount:${member}" --role="${role}" "$@")
+    if [ "${dry}" = yes ]; then
+        run "${words[@]}"
+        return
+    fi
+    # A new account is not known everywhere at once: https://cloud.google.com/iam/docs/service-accounts-create#creating
+    local attempt
+    for attempt in 1 2 3 4 5; do
+        if "${words[@]}" >/dev/null; then return; fi # the answer is the whole policy
+        printf 'attempt %s of 5 failed: %s for %s on %s\n' "${attempt}" "${role}" "${member}" "${resource}" >&2
+        sleep "$((attempt * 5))"
+    done
+    return 1
+}
+
+account() { printf '%s-%s@%s.iam.gserviceaccount.com' "${prefix}" "${1//_/-}" "${project}"; }
+agent() { printf 'service-%s@%s.iam.gserviceaccount.com' "${number}" "$1"; }
+bucket() { printf 'gs://%s-%s-%s' "${project}" "${prefix}" "$1"; }
+topic() { printf 'projects/%s/topics/%s-image-%s' "${project}" "${prefix}" "$1"; }
+
+enable_apis() {
+    local apis=(artifactregistry cloudbuild cloudfunctions cloudresourcemanager cloudscheduler eventarc iam logging pubsub run storage)
+    if [ "${backend}" = vertex ]; then apis+=(aiplatform); else apis+=(secretmanager); fi
+    run gcloud services enable "${apis[@]/%/.googleapis.com}" --project="${project}"
+}
+
+make_identities() {
+    local name
+    for name in ${names} push trigger build; do
+        create_unless "iam service-accounts describe $(account "${name}")" \
+            iam service-accounts create "${prefix}-${name//_/-}" --display-name="Uplook: ${name}"
+    done
+    for name in cloudscheduler eventarc pubsub; do
+        run gcloud beta services identity create --service="${name}.googleapis.com" --project="${project}"
+    done
+    run gcloud storage service-agent --project="${project}"
+
+    grant projects "${project}" "$(agent gcp-sa-eventarc)" roles/eventarc.serviceAgent --condition=None
+    grant projects "${project}" "$(agent gs-project-accounts)" roles/pubsub.publisher --condition=None
+    grant projects "${project}" "$(account trigger)" roles/eventarc.eventReceiver --condition=None
+    grant projects "${project}" "$(account build)" roles/logging.logWriter --condition=None
+    grant projects "${project}" "$(account build)" roles/storage.objectViewer \
+        --condition="title=${prefix} sources only,expression=resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+    grant "iam service-accounts" "$(account push)" "$(agent gcp-sa-pubsub)" roles/iam.serviceAccountOpenIdTokenCreator \
+        --project="${project}"
+}
+
+let_workers_ask() {
+    local name role="${prefix//-/_}_ask_models" secret="${prefix}-gemini-api-key"
+    if [ "${backend}" = vertex ]; then
+        create_unless "iam roles describe ${role}" \
+            iam roles create "${role}" --title="Uplook: ask models" --permissions=aiplatform.endpoints.predict
+        for name in ${workers}; do
+            grant projects "${project}" "$(account "${name}")" "projects/${project}/roles/${role}" --condition=None
+        done
+        return
+    fi
+    create_unless "secrets describe ${secret}" \
+        secrets create "${secret}" --replication-policy=user-managed --locations="${region}"
+    if [ -n "${GEMINI_API_KEY:-}" ]; then
+        run gcloud secrets versions add "${secret}" --data-file=- --project="${project}" < <(printf '%s' "${GEMINI_API_KEY}")
+    fi
+    for name in ${workers}; do
+        grant secrets "${secret}" "$(account "${name}")" roles/secretmanager.secretAccessor --project="${project}"
+    done
+}
+
+make_buckets() {
+    local name soft
+    for name in uploads results work source; do
+        soft=7d
+        if [ "${name}" = work ] || [ "${name}" = source ] || { [ "${name}" = results ] && [ "${forget}" = true ]; }; then soft=0; fi
+        create_unless "storage buckets describe $(bucket "${name}")" storage buckets create "$(bucket "${name}")" \
+            --location="${region}" --uniform-bucket-level-access --public-access-prevention
+        run gcloud storage buckets update "$(bucket "${name}")" --soft-delete-duration="${soft}"
+    done
+    run gcloud storage buckets update "$(bucket work)" --lifecycle-file=infra/work-lifecycle.json
+
+    for name in ${workers}; do
+        grant "storage buckets" "$(bucket uploads)" "$(account "${name}")" roles/storage.objectViewer
+    done
+    for name in ${workers} dead_letter; do
+        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator
+        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectViewer
+    done
+    for name in ${workers} dead_letter release; do
+        grant "storage buckets" "$(bucket work)" "$(account "${name}")" roles/storage.objectUser
+    done
+    if [ "${forget}" = true ]; then
+        grant "storage buckets" "$(bucket work)" "$(account forget)" roles/storage.objectUser
+        grant "storage buckets" "$(bucket results)" "$(account forget)" roles/storage.objectUser
+    fi
+}
+
+make_topics() {
+    local name
+    for name in events results dead ticks; do
+        create_unless "pubsub topics describe $(topic "${name}")" pubsub topics create "$(topic "${name}")"
+    done
+    for name in ingest release; do
+        grant "pubsub topics" "$(topic events)" "$(account "${name}")" roles/pubsub.publisher
+    done
+    for name in ${workers} dead_letter; do
+        grant "pubsub topics" "$(topic results)" "$(account "${name}")" roles/pubsub.publisher
+    done
+    grant "pubsub topics" "$(topic dead)" "$(agent gcp-sa-pubsub)" roles/pubsub.publisher
+    grant "pubsub topics" "$(topic ticks)" "$(agent gcp-sa-cloudscheduler)" roles/pubsub.publisher
+}
+
+make_image_repository() {
+    create_unless "artifacts repositories describe ${prefix}-images --location=${region}" \
+        artifacts repositories create "${prefix}-images" --repository-format=docker --location="${region}"
+    grant "artifacts repositories" "${prefix}-images" "$(account build)" roles/artifactregistry.writer \
+        --location="${region}" --project="${project}"
+}
+
+# The same archive as Terraform's, by the same name.
+upload_source() {
+    archive=$(ask infra/.build/source-DIGEST.zip python3 -m infra.archive)
+    run gcloud storage cp "${archive}" "$(bucket source)/"
+}
+
+environment() { # of a function with this concurrency, as gcloud reads it: ^;^ makes the semicolon the separator
+    local pairs=(
+        "GOOGLE_CLOUD_LOCATION=global"
+        "GOOGLE_CLOUD_PROJECT=${project}"
+        "GOOGLE_GENAI_USE_ENTERPRISE=$([ "${backend}" = vertex ] && printf true || printf false)"
+        "IMAGE_TOPIC=$(topic events)"
+        "LEASE_TTL_S=${LEASE_S}"
+        "LOG_FORMAT=json"
+        "MAX_CALLS_PER_DAY=${MAX_CALLS_PER_DAY-2000}"
+        "MAX_USD_PER_DAY=${MAX_USD_PER_DAY-5}"
+        "RESULTS_BUCKET=${project}-${prefix}-results"
+        "RESULT_TOPIC=$(topic results)"
+        "RUN=${RUN:-v1}"
+        "THREADS=$1"
+        "TIMEOUT_S=${WORKER_S}"
+        "UPLOAD_BUCKETS=${project}-${prefix}-uploads"
+        "WORK_BUCKET=${project}-${prefix}-work"
+    )
+    local IFS=';'
+    printf '^;^%s' "${pairs[*]}"
+}
+
+deploy_function() {
+    local name=$1 part=$2 concurrency=$3 memory=$4 instances=$5 caller=push version service="${prefix}-${1//_/-}" flags
+    flags=(--trigger-http)
+    case "${part}" in
+    ingester) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.finalized") ;;
+    forgetter) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.deleted") ;;
+    worker)
+        if [ "${backend}" = developer ]; then
+            version=$(ask 1 gcloud secrets versions list "${prefix}-gemini-api-key" --filter=state=enabled --limit=1 \
+                --format="value(name)" --project="${project}")
+            flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
+        fi
+        ;;
+    esac
+    if [ "${caller}" = trigger ]; then
+        flags+=(--trigger-event-filters="bucket=${project}-${prefix}-uploads" --trigger-location="${region}"
+            --trigger-service-account="$(account trigger)" --retry)
+    fi
+    run gcloud functions deploy "${service}" --gen2 --project="${project}" --region="${region}" --quiet \
+        --runtime="${RUNTIME}" --source="$(bucket source)/${archive##*/}" --entry-point="${name}" \
+        --service-account="$(account "${name}")" \
+        --build-service-account="projects/${project}/serviceAccounts/$(account build)" \
+        --docker-repository="projects/${project}/locations/${region}/repositories/${prefix}-images" \
+        --ingress-settings=internal-only --no-allow-unauthenticated \
+        --cpu=1 --memory="${memory}" --timeout="${PLATFORM_S}s" --concurrency="${concurrency}" \
+        --min-instances=0 --max-instances="${instances}" --set-env-vars="$(environment "${concurrency}")" "${flags[@]}"
+    grant "run services" "${service}" "$(account "${caller}")" roles/run.invoker --region="${region}" --project="${project}"
+}
+
+# subscribe FUNCTION TOPIC RETENTION [flags of a new one]: pushes the topic's messages to the function.
+subscribe() {
+    local service="${prefix}-${1//_/-}" topic=$2 retention=$3 uri command=create
+    local subscription="projects/${project}/subscriptions/${service}" fixed=(--topic="${topic}" "${@:4}") dead=()
+    case " ${workers} " in *" $1 "*) dead=(--dead-letter-topic="$(topic dead)" --max-delivery-attempts=20) ;; esac
+    uri=$(ask "https://${service}.run.app" gcloud functions describe "${service}" --gen2 --region="${region}" \
+        --project="${project}" --format="value(serviceConfig.uri)")
+    if [ "${dry}" = no ] && gcloud pubsub subscriptions describe "${subscription}" >/dev/null 2>&1; then
+        command=update fixed=()
+    fi
+    run gcloud pubsub subscriptions "${command}" "${subscription}" ${fixed[@]+"${fixed[@]}"} \
+        --push-endpoint="${uri}/${topic}" --push-auth-service-account="$(account push)" --push-auth-token-audience="${uri}" \
+        --ack-deadline="${ACK_S}" --message-retention-duration="${retention}" --expiration-period=never \
+        --min-retry-delay=10s --max-retry-delay=600s ${dead[@]+"${dead[@]}"}
+    if [ "${#dead[@]}" -gt 0 ]; then
+        grant "pubsub subscriptions" "${subscription}" "$(agent gcp-sa-pubsub)" roles/pubsub.subscriber
+    fi
+}
+
+make_tick() {
+    local command=create
+    if [ "${dry}" = no ] && gcloud scheduler jobs describe "${prefix}-tick" --location="${region}" --project="${project}" >/dev/null 2>&1; then
+        command=update
+    fi
+    run gcloud scheduler jobs "${command}" pubsub "${prefix}-tick" --location="${region}" --project="${project}" \
+        --schedule="5 * * * *" --time-zone=Etc/UTC --topic="$(topic ticks)" --message-body=tick --max-retry-attempts=3
+}
+
+# Eventarc gives up after a day, and then drops the event: https://cloud.google.com/eventarc/docs/retry-events
+keep_storage_events() {
+    local service=$1 dead_topic=$2 trigger subscription
+    trigger=$(ask "TRIGGER" gcloud functions describe "${service}" --gen2 --region="${region}" --project="${project}" \
+        --format="value(eventTrigger.trigger)")
+    subscription=$(ask "projects/${project}/subscriptions/eventarc-${service}" gcloud eventarc triggers describe "${trigger}" \
+        --format="value(transport.pubsub.subscription)")
+    run gcloud pubsub subscriptions update "${subscription}" --ack-deadline="${ACK_S}" \
+        --message-retention-duration=7d --dead-letter-topic="projects/${project}/topics/${dead_topic##*/}" --max-delivery-attempts=20
+    grant "pubsub subscriptions" "${subscription}" "$(agent gcp-sa-pubsub)" roles/pubsub.subscriber
+}
+
+deploy() {
+    local name part rest worker archive
+    enable_apis
+    make_identities
+    let_workers_ask
+    make_buckets
+    make_topics
+    make_image_repository
+    upload_source
+    # In this order: who drains dead letters before who makes them, and uploads flow only when all else is there.
+    while read -r name part rest; do
+        if [ "${name}" = forget ] && [ "${forget}" != true ]; then continue; fi
+        if [ "${name}" = ingest ]; then
+            subscribe dead_letter "$(topic dead)" 7d
+            subscribe release "$(topic ticks)" 1h
+            for worker in ${workers}; do
+                subscribe "${worker}" "$(topic events)" 7d --message-filter="attributes.task = \"${worker}\""
+            done
+            make_tick
+        fi
+        # shellcheck disable=SC2086 # the words of a line
+        deploy_function "${name}" "${part}" ${rest} </dev/null
+        case "${part}" in ingester | forgetter) keep_storage_events "${prefix}-${name}" "$(topic dead)" ;; esac
+    done <<<"${FUNCTIONS}"
+    printf '# Upload something: gcloud storage cp photo.jpg %s/\n' "$(bucket uploads)"
+}
+
+dry=no
+if [ "${1:-}" = --dry-run ]; then
+    dry=yes
+    shift
+fi
+readonly verb=${1:-} project=${2:-} region=${3:-us-central1} prefix=${PREFIX:-uplook} backend=${BACKEND:-vertex} forget=${FORGET:-false}
+if [ -z "${project}" ]; then usage; fi
+case "${backend}" in vertex | developer) ;; *) usage ;; esac
+names=$(awk -v forget="${forget}" '$1 != "forget" || forget == "true" { print $1 }' <<<"${FUNCTIONS}" | xargs)
+workers=$(awk '$2 == "worker" { print $1 }' <<<"${FUNCTIONS}" | xargs)
+number=$(ask 123456789012 gcloud projects describe "${project}" --format="value(projectNumber)")
+readonly names workers number
+
+case "${verb}:$#" in
+deploy:[23]) deploy ;;
+keep-storage-events:5) keep_storage_events "$4" "$5" ;;
+*) usage ;;
+esac

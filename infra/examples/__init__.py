@@ -1,0 +1,1 @@
+"""Programs that consume results, to begin your own from: docs/consumers.md."""

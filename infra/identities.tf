@@ -1,0 +1,126 @@
+# Who acts. Rights stand beside the resource they are for; this file holds accounts, and the few rights that can only
+# be given on a whole project, none of which goes to an account that runs our code except the right to ask a model.
+
+# One account per function. https://cloud.google.com/run/docs/securing/service-identity
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  project      = var.project
+  account_id   = "${var.prefix}-${replace(each.key, "_", "-")}"
+  display_name = "Uplook: the function ${each.key}"
+
+  depends_on = [google_project_service.api]
+}
+
+# Pub/Sub calls the functions as this one, which may do nothing else.
+resource "google_service_account" "push" {
+  project      = var.project
+  account_id   = "${var.prefix}-push"
+  display_name = "Uplook: Pub/Sub pushes as this account"
+
+  depends_on = [google_project_service.api]
+}
+
+# Eventarc calls the functions with a storage trigger as this one.
+resource "google_service_account" "trigger" {
+  project      = var.project
+  account_id   = "${var.prefix}-trigger"
+  display_name = "Uplook: Eventarc delivers storage events as this account"
+
+  depends_on = [google_project_service.api]
+}
+
+# Cloud Build builds as this one: the default account has too many rights in old projects, and too few in new ones.
+resource "google_service_account" "build" {
+  project      = var.project
+  account_id   = "${var.prefix}-build"
+  display_name = "Uplook: Cloud Build builds the functions as this account"
+
+  depends_on = [google_project_service.api]
+}
+
+# Google's own agents. They are made on first use, often too late for the grants below: asked for explicitly.
+resource "google_project_service_identity" "agent" {
+  provider = google-beta
+  for_each = toset(["cloudscheduler.googleapis.com", "eventarc.googleapis.com", "pubsub.googleapis.com"])
+
+  project = var.project
+  service = each.value
+
+  depends_on = [google_project_service.api]
+}
+
+data "google_storage_project_service_account" "agent" {
+  project = var.project
+
+  depends_on = [google_project_service.api]
+}
+
+# Eventarc's agent makes the triggers' topics and subscriptions: https://cloud.google.com/eventarc/docs/troubleshooting
+resource "google_project_iam_member" "eventarc_agent" {
+  #checkov:skip=CKV_GCP_49:this is the role that Google made for this agent of its own
+  project = var.project
+  role    = "roles/eventarc.serviceAgent"
+  member  = google_project_service_identity.agent["eventarc.googleapis.com"].member
+}
+
+# Cloud Storage publishes to the topic that Eventarc makes, whose name nobody knows before.
+resource "google_project_iam_member" "storage_agent" {
+  project = var.project
+  role    = "roles/pubsub.publisher"
+  member  = data.google_storage_project_service_account.agent.member
+}
+
+# Eventarc checks this right on the project and nowhere else: https://cloud.google.com/eventarc/docs/run/create-trigger-storage-gcloud
+resource "google_project_iam_member" "trigger" {
+  project = var.project
+  role    = "roles/eventarc.eventReceiver"
+  member  = google_service_account.trigger.member
+}
+
+# Pub/Sub's agent signs the push account's tokens. Projects older than April 2021 do not grant it by themselves.
+resource "google_service_account_iam_member" "push_token" {
+  service_account_id = google_service_account.push.name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = google_project_service_identity.agent["pubsub.googleapis.com"].member
+}
+
+# https://cloud.google.com/functions/docs/securing/build-custom-sa
+resource "google_project_iam_member" "build_logs" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+# Cloud Functions copies the source to a bucket of its own, which does not exist before the first build.
+resource "google_project_iam_member" "build_source" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  condition {
+    title      = "${var.prefix} sources only"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+  }
+}
+
+# Vertex AI has no resource to grant on: the models are Google's. One permission instead of roles/aiplatform.user,
+# which may also train, tune and deploy, at any price.
+resource "google_project_iam_custom_role" "ask_models" {
+  count = var.backend == "vertex" ? 1 : 0
+
+  project     = var.project
+  role_id     = "${replace(var.prefix, "-", "_")}_ask_models"
+  title       = "Uplook: ask models"
+  permissions = ["aiplatform.endpoints.predict"]
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_project_iam_member" "ask_models" {
+  for_each = var.backend == "vertex" ? local.workers : {}
+
+  project = var.project
+  role    = google_project_iam_custom_role.ask_models[0].name
+  member  = google_service_account.function[each.key].member
+}

@@ -1,0 +1,39 @@
+# The developer backend's key. Vertex has none.
+resource "google_secret_manager_secret" "gemini_api_key" {
+  count = var.backend == "developer" ? 1 : 0
+
+  project   = var.project
+  secret_id = "${var.prefix}-gemini-api-key"
+
+  replication {
+    user_managed {
+      replicas {
+        location = var.region
+      }
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_secret_manager_secret_version" "gemini_api_key" {
+  count = var.backend == "developer" ? 1 : 0
+
+  secret                 = google_secret_manager_secret.gemini_api_key[0].id
+  secret_data_wo         = var.gemini_api_key # write-only: neither in the plan nor in the state
+  secret_data_wo_version = var.gemini_api_key_version
+
+  lifecycle {
+    create_before_destroy = true # workers hold the old version until they are deployed with the new one
+  }
+}
+
+# https://cloud.google.com/secret-manager/docs/access-control
+resource "google_secret_manager_secret_iam_member" "worker" {
+  for_each = var.backend == "developer" ? local.workers : {}
+
+  project   = var.project
+  secret_id = google_secret_manager_secret.gemini_api_key[0].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function[each.key].member
+}

@@ -1,0 +1,1 @@
+"""What ships is made of: the pinned requirements, and a bill of materials from them."""

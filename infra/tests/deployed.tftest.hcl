@@ -1,0 +1,172 @@
+# What is deployed, with every default and every choice evaluated by Terraform itself.
+
+mock_provider "google" {
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = {
+      service_config = { uri = "https://function.a.run.app" }
+    }
+  }
+
+  mock_resource "google_pubsub_topic" {
+    defaults = { id = "projects/a-project/topics/a-topic" }
+  }
+
+  mock_data "google_storage_bucket" {
+    defaults = { location = "EU" }
+  }
+}
+
+mock_provider "google-beta" {}
+
+variables {
+  project        = "a-project"
+  gemini_api_key = "a key" # Terraform's tests insist on a value for an ephemeral variable; plan and apply do not
+}
+
+run "by_default" {
+  assert {
+    condition     = join(" ", sort(keys(google_cloudfunctions2_function.pushed))) == "ask caption classify dead_letter detect release segment"
+    error_message = "Expected every function but those with a storage trigger."
+  }
+
+  assert {
+    condition     = join(" ", keys(google_cloudfunctions2_function.triggered)) == "ingest"
+    error_message = "Expected ingest alone: forget is off by default."
+  }
+
+  assert {
+    condition     = alltrue([for name, each in google_cloudfunctions2_function.pushed : each.build_config[0].entry_point == name])
+    error_message = "Expected entry points by the names of main.py."
+  }
+
+  assert {
+    condition     = alltrue([for name, each in google_pubsub_subscription.worker : each.filter == "attributes.task = \"${name}\""])
+    error_message = "Expected every worker to be sent its own task only."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.worker : each.push_config[0].push_endpoint == "https://function.a.run.app/projects/a-project/topics/a-topic"])
+    error_message = "Expected the topic's name in the path: functions-framework reads it there."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_pubsub_subscription.worker : each.push_config[0].oidc_token[0].audience == "https://function.a.run.app"])
+    error_message = "Expected the service's own address as audience: Cloud Run refuses any other."
+  }
+
+  assert {
+    condition = alltrue([
+      for each in google_cloudfunctions2_function.pushed :
+      tonumber(each.service_config[0].environment_variables.THREADS) == each.service_config[0].max_instance_request_concurrency
+    ])
+    error_message = "Expected as many threads as requests at once."
+  }
+
+  assert {
+    condition = alltrue([
+      for each in google_cloudfunctions2_function.pushed :
+      tonumber(each.service_config[0].environment_variables.TIMEOUT_S) < each.service_config[0].timeout_seconds
+    ])
+    error_message = "Expected a worker to end by itself, before the platform ends it."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.pushed["caption"].service_config[0].environment_variables.MAX_USD_PER_DAY == "5"
+    error_message = "Expected a ceiling by default."
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret.gemini_api_key) == 0 && length(google_project_iam_member.ask_models) == 5
+    error_message = "Expected Vertex AI: no key, and five workers that may ask models."
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_iam_member.results_deleted_by) == 0
+    error_message = "Expected nobody to be able to delete results."
+  }
+
+  assert {
+    condition     = length(google_storage_bucket.results.lifecycle_rule) == 0
+    error_message = "Expected results to be kept."
+  }
+
+  assert {
+    condition     = length(output.operate) > 0 && output.upload == "gcloud storage cp photo.jpg gs://a-project-uplook-uploads/"
+    error_message = "Expected commands that can be run."
+  }
+}
+
+run "with_a_key" {
+  variables {
+    backend = "developer"
+  }
+
+  assert {
+    condition = alltrue([
+      for name, each in google_cloudfunctions2_function.pushed :
+      length(each.service_config[0].secret_environment_variables) == (contains(keys(google_pubsub_subscription.worker), name) ? 1 : 0)
+    ])
+    error_message = "Expected workers, and nobody else, to be given the key."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.pushed["ask"].service_config[0].secret_environment_variables[0].version == google_secret_manager_secret_version.gemini_api_key[0].version
+    error_message = "Expected the version to be pinned."
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret_iam_member.worker) == 5 && length(google_project_iam_member.ask_models) == 0
+    error_message = "Expected five accounts that may read the key, and none that may ask Vertex AI."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.pushed["ask"].service_config[0].environment_variables.GOOGLE_GENAI_USE_ENTERPRISE == "false"
+    error_message = "Expected the Gemini API."
+  }
+}
+
+run "with_forgetting_and_an_own_bucket" {
+  variables {
+    existing_upload_bucket = "my-photos"
+    forget                 = true
+    max_calls_per_day      = null
+    max_usd_per_day        = null
+    results_retention_days = 30
+    settings               = { RESULTS_PREFIX = "uplook/" }
+  }
+
+  assert {
+    condition     = length(google_storage_bucket.uploads) == 0
+    error_message = "Expected no bucket beside the one that is there."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_cloudfunctions2_function.triggered : each.event_trigger[0].trigger_region == "eu"])
+    error_message = "Expected triggers where the bucket is."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.triggered["forget"].event_trigger[0].event_type == "google.cloud.storage.object.v1.deleted"
+    error_message = "Expected forget to hear of deletions."
+  }
+
+  assert {
+    condition     = join(" ", keys(google_storage_bucket_iam_member.results_deleted_by)) == "forget"
+    error_message = "Expected forget alone to be able to delete results."
+  }
+
+  assert {
+    condition     = google_storage_bucket.results.lifecycle_rule[0].condition[0].age == 30
+    error_message = "Expected results to be deleted after 30 days."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.triggered["ingest"].service_config[0].environment_variables.MAX_CALLS_PER_DAY == ""
+    error_message = "Expected no ceiling where none is wanted."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.triggered["ingest"].service_config[0].environment_variables.RESULTS_PREFIX == "uplook/"
+    error_message = "Expected further settings to arrive."
+  }
+}

@@ -1,0 +1,179 @@
+# What is refused before anything is planned: one run per rule.
+
+mock_provider "google" {}
+mock_provider "google-beta" {}
+
+variables {
+  project = "a-project"
+}
+
+run "an_unknown_backend" {
+  command         = plan
+  expect_failures = [var.backend]
+
+  variables {
+    backend = "enterprise"
+  }
+}
+
+run "an_ack_deadline_beyond_pubsubs_limit" {
+  command         = plan
+  expect_failures = [var.deadlines_s]
+
+  variables {
+    deadlines_s = { worker = 300, platform = 330, ack = 601, lease = 700 }
+  }
+}
+
+run "a_worker_that_outlives_its_ack_deadline" {
+  command         = plan
+  expect_failures = [var.deadlines_s]
+
+  variables {
+    deadlines_s = { worker = 300, platform = 330, ack = 320, lease = 450 }
+  }
+}
+
+run "a_platform_that_cuts_a_worker_off" {
+  command         = plan
+  expect_failures = [var.deadlines_s]
+
+  variables {
+    deadlines_s = { worker = 330, platform = 330, ack = 390, lease = 450 }
+  }
+}
+
+run "a_platform_that_is_more_patient_than_it_can_be" {
+  command         = plan
+  expect_failures = [var.deadlines_s]
+
+  variables {
+    deadlines_s = { worker = 540, platform = 541, ack = 600, lease = 660 }
+  }
+}
+
+run "a_lease_that_ends_before_its_holder" {
+  command         = plan
+  expect_failures = [var.deadlines_s]
+
+  variables {
+    deadlines_s = { worker = 300, platform = 330, ack = 390, lease = 390 }
+  }
+}
+
+run "an_address_for_a_bucket" {
+  command         = plan
+  expect_failures = [var.existing_upload_bucket]
+
+  variables {
+    existing_upload_bucket = "gs://my-photos"
+  }
+}
+
+run "a_key_version_that_is_none" {
+  command         = plan
+  expect_failures = [var.gemini_api_key_version]
+
+  variables {
+    gemini_api_key_version = 0
+  }
+}
+
+run "a_ceiling_of_no_calls" {
+  command         = plan
+  expect_failures = [var.max_calls_per_day]
+
+  variables {
+    max_calls_per_day = 0
+  }
+}
+
+run "a_ceiling_of_half_a_call" {
+  command         = plan
+  expect_failures = [var.max_calls_per_day]
+
+  variables {
+    max_calls_per_day = 1.5
+  }
+}
+
+run "a_ceiling_of_no_money" {
+  command         = plan
+  expect_failures = [var.max_usd_per_day]
+
+  variables {
+    max_usd_per_day = 0
+  }
+}
+
+run "no_instances" {
+  command         = plan
+  expect_failures = [var.max_instances]
+
+  variables {
+    max_instances = 0
+  }
+}
+
+run "a_prefix_too_long_for_a_service_account" {
+  command         = plan
+  expect_failures = [var.prefix]
+
+  variables {
+    prefix = "nineteen-characters"
+  }
+}
+
+run "a_project_number" {
+  command         = plan
+  expect_failures = [var.project]
+
+  variables {
+    project = "123456789012"
+  }
+}
+
+run "a_zone_for_a_region" {
+  command         = plan
+  expect_failures = [var.region]
+
+  variables {
+    region = "us-central1-a"
+  }
+}
+
+run "a_retention_of_no_days" {
+  command         = plan
+  expect_failures = [var.results_retention_days]
+
+  variables {
+    results_retention_days = 0
+  }
+}
+
+run "a_run_that_names_no_folder" {
+  command         = plan
+  expect_failures = [var.run]
+
+  variables {
+    run = "../v1"
+  }
+}
+
+run "a_setting_that_nothing_reads" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { MAX_PIXEL = "1000" }
+  }
+}
+
+run "a_place_where_vertex_ai_is_not" {
+  command         = plan
+  expect_failures = [var.vertex_location]
+
+  variables {
+    vertex_location = "worldwide"
+  }
+}

@@ -1,0 +1,195 @@
+variable "backend" {
+  description = "Which Gemini is asked: vertex (no key at all) or developer (the Gemini API, with a key in Secret Manager)."
+  type        = string
+  default     = "vertex"
+  nullable    = false
+
+  validation {
+    condition     = contains(["developer", "vertex"], var.backend)
+    error_message = "backend: expected developer or vertex."
+  }
+}
+
+variable "deadlines_s" {
+  description = "Seconds that nest: a worker's own deadline < the platform's < Pub/Sub's ack deadline < the lease."
+  type = object({
+    worker   = number
+    platform = number
+    ack      = number
+    lease    = number
+  })
+  default = {
+    worker   = 300
+    platform = 330
+    ack      = 390
+    lease    = 450
+  }
+  nullable = false
+
+  validation {
+    condition = (
+      var.deadlines_s.worker >= 30 &&
+      var.deadlines_s.worker < var.deadlines_s.platform &&
+      var.deadlines_s.platform <= 540 && # a function with a storage trigger has no more
+      var.deadlines_s.platform < var.deadlines_s.ack &&
+      var.deadlines_s.ack <= 600 &&
+      var.deadlines_s.ack < var.deadlines_s.lease
+    )
+    error_message = "deadlines_s: expected 30 <= worker < platform <= 540, platform < ack <= 600 and ack < lease: else a late answer becomes a second run."
+  }
+}
+
+variable "existing_upload_bucket" {
+  description = "A bucket of this project whose new images are looked at; null makes one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.existing_upload_bucket == null || can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", var.existing_upload_bucket))
+    error_message = "existing_upload_bucket: expected a bucket's name, without gs://."
+  }
+}
+
+variable "forget" {
+  description = "Whether deleting an upload deletes its results, too. Off, results outlive their source."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "gemini_api_key" {
+  description = "For the developer backend: the key. Needed when gemini_api_key_version changes; best given as TF_VAR_gemini_api_key."
+  type        = string
+  default     = null
+  ephemeral   = true
+  sensitive   = true
+}
+
+variable "gemini_api_key_version" {
+  description = "Raise it to store another gemini_api_key and to deploy it."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.gemini_api_key_version >= 1 && floor(var.gemini_api_key_version) == var.gemini_api_key_version
+    error_message = "gemini_api_key_version: expected 1, 2, 3, …"
+  }
+}
+
+variable "max_calls_per_day" {
+  description = "Ceiling of model calls a day (UTC); what comes later is held until the next day. null lifts it."
+  type        = number
+  default     = 2000
+
+  validation {
+    condition     = var.max_calls_per_day == null || try(var.max_calls_per_day >= 1 && floor(var.max_calls_per_day) == var.max_calls_per_day, false)
+    error_message = "max_calls_per_day: expected a whole number above 0, or null for no ceiling."
+  }
+}
+
+variable "max_instances" {
+  description = "Instances of each worker at most: with the concurrency, this bounds how many model calls run at once."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.max_instances >= 1 && var.max_instances <= 100
+    error_message = "max_instances: expected 1 to 100."
+  }
+}
+
+variable "max_usd_per_day" {
+  description = "Ceiling of what model calls cost a day (UTC), in US dollars; what comes later is held. null lifts it."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_usd_per_day == null || try(var.max_usd_per_day > 0, false)
+    error_message = "max_usd_per_day: expected a number above 0, or null for no ceiling."
+  }
+}
+
+variable "prefix" {
+  description = "Every resource's name begins with it."
+  type        = string
+  default     = "uplook"
+  nullable    = false
+
+  validation {
+    # 30 characters are a service account's limit: "-dead-letter" takes 12 of them.
+    condition     = can(regex("^[a-z][a-z0-9-]{0,16}[a-z0-9]$", var.prefix))
+    error_message = "prefix: expected 2-18 of a-z 0-9 -, beginning with a letter, not ending in a hyphen."
+  }
+}
+
+variable "project" {
+  description = "The project's id."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project: expected a project's id (6-30 of a-z 0-9 -), not its name or number."
+  }
+}
+
+variable "region" {
+  description = "Where functions run and where buckets lie."
+  type        = string
+  default     = "us-central1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region: expected a region such as europe-west4."
+  }
+}
+
+variable "results_retention_days" {
+  description = "After how many days results are deleted; null keeps them."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.results_retention_days == null || try(var.results_retention_days >= 1, false)
+    error_message = "results_retention_days: expected 1 or more, or null to keep results."
+  }
+}
+
+variable "run" {
+  description = "Names one way of processing: a new run looks at images again and leaves old results alone."
+  type        = string
+  default     = "v1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9._-]{0,31}$", var.run))
+    error_message = "run: expected 1-32 of a-z 0-9 . _ - beginning with a letter or digit."
+  }
+}
+
+variable "settings" {
+  description = "Further settings by their names, see docs/settings.md."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), local.further_settings)) == 0
+    error_message = "settings: expected only ${join(", ", local.further_settings)}. Other settings have a variable of their own."
+  }
+}
+
+variable "vertex_location" {
+  description = "For the vertex backend: where models are asked; global has the most capacity, a region pins the data."
+  type        = string
+  default     = "global"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(global|us|eu|[a-z]+-[a-z]+[0-9]+)$", var.vertex_location))
+    error_message = "vertex_location: expected global, us, eu or a region such as europe-west4."
+  }
+}

@@ -1,0 +1,24 @@
+terraform {
+  required_version = ">= 1.11" # write-only arguments: the API key reaches neither plan nor state
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 6.50"
+    }
+    google-beta = { # for google_project_service_identity alone, which only this provider has
+      source  = "hashicorp/google-beta"
+      version = "~> 6.50"
+    }
+  }
+}
+
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
+provider "google-beta" {
+  project = var.project
+  region  = var.region
+}

@@ -1,0 +1,196 @@
+"""Images from the web, for addresses that nobody vouches for: only to where they may lead, and only so much of it.
+
+Every hop is judged anew: its address by the operator's origins, then every IP address that its name resolves to. The
+connection goes to the very address that was judged (a name that resolves differently the next moment gains nothing),
+while TLS and the Host header keep the name. One deadline covers all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from shared.core.errors import ImageRejectedError, TransientError
+from shared.core.weburls import Target, is_public, shown, target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+MAX_REDIRECTS = 3
+_CONNECT_TIMEOUT_S = 10.0
+_CHUNK_BYTES = 64 * 1024
+_MAX_ADDRESSES = 4
+_OK = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429})
+_HEADERS = {"User-Agent": "uplook", "Accept": "image/*", "Accept-Encoding": "identity"}
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the IP addresses of a name, by the system's resolver."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Redirect:
+    url: str
+
+
+class WebImages:
+    """The `ImageFetcher` port over HTTP, past every proxy; `resolver` and `tls` are for tests."""
+
+    def __init__(
+        self,
+        *,
+        origins: Collection[str],
+        resolver: Callable[[str, int], Sequence[str]] = resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._origins = origins
+        self._resolve = resolver
+        self._tls = tls or ssl.create_default_context()
+
+    def fetch(self, url: str, *, max_bytes: int, timeout_s: float) -> bytes:
+        """Return what lies at an address; its declared type is nobody's word."""
+        deadline_s = time.monotonic() + timeout_s
+        hop: str = url
+        for _ in range(1 + MAX_REDIRECTS):
+            found = self._hop(hop, max_bytes=max_bytes, deadline_s=deadline_s)
+            if isinstance(found, bytes):
+                return found
+            hop = found.url
+        raise _refused(url, f"it redirects more than {MAX_REDIRECTS} times")
+
+    def _hop(self, url: str, *, max_bytes: int, deadline_s: float) -> bytes | _Redirect:
+        where = target(url, origins=self._origins)
+        if isinstance(where, str):
+            raise _refused(url, where)
+        addresses = self._judged(url, where)
+        with _reported(url), _connected(where, addresses, self._tls, deadline_s) as (connection, expired):
+            try:
+                connection.request("GET", where.path, headers={"Host": where.host_header, **_HEADERS})
+                with contextlib.closing(connection.getresponse()) as response:
+                    found = _answer(url, response, max_bytes=max_bytes)
+            except Exception:
+                if expired.is_set():
+                    raise TimeoutError from None
+                raise
+            if expired.is_set():
+                raise TimeoutError  # cut off at the deadline: what has come may look whole
+            return found
+
+    def _judged(self, url: str, where: Target) -> Sequence[str]:
+        """Return the addresses of a host; one that is not public is enough to refuse them all."""
+        try:
+            addresses = self._resolve(where.host, where.port)
+        except (OSError, UnicodeError) as error:
+            raise TransientError(f"{shown(url)}: the name {where.host} could not be resolved.") from error
+        private = [address for address in addresses if not is_public(address)]
+        if private and not where.literal:
+            raise _refused(url, f"{where.host} leads to {private[0]}, which is not on the public internet")
+        return addresses[:_MAX_ADDRESSES]
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection over a socket that is made already: to an address, not to a name."""
+
+    def __init__(self, host: str, port: int, made: socket.socket) -> None:
+        super().__init__(host, port)
+        self.sock = made
+
+    def connect(self) -> None:
+        """Never again: a second connection would resolve the name anew."""
+        raise ConnectionError("the connection was closed")
+
+
+@contextlib.contextmanager
+def _connected(
+    where: Target, addresses: Sequence[str], tls: ssl.SSLContext, deadline_s: float
+) -> Iterator[tuple[_Pinned, threading.Event]]:
+    """Yield a connection that is cut at the deadline, and what tells that it was.
+
+    A time-out of the socket alone bounds each read: a server that sends a byte now and then would hold it for ever.
+    """
+    expired = threading.Event()
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(_dial(addresses, where.port, deadline_s))
+        handle = stack.enter_context(made.dup())  # TLS takes the socket itself over; this one still reaches it
+        guard = threading.Timer(max(0.0, deadline_s - time.monotonic()), _cut, (handle, expired))
+        guard.daemon = True
+        guard.start()
+        stack.callback(guard.cancel)
+        made.settimeout(max(0.001, deadline_s - time.monotonic()))
+        if where.scheme == "https":
+            made = stack.enter_context(tls.wrap_socket(made, server_hostname=where.host))
+        yield _Pinned(where.host, where.port, made), expired
+
+
+def _dial(addresses: Sequence[str], port: int, deadline_s: float) -> socket.socket:
+    failure: OSError = ConnectionError("the name has no address")
+    for address in addresses:
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        try:
+            return socket.create_connection((address, port), timeout=min(_CONNECT_TIMEOUT_S, left_s))
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _cut(handle: socket.socket, expired: threading.Event) -> None:
+    expired.set()
+    with contextlib.suppress(OSError):  # closed meanwhile
+        handle.shutdown(socket.SHUT_RDWR)
+
+
+def _answer(url: str, response: http.client.HTTPResponse, *, max_bytes: int) -> bytes | _Redirect:
+    if response.status in _REDIRECTS:
+        location = response.getheader("Location")
+        if not location:
+            raise _refused(url, f"it answered {response.status} without saying where to")
+        return _Redirect(urljoin(url, location))
+    if response.status >= 500 or response.status in _PASSING:  # noqa: PLR2004 - server errors
+        raise TransientError(f"{shown(url)} answered {response.status}.")
+    if response.status != _OK:
+        raise _refused(url, f"it answered {response.status}")
+    announced = response.length or 0
+    if announced > max_bytes:
+        raise _too_large(url, max_bytes)
+    body = bytearray()
+    while chunk := response.read(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > max_bytes:
+            raise _too_large(url, max_bytes)
+    if response.length:  # what is still to come, by the server's own word; read() itself lets it pass
+        raise http.client.IncompleteRead(bytes(body), response.length)
+    return bytes(body)
+
+
+def _refused(url: str, why: str) -> ImageRejectedError:
+    return ImageRejectedError("url_refused", f"{shown(url)} was not fetched: {why}.")
+
+
+def _too_large(url: str, max_bytes: int) -> ImageRejectedError:
+    return ImageRejectedError("too_many_bytes", f"{shown(url)} has more than {max_bytes:,} bytes.")
+
+
+@contextlib.contextmanager
+def _reported(url: str) -> Iterator[None]:
+    """Translate what a connection can end in: a certificate is its owner's fault, all else may pass."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise _refused(url, f"its certificate is not valid ({error.verify_message})") from error
+    except TimeoutError as error:
+        raise TransientError(f"{shown(url)} did not answer in time.") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise TransientError(f"{shown(url)} could not be read: {type(error).__name__}.") from error

@@ -1,0 +1,160 @@
+"""Result documents: from JSON to a typed value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._fields import Fields, parse_object
+from .choosing import split_uri
+from .events import read_source
+from .values import ClassLabel, File, Image, Item, Mask, Model, Problem, Result, Transport, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAMILY, MAJOR = "uplook.result", 1
+
+
+def parse_result(data: bytes | str, *, uri: str) -> Result:
+    """Return the result in a document that lies at `uri` (`gs://…`); its files lie in the same bucket.
+
+    Raises:
+        MalformedError: it is no result document.
+        UnsupportedVersionError: it is one of another major version.
+    """
+    document = parse_object(data, "a result document")
+    fields = Fields(document)
+    fields.check_version(FAMILY, MAJOR)
+    bucket, _ = split_uri(uri)
+    files = {each.text("name"): _file(each, bucket) for each in fields.children("files")}
+    return Result(
+        id=fields.text("id"),
+        status=fields.text("status"),
+        task=fields.text("task"),
+        run=fields.text("run"),
+        created=fields.text("created"),
+        source=read_source(fields.child("source")),
+        image=_image(fields.optional_child("image")),
+        model=_model(fields.child("model")),
+        transport=_transport(fields.optional_child("transport")),
+        usage=_usage(fields.optional_child("usage")),
+        timing_ms=_timing(fields.child("timing_ms")),
+        caption=fields.optional_text("caption"),
+        items=_items(fields, files),
+        classes=_classes(fields),
+        question=fields.optional_text("question"),
+        answer=fields.optional_text("answer"),
+        files=tuple(files.values()),
+        warnings=fields.texts("warnings"),
+        error=_problem(fields.optional_child("error")),
+        uri=uri,
+        raw=document,
+    )
+
+
+def _file(fields: Fields, bucket: str) -> File:
+    return File(
+        uri=f"gs://{bucket}/{fields.text('name')}",
+        content_type=fields.text("content_type"),
+        size=fields.whole("size"),
+        crc32c=fields.text("crc32c"),
+    )
+
+
+def _image(fields: Fields | None) -> Image | None:
+    if fields is None:
+        return None
+    return Image(
+        width=fields.whole("width"),
+        height=fields.whole("height"),
+        format=fields.text("format"),
+        mime_type=fields.text("mime_type"),
+        orientation=fields.whole("orientation"),
+        frames=fields.whole("frames"),
+    )
+
+
+def _model(fields: Fields) -> Model:
+    return Model(fields.text("requested"), fields.optional_text("served"))
+
+
+def _transport(fields: Fields | None) -> Transport | None:
+    if fields is None:
+        return None
+    return Transport(
+        kind=fields.text("kind"),
+        mime_type=fields.text("mime_type"),
+        bytes=fields.whole("bytes"),
+        reused=fields.flag("reused"),
+        reason=fields.text("reason"),
+        changes=fields.texts("changes"),
+    )
+
+
+def _usage(fields: Fields | None) -> Usage | None:
+    if fields is None:
+        return None
+    return Usage(
+        prompt_tokens=fields.optional_whole("prompt_tokens"),
+        output_tokens=fields.optional_whole("output_tokens"),
+        thought_tokens=fields.optional_whole("thought_tokens"),
+        total_tokens=fields.optional_whole("total_tokens"),
+        cost_usd=fields.optional_number("cost_usd"),
+    )
+
+
+def _timing(fields: Fields) -> Mapping[str, int]:
+    return {name: fields.whole(name) for name in fields.values}
+
+
+def _items(fields: Fields, files: Mapping[str, File]) -> tuple[Item, ...] | None:
+    if fields.values.get("items") is None:
+        return None
+    return tuple(_item(each, files) for each in fields.children("items"))
+
+
+def _item(fields: Fields, files: Mapping[str, File]) -> Item:
+    mask = fields.optional_child("mask")
+    return Item(
+        index=fields.whole("index"),
+        label=fields.text("label"),
+        status=fields.text("status"),
+        reason=fields.optional_text("reason"),
+        box_2d=fields.optional_box("box_2d"),
+        box_px=fields.optional_box("box_px"),
+        box_px_stored=fields.optional_box("box_px_stored"),
+        mask=None if mask is None else _mask(mask, files),
+        notes=fields.texts("notes") if fields.values.get("notes") is not None else (),
+    )
+
+
+def _mask(fields: Fields, files: Mapping[str, File]) -> Mask:
+    name = fields.optional_text("file")
+    if name is not None and name not in files:
+        raise fields.wrong("file", "one of the files that the document lists", name)
+    return Mask(
+        status=fields.text("status"),
+        file=None if name is None else files[name],
+        source=fields.optional_text("source"),
+        area_px=fields.optional_whole("area_px"),
+        reason=fields.optional_text("reason"),
+    )
+
+
+def _classes(fields: Fields) -> tuple[ClassLabel, ...] | None:
+    if fields.values.get("classes") is None:
+        return None
+    return tuple(_class(each) for each in fields.children("classes"))
+
+
+def _class(fields: Fields) -> ClassLabel:
+    return ClassLabel(
+        label=fields.text("label"),
+        status=fields.optional_text("status") or "ok",
+        reason=fields.optional_text("reason"),
+        score=fields.optional_number("score"),
+    )
+
+
+def _problem(fields: Fields | None) -> Problem | None:
+    return None if fields is None else Problem(fields.text("code"), fields.text("message"))

@@ -1,0 +1,199 @@
+"""The values of version 1. All are frozen; `raw` holds the JSON behind a value, with fields this client does not know.
+
+Texts that name one of several things (`status`, `task`, `kind`, `code`, …) may get new values within version 1: treat
+one that you do not know as "not for me", never as an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Exactly one generation of one uploaded object; events leave `size`, `content_type` and `crc32c` out."""
+
+    bucket: str
+    name: str
+    generation: int
+    size: int | None = None
+    content_type: str | None = None
+    crc32c: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a result holds."""
+
+    items: int
+    masks: int
+    files: int
+    warnings: int
+    classes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResultEvent:
+    """A pointer to a committed result; duplicates carry the same `id` and the same `result`.
+
+    `status` is that of the result, or `held`: parked at a spending ceiling until about `until` (RFC 3339), with no
+    `result` yet. `caption` is cut at 500 characters; `error` is a code for programs.
+    """
+
+    id: str
+    status: str
+    task: str
+    run: str
+    source: Source
+    result: str | None
+    counts: Counts
+    caption: str | None
+    error: str | None
+    until: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def held(self) -> bool:
+        """Whether there is no result yet."""
+        return self.result is None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a result: where it lies (`gs://…`), its size in bytes, and base64 of its CRC32C."""
+
+    uri: str
+    content_type: str
+    size: int
+    crc32c: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A mask of one item: a PNG (`status` `ok`) of the upright image's size, 255 inside, or the `reason` why not."""
+
+    status: str
+    file: File | None
+    source: str | None
+    area_px: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing found; `status` is `ok`, or `unusable` with the `reason`.
+
+    `box_px` is `(x0, y0, x1, y1)` in pixels of the upright image, half open; `box_px_stored` the same in pixels of the
+    file as stored; `box_2d` is `(ymin, xmin, ymax, xmax)`, 0-1000, as the model gave it.
+    """
+
+    index: int
+    label: str
+    status: str
+    reason: str | None
+    box_2d: Box | None
+    box_px: Box | None
+    box_px_stored: Box | None
+    mask: Mask | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLabel:
+    """A class that the image belongs to; `status` is `ok`, or `unusable` with the `reason`.
+
+    `score` is None where the model gives none.
+    """
+
+    label: str
+    status: str = "ok"
+    reason: str | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What was looked at; `width` and `height` in pixels are those of the upright image."""
+
+    width: int
+    height: int
+    format: str
+    mime_type: str
+    orientation: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Which model was asked, and which one answered."""
+
+    requested: str
+    served: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How the image travelled to the model, why so, and what was changed on the way."""
+
+    kind: str
+    mime_type: str
+    bytes: int
+    reused: bool
+    reason: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as billed and what they cost; None where it is not known."""
+
+    prompt_tokens: int | None
+    output_tokens: int | None
+    thought_tokens: int | None
+    total_tokens: int | None
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a result is not a full one: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result: of one task, on one generation of one object. It never changes.
+
+    The payload is the task's: `caption`, `items`, `classes` or `answer`; the others are None. `items` is empty where
+    nothing was found (`status` `empty`) and None where nobody could look.
+    """
+
+    id: str
+    status: str
+    task: str
+    run: str
+    created: str
+    source: Source
+    image: Image | None
+    model: Model
+    transport: Transport | None
+    usage: Usage | None
+    timing_ms: Mapping[str, int] = field(hash=False)
+    caption: str | None
+    items: tuple[Item, ...] | None
+    classes: tuple[ClassLabel, ...] | None
+    question: str | None
+    answer: str | None
+    files: tuple[File, ...]
+    warnings: tuple[str, ...]
+    error: Problem | None
+    uri: str
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

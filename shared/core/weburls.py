@@ -1,0 +1,127 @@
+"""Which web addresses may be fetched for somebody who is not trusted, and which machines they may lead to.
+
+An operator lists origins. `https://images.example.com` and `http://127.0.0.1:8080` are meant literally: whoever lists
+an internal machine wants it. `https://*` stands for every host of the public internet, at port 443.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+ANY_PUBLIC = "https://*"
+MAX_URL_LENGTH = 2000
+
+_PORTS = {"https": 443, "http": 80}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\]")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\]")
+_PASSWORD = re.compile(r"//[^/]*@")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address that may be fetched. `literal`: its origin is listed as it stands, wherever it leads."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    literal: bool
+
+    @property
+    def host_header(self) -> str:
+        """The host as HTTP names it: with the port, unless it is the scheme's own."""
+        bare = f"[{self.host}]" if ":" in self.host else self.host
+        return bare if self.port == _PORTS[self.scheme] else f"{bare}:{self.port}"
+
+
+def target(url: str, *, origins: Collection[str]) -> Target | str:
+    """Return what to fetch for a URL, or in plain words why it must not be fetched."""
+    if len(url) > MAX_URL_LENGTH or _UNSAFE.search(url):
+        return f"it is no URL of at most {MAX_URL_LENGTH:,} plain ASCII characters"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "it is malformed"
+    if parts.scheme not in _PORTS:
+        return "it is neither https:// nor gs://"
+    if "@" in parts.netloc:
+        return "it carries a user name or a password"
+    if _HOST.fullmatch(parts.netloc.lower().removesuffix(f":{port}")) is None:
+        return "its host is malformed"
+    found = Target(
+        scheme=parts.scheme,
+        host=(parts.hostname or "").lower(),
+        port=_PORTS[parts.scheme] if port is None else port,
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        literal=False,
+    )
+    return _permitted(found, origins)
+
+
+def origin_problem(origin: str) -> str | None:
+    """Return what is wrong with an origin that an operator lists, or None."""
+    if origin == ANY_PUBLIC:
+        return None
+    found = target(origin, origins=[origin])
+    if isinstance(found, Target) and found.path == "/" and not origin.endswith("/"):
+        return None
+    return f"expected an origin such as https://images.example.com or {ANY_PUBLIC}, found {origin!r}"
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, and to nothing inside, beside or in front of us.
+
+    Addresses that carry an IPv4 address inside (mapped, 6to4, NAT64) are only as public as that one.
+
+    >>> is_public("93.184.215.14"), is_public("169.254.169.254"), is_public("::ffff:10.0.0.1")
+    (True, False, False)
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    inner = _inside(found)
+    return _is_global(found if inner is None else inner)
+
+
+def shown(url: str) -> str:
+    """Return a URL fit for logs and results: without a password, and without a query, which may be a signature."""
+    bare = _PASSWORD.sub("//…@", url.partition("#")[0].partition("?")[0])
+    return f"{bare}?…" if "?" in url else bare
+
+
+def _permitted(found: Target, origins: Collection[str]) -> Target | str:
+    own = (found.scheme, found.host_header)
+    for origin in origins:
+        scheme, _, host = origin.lower().partition("://")
+        port_of_scheme = f":{_PORTS.get(scheme, '')}"
+        if own == (scheme, host.removesuffix(port_of_scheme)):
+            return Target(found.scheme, found.host, found.port, found.path, literal=True)
+    if ANY_PUBLIC in origins and own[0] == "https" and found.port == _PORTS["https"]:
+        return found
+    return f"{found.scheme}://{found.host_header} is not among the origins that may be fetched (IMAGE_URL_ORIGINS)"
+
+
+def _inside(address: _Address) -> ipaddress.IPv4Address | None:
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64 or address in _IPV4_COMPATIBLE:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _is_global(address: _Address) -> bool:
+    elsewhere = address.is_multicast or address.is_reserved or address.is_unspecified
+    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not elsewhere and not site_local

@@ -1,0 +1,61 @@
+"""The operators' commands, one module each: `add_arguments(parser)`, and `run(args)`, which returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from shared.core.errors import NotFoundError, SettingsError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
+COMMANDS: Final = {
+    "redrive": ("shared.operate.redrive", "give failed work another chance, after the cause is mended"),
+    "plan": ("shared.operate.plan", "say what would happen to an upload, and which rule decided it"),
+    "release": ("shared.operate.release", "publish held events again, now instead of at their hour"),
+    "cost": ("shared.operate.cost", "sum up what results have cost: tokens, and US dollars at list price"),
+}
+_EPILOG = """\
+The settings are those of the functions (docs/settings.md); a local stack's are in .local/stack.env.
+
+Exit codes: 0 done; 1 it failed; 2 wrong usage; 3 something was left, and the output says what and why.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code; only its own module is imported."""
+    args = _parser(argv).parse_args(argv)
+    try:
+        code = int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+        sys.stdout.flush()
+    except (NotFoundError, TransientError, SettingsError) as error:
+        sys.stderr.write(f"{args.command} failed: {error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has enough (`| head`); what is still buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m shared.operate",
+        description="Operate a deployment of Uplook.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in argv if word in COMMANDS), None)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == chosen:
+            importlib.import_module(module).add_arguments(command)
+    return parser

@@ -1,0 +1,118 @@
+"""`plan`: what would happen to an upload, and which rule or metadata decided it. Nothing is called, nothing happens."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared import config
+from shared.config import Settings
+from shared.core import loops
+from shared.core.envelopes import Upload
+from shared.core.errors import NotFoundError
+from shared.core.explaining import explain
+from shared.core.model import Source
+from shared.operate.cli import DONE
+from shared.operate.tables import printable, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.core.explaining import Explanation
+
+_SCHEME = "gs://"
+_TRANSPORT = (
+    "How the image travels (inline, Files API, gs://) is decided by the worker, from its size and its bytes; what it"
+    " turns out to be, too: the name and the content type only decide whether a worker looks at it."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of `plan`."""
+    parser.add_argument("object", type=_address, metavar="gs://BUCKET/OBJECT", help="an object; it need not exist")
+    parser.add_argument("--content-type", help="as it would be declared on upload")
+    parser.add_argument(
+        "--metadata", type=_pair, action="append", default=[], metavar="KEY=VALUE", help="such as uplook-tasks=ask"
+    )
+    parser.add_argument("--rules", type=Path, metavar="FILE", help="try these rules; no deployment's settings are read")
+    parser.add_argument("--live", action="store_true", help="read the metadata of the object as it is in the bucket")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the plan of one object."""
+    bucket, name = args.object
+    metadata = dict(args.metadata)
+    if args.live:
+        metadata = {**_stored(bucket, name), **metadata}
+    upload = Upload(Source(bucket, name, 1, content_type=args.content_type), metadata)
+    settings = _settings(bucket, args.rules)
+    rules = config.read_rules(settings)
+    explained = explain(upload, rules)
+    explained = dataclasses.replace(
+        explained,
+        left_out=_refused(upload, settings) or explained.left_out,
+        warnings=(*explained.warnings, *config.model_cautions(rules)),
+    )
+    sys.stdout.writelines(f"{line}\n" for line in _lines(f"{_SCHEME}{bucket}/{name}", explained))
+    return DONE
+
+
+def _settings(bucket: str, rules: Path | None) -> Settings:
+    if rules is None:
+        return config.load()
+    # Rules can be tried without any deployment: every bucket is one for uploads then.
+    return Settings(
+        results_bucket="", work_bucket="", upload_buckets=(bucket,), image_topic="", result_topic="", rules_file=rules
+    )
+
+
+def _refused(upload: Upload, settings: Settings) -> str | None:
+    """Return why ingest leaves an upload out before any rule is asked, or None."""
+    if upload.source.bucket not in settings.upload_buckets:
+        return f"not an upload bucket (UPLOAD_BUCKETS names {', '.join(settings.upload_buckets)})"
+    return loops.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
+
+
+def _stored(bucket: str, name: str) -> dict[str, str]:
+    from shared.adapters.storage import GoogleStorage
+
+    client = config.client_settings()
+    store = GoogleStorage(project=client.project, emulator_host=client.storage_emulator_host, connections=1)
+    found = store.stat(bucket, name)
+    if found is None:
+        raise NotFoundError(f"there is no gs://{bucket}/{name}: leave out --live to plan for an object to come")
+    return dict(found.metadata)
+
+
+def _lines(uri: str, explained: Explanation) -> Iterator[str]:
+    tasks = ", ".join(each.task for each in explained.tasks if each.left_out is None)
+    yield printable(f"{uri}: {f'left out, {explained.left_out}' if explained.left_out else tasks}")
+    yield f"Who has a say, the last word last: {', '.join(explained.places)}"
+    yield from (printable(f"Warning: {text}") for text in explained.warnings)
+    if explained.left_out is not None:
+        return
+    for each in explained.tasks:
+        yield ""
+        if each.left_out is not None:
+            yield f"{each.task}: left out, {each.left_out}"
+        else:
+            rows = [[f"  {one.setting}", one.place, one.value] for one in each.decisions]
+            yield table([each.task, "decided by", ""], rows)
+    yield f"\n{_TRANSPORT}"
+
+
+def _address(text: str) -> tuple[str, str]:
+    bucket, _, name = text.removeprefix(_SCHEME).partition("/")
+    if not text.startswith(_SCHEME) or not bucket or not name:
+        raise argparse.ArgumentTypeError(f"expected gs://BUCKET/OBJECT, found {text!r}")
+    return bucket, name
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, found {text!r}")
+    return key, value

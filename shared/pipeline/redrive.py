@@ -1,0 +1,135 @@
+"""Failed work gets another chance: image events go out again, and storage events that nobody could handle are handled.
+
+Nothing is deleted or overwritten: an error document stays, and what comes of the redrive is committed beside it. Until
+then, redriving again publishes the same event, and the delivery protocol sees a duplicate.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.core import redriving, storage_events
+from shared.core.envelopes import format_image_event, is_image_event, parse_image_event, parse_upload
+from shared.core.errors import NotFoundError, PermanentError
+from shared.pipeline import dead_letter
+from shared.pipeline.forget import forget
+from shared.pipeline.ingest import ingest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shared.core.envelopes import ImageEvent
+    from shared.core.rules import Rules
+    from shared.pipeline.work import Ports
+
+_BATCH = 100
+_PARALLEL_READS = 8
+_MAX_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of one error document or dead letter. `left` says why it stays as it is; None: it was redriven."""
+
+    place: str
+    task: str
+    code: str
+    left: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    seen: Redriven
+    event: ImageEvent | None = None
+
+
+def redrive_errors(
+    names: Sequence[str], ports: Ports, *, code: str | None = None, dry_run: bool = False
+) -> Iterator[Redriven]:
+    """Publish the image events of these error documents again, of one error code or of all; yield what was done.
+
+    Raises:
+        TransientError: a service is away; what was not yielded was not redriven, or will be a duplicate.
+    """
+    with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="redrive") as pool:
+        for at in range(0, len(names), _BATCH):
+            read = pool.map(lambda name: _failure(name, ports), names[at : at + _BATCH])
+            failures = [each for each in read if code in (None, each.seen.code)]
+            messages = [format_image_event(each.event) for each in failures if each.event is not None]
+            if messages and not dry_run:
+                ports.publisher.publish(ports.settings.image_topic, messages)
+            yield from (each.seen for each in failures)
+
+
+def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool = False) -> Redriven:
+    """Handle a kept event the way its function would have, then delete it; what cannot be read is kept.
+
+    It is a storage event, or an image event of a version that was unknown when it was kept.
+
+    Raises:
+        TransientError: it was not handled, and is kept.
+    """
+    bucket = ports.settings.work_bucket
+    there = ports.store.stat(bucket, name)
+    place, kind = f"gs://{bucket}/{name}", there.metadata.get(dead_letter.KIND, "") if there else ""
+    task = "forget" if storage_events.is_deletion(kind) else "ingest"
+    try:
+        data = ports.store.read(bucket, name, max_bytes=_MAX_BYTES)
+        if is_image_event(data):
+            return _redrive_image_event(name, data, ports, dry_run=dry_run)
+        upload = parse_upload(data)
+    except NotFoundError:
+        return Redriven(place, task, "dead_letter", "It is gone: another redrive was faster.")
+    except PermanentError as error:
+        return Redriven(place, task, error.code, error.message)
+    if not dry_run:
+        if task == "forget":
+            forget(upload, ports)
+        else:
+            ingest(upload, rules=rules, settings=ports.settings, publisher=ports.publisher)
+        ports.store.delete(bucket, name)
+    return Redriven(place, task, "dead_letter")
+
+
+def _redrive_image_event(name: str, data: bytes, ports: Ports, *, dry_run: bool) -> Redriven:
+    event = parse_image_event(data)
+    if not dry_run:
+        ports.publisher.publish(ports.settings.image_topic, [format_image_event(event)])
+        ports.store.delete(ports.settings.work_bucket, name)
+    return Redriven(f"gs://{ports.settings.work_bucket}/{name}", event.task, "dead_letter")
+
+
+def _failure(name: str, ports: Ports) -> _Failure:
+    bucket, prefix = ports.settings.results_bucket, ports.settings.results_prefix
+    place, document = f"gs://{bucket}/{name}", dict[str, Any]()
+    try:
+        document = _read(name, ports)
+        event = redriving.next_event(document, name, prefix=prefix)
+    except PermanentError as error:
+        return _Failure(Redriven(place, _task(document), _code(document) or error.code, error.message))
+    except NotFoundError:
+        return _Failure(Redriven(place, "", "gone", "It is gone: somebody removed it meanwhile."))
+    return _Failure(Redriven(place, event.task, _code(document)), event)
+
+
+def _read(name: str, ports: Ports) -> dict[str, Any]:
+    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=_MAX_BYTES)
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise PermanentError("bad_json", f"Expected a result document as JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise PermanentError("bad_json", f"Expected a result document, found {type(document).__name__}.")
+    return document
+
+
+def _task(document: dict[str, Any]) -> str:
+    return str(document.get("task") or "")
+
+
+def _code(document: dict[str, Any]) -> str:
+    error = document.get("error")
+    return str(error.get("code") or "") if isinstance(error, dict) else ""

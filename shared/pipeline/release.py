@@ -1,0 +1,91 @@
+"""Held events are published again: by every tick those whose time has come, by command whichever are wanted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import logs
+from shared.core import envelopes
+from shared.core.errors import EventRejectedError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.core.ports import Message
+    from shared.pipeline.work import Ports
+
+ROOT = "held/"
+_BATCH = 100
+_PARALLEL = 8
+_MAX_EVENT_BYTES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    name: str
+    generation: int
+    message: Message
+
+
+def release_due(ports: Ports) -> int:
+    """Release what has waited long enough; return how many events that was."""
+    now_iso = ports.clock.now_iso()
+    return sum(release(until, ports) for until in held_hours(ports) if until <= now_iso)
+
+
+def held_hours(ports: Ports) -> Sequence[str]:
+    """Return the hours (`2026-11-22T08`, UTC) until which events are held, the earliest first."""
+    folders = ports.store.list_folders(ports.settings.work_bucket, ROOT)
+    return [folder.removeprefix(ROOT).rstrip("/") for folder in folders]
+
+
+def release(until: str, ports: Ports) -> int:
+    """Publish every event held until this hour, and forget that it was held; return how many.
+
+    Whoever dies in between publishes some twice, which costs nothing: each still ends in one result.
+
+    Raises:
+        TransientError: some are still held; a further release goes on.
+    """
+    names = ports.store.list_names(ports.settings.work_bucket, f"{ROOT}{until}/")
+    released = sum(_release_batch(names[at : at + _BATCH], ports) for at in range(0, len(names), _BATCH))
+    if released:
+        logs.info("released held events", until=until, events=released)
+    return released
+
+
+def _release_batch(names: Sequence[str], ports: Ports) -> int:
+    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="release") as pool:
+        held = [each for each in pool.map(lambda name: _read(name, ports), names) if each is not None]
+        if held:
+            ports.publisher.publish(ports.settings.image_topic, [each.message for each in held])
+        _delete(pool.map(lambda each: _forget(each, ports), held))
+    return len(held)
+
+
+def _read(name: str, ports: Ports) -> _Held | None:
+    bucket = ports.settings.work_bucket
+    there = ports.store.stat(bucket, name)
+    if there is None:
+        return None  # another release was faster
+    try:
+        data = ports.store.read(bucket, name, generation=there.generation, max_bytes=_MAX_EVENT_BYTES)
+        event = envelopes.parse_image_event(data)
+    except NotFoundError:
+        return None
+    except EventRejectedError as error:
+        logs.error("a held event cannot be read and stays where it is", held=name, reason=error.message)
+        return None
+    return _Held(name, there.generation, envelopes.format_image_event(event))
+
+
+def _forget(held: _Held, ports: Ports) -> None:
+    # Exactly what was published: an event that was held again meanwhile has another generation.
+    ports.store.delete(ports.settings.work_bucket, held.name, generation=held.generation)
+
+
+def _delete(deletions: Iterable[None]) -> None:
+    for _ in deletions:
+        pass  # raises what a thread raised

@@ -1,0 +1,82 @@
+"""The examples for consumers, run as their first lines say, against a whole stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local import resources
+from infra.local.process import ROOT, Process, free_port
+from tests.e2e.test_stack import TASKS, jpeg, local
+from tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_TIMEOUT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What `.local/stack.env` of a running stack says."""
+    state_dir = tmp_path_factory.mktemp("stack")
+    started = local("up", "--detach", "--state", str(state_dir), "--viewer-port", "0")
+    assert started.returncode == 0, started.stdout + started.stderr
+    lines = (state_dir / "stack.env").read_text(encoding="utf-8").splitlines()
+    yield dict(line.split("=", 1) for line in lines)
+    local("down", "--state", str(state_dir))
+
+
+def upload(env: dict[str, str], name: str) -> None:
+    bucket = resources.storage_client(env["STORAGE_EMULATOR_HOST"]).bucket("uploads")
+    bucket.blob(name).upload_from_string(jpeg(), content_type="image/jpeg")
+
+
+def test_the_pull_subscriber_shows_every_result_and_leaves_nothing_behind(env: dict[str, str]) -> None:
+    said: list[str] = []
+    argv = [sys.executable, "-m", "infra.examples.pull_subscriber"]
+    child = Process("pull", argv, env=os.environ | env, on_line=lambda _, line: said.append(line))
+    with child:
+        wait_for(lambda: any("Waiting" in line for line in said), "the subscriber")
+        upload(env, "pulled.jpg")
+        wait_for(lambda: sum("pulled.jpg" in line for line in said) == len(TASKS), "every result")
+
+    lines = {line.split()[0]: line for line in said if "pulled.jpg" in line}
+    assert sorted(lines) == sorted(TASKS)
+    assert all(" ok " in line for line in lines.values())
+    assert "files," in lines["segment"]
+    pubsub = resources.subscriber(env["PUBSUB_EMULATOR_HOST"])
+    left = [each.name for each in pubsub.list_subscriptions(project=f"projects/{env['GOOGLE_CLOUD_PROJECT']}")]
+    assert [name for name in left if "example-" in name] == []
+
+
+def test_the_push_function_is_called_with_every_result(env: dict[str, str]) -> None:
+    said: list[str] = []
+    port = free_port()
+    source = str(Path("infra") / "examples" / "push_function.py")
+    argv = [sys.executable, "-m", "functions_framework", "--source", source, "--target", "on_result"]
+    child = Process(
+        "push",
+        [*argv, "--host", "127.0.0.1", "--port", str(port)],
+        env=os.environ | env | {"PYTHONPATH": str(ROOT)},
+        on_line=lambda _, line: said.append(line),
+    )
+    pubsub = resources.subscriber(env["PUBSUB_EMULATOR_HOST"])
+    name = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/subscriptions/push-example"
+    with child:
+        child.wait_port(port, timeout_s=START_TIMEOUT_S)
+        endpoint = {"push_endpoint": f"http://127.0.0.1:{port}/{env['RESULT_TOPIC']}"}
+        pubsub.create_subscription(request={"name": name, "topic": env["RESULT_TOPIC"], "push_config": endpoint})
+        upload(env, "pushed.jpg")
+        wait_for(lambda: sum("pushed.jpg" in line for line in said) == len(TASKS), "every result")
+        pubsub.delete_subscription(subscription=name)
+
+    logged = [json.loads(line) for line in said if "pushed.jpg" in line]
+    assert {line["message"] for line in logged} == {f"{task} of pushed.jpg" for task in TASKS}
+    assert {line["status"] for line in logged} == {"ok"}
+    assert [line["labels"] != [] for line in logged] == [line["caption"] is None for line in logged]

@@ -1,0 +1,144 @@
+"""SIGTERM, against a real process of functions-framework: it ends in time, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local import topology
+from infra.local.faults import Fault
+from shared.core.stopping import GRACE_S
+from tests.contract.pubsub_rig import wait_until
+from tests.rig import picture
+from tests.storm.deployment import deployed, event_of, paths_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.core.envelopes import ImageEvent
+    from tests.storm.deployment import Deployment
+    from tests.storm.instance import Instance
+
+TO_SIGKILL_S = 8.0
+"""Cloud Run gives ten seconds; two are left for whatever this machine cannot show."""
+
+LONG_S = 90.0
+GENERATE = "models.generateContent"
+STATE = "uplook-state"
+WAIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with deployed(["caption"], tmp_path_factory.mktemp("stopping"), env={"THREADS": "8"}) as found:
+        yield found
+
+
+@pytest.fixture
+def worker(deployment: Deployment) -> Iterator[Instance]:
+    """The caption function, living; and living again after the test."""
+    worker = deployment.instances["caption"]
+    yield worker
+    deployment.gemini.clear()
+    if not worker.process.running:
+        worker.start()
+
+
+def send(deployment: Deployment, name: str, *, copies: int = 1) -> ImageEvent:
+    event = event_of(deployment.upload(name, picture()), "caption")
+    deployment.publish([event] * copies)
+    return event
+
+
+def send_into_a_long_call(deployment: Deployment, name: str, *, seconds: float = LONG_S, copies: int = 1) -> ImageEvent:
+    """Return as soon as the model is at work on the event."""
+    fault = deployment.gemini.add(Fault("latency", operation=GENERATE, seconds=seconds))
+    event = send(deployment, name, copies=copies)
+    hit = lambda: any(rule["id"] == fault and rule["hits"] for rule in deployment.gemini.faults())  # noqa: E731
+    wait_until(hit, "model call", timeout_s=WAIT_S)
+    return event
+
+
+def once(worker: Instance) -> None:
+    os.kill(worker.process.pid, signal.SIGTERM)
+
+
+def again_and_again(worker: Instance) -> None:
+    for _ in range(3):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.process.pid, signal.SIGTERM)
+        time.sleep(0.5)
+
+
+def ended_after_s(worker: Instance, signalled: Callable[[Instance], None]) -> float:
+    """Send SIGTERM and return how long every process of the instance took to be gone."""
+    begun_s = time.monotonic()
+    signalled(worker)
+    wait_until(lambda: not worker.process.running and not worker.survivors(), "end", timeout_s=WAIT_S)
+    return time.monotonic() - begun_s
+
+
+def result_events(deployment: Deployment) -> int:
+    return int(
+        deployment.pubsub.call("GET", "/_control/stats")["topics"][topology.topic_path("image-results")]["published"]
+    )
+
+
+def wait_for_result(deployment: Deployment, event: ImageEvent) -> None:
+    wait_until(
+        lambda: deployment.metadata(topology.RESULTS, paths_of(event).result) is not None, "result", timeout_s=WAIT_S
+    )
+
+
+@pytest.mark.fault(110)
+@pytest.mark.parametrize("signalled", [once, again_and_again])
+def test_sigterm_during_a_model_call_ends_in_time_frees_the_lease_and_the_event_comes_back(
+    deployment: Deployment, worker: Instance, signalled: Callable[[Instance], None]
+) -> None:
+    event = send_into_a_long_call(deployment, f"{signalled.__name__}.jpg", copies=3)
+    lease = paths_of(event).lease
+    held = deployment.metadata(topology.WORK, lease) or {}
+    assert held[STATE] == "held"
+    announced = result_events(deployment)
+
+    took_s = ended_after_s(worker, signalled)
+
+    released = deployment.metadata(topology.WORK, lease) or {}
+    assert released[STATE] == "released"
+    assert released["uplook-attempt"] == held["uplook-attempt"]
+    assert took_s < TO_SIGKILL_S
+    assert deployment.metadata(topology.RESULTS, paths_of(event).result) is None
+
+    worker.start()
+
+    wait_for_result(deployment, event)
+    wait_until(lambda: deployment.stats("caption")["backlog"] == 0, "quiet", timeout_s=WAIT_S)
+    folder = paths_of(event).result.rpartition("/")[0]
+    assert [blob.name for blob in deployment.storage.list_blobs(topology.RESULTS, prefix=folder, versions=True)] == [
+        paths_of(event).result
+    ]
+    assert result_events(deployment) == announced + 3
+
+
+@pytest.mark.fault(110)
+def test_a_delivery_that_ends_within_the_grace_is_acknowledged(deployment: Deployment, worker: Instance) -> None:
+    event = send_into_a_long_call(deployment, "soon.jpg", seconds=GRACE_S / 4)
+    acked = deployment.stats("caption")["acked"]
+
+    ended_after_s(worker, once)
+
+    assert deployment.metadata(topology.RESULTS, paths_of(event).result) is not None
+    assert not any("is cut" in line for line in worker.lives[-1].lines)
+    wait_until(lambda: deployment.stats("caption")["acked"] == acked + 1, "acknowledgement", timeout_s=WAIT_S)
+
+
+def test_an_instance_without_work_ends_without_waiting_for_the_grace(deployment: Deployment, worker: Instance) -> None:
+    wait_for_result(deployment, send(deployment, "first.jpg"))  # so that it watches for the signal
+    wait_until(lambda: deployment.stats("caption")["backlog"] == 0, "quiet", timeout_s=WAIT_S)
+
+    assert ended_after_s(worker, once) < GRACE_S

@@ -1,0 +1,163 @@
+"""Policies: Terraform and the code name the same things, the provider knows them, the first apply finds an order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import main
+from shared.config import Settings
+from shared.core.errors import SettingsError
+from shared.core.tasks import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.policy.parsed import Block, Infra
+
+PROVIDERS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("provider-schema.json").read_text("utf-8"))[
+    "providers"
+]
+NOT_DEPLOYED: Final = {
+    "GOOGLE_API_KEY": "the SDK's other name of GEMINI_API_KEY",
+    "GOOGLE_GEMINI_BASE_URL": "another address of Gemini: the emulator's, or a proxy's",
+    "PUBSUB_EMULATOR_HOST": "the local stack's",
+    "STORAGE_EMULATOR_HOST": "the local stack's",
+}
+"""What `Settings` reads and Terraform does not set, and why."""
+
+_META: Final = frozenset({"count", "depends_on", "for_each", "lifecycle", "provider"})
+_API: Final = "google_project_service.api"
+_NEEDED_BY_PUSHES: Final = frozenset(
+    {
+        "google_cloud_run_service_iam_member.pushed",
+        "google_pubsub_topic_iam_member.image_dead_published_by_pubsub",
+        "google_service_account_iam_member.push_token",
+    }
+)
+_CAPITALS: Final = re.compile(r"\b([A-Z][A-Z0-9_]+) = ")
+
+
+class _Recorder(dict[str, str]):
+    """An environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked.add(key)
+        return default
+
+
+def settings_read() -> set[str]:
+    """Return the names of all variables that the settings are read from."""
+    environ = _Recorder()
+    with contextlib.suppress(SettingsError):  # nothing is set: all that matters is what was asked for
+        Settings.from_env(environ)
+    return environ.asked
+
+
+def environment(infra: Infra) -> list[str]:
+    """Every variable that Terraform sets is read, and every one that is read can be set."""
+    names = {*infra.local_values["own_settings"], *infra.local_values["further_settings"]}
+    for block in infra.of("google_cloudfunctions2_function"):
+        names |= set(_CAPITALS.findall(str(block.one("service_config", "environment_variables"))))
+        for dynamic in block.one("service_config", "dynamic") or []:
+            names |= {content["key"] for each in dynamic.values() for content in each["content"] if "key" in content}
+    read = settings_read()
+    return [
+        *(f"{name}: is set, and nothing reads it." for name in sorted(names - read)),
+        *(f"{name}: is read, and cannot be set." for name in sorted(read - names - NOT_DEPLOYED.keys())),
+        *(f"{name}: belongs to the local stack." for name in sorted(names & NOT_DEPLOYED.keys())),
+    ]
+
+
+def entry_points(infra: Infra) -> list[str]:
+    """What `main.py` exports is deployed, and nothing else; every task has a worker."""
+    parts = {name: each["part"] for name, each in infra.local_values["entry_points"].items()}
+    workers = {name for name, part in parts.items() if part == "worker"}
+    return [
+        *(
+            f"{name}: is an entry point of main.py, and not deployed."
+            for name in sorted(set(main.__all__) - parts.keys())
+        ),
+        *(f"{name}: is deployed, and no entry point of main.py." for name in sorted(parts.keys() - set(main.__all__))),
+        *(f"{name}: is a worker for no task." for name in sorted(workers - set(TASKS))),
+        *(f"{name}: is a task without a worker." for name in sorted(set(TASKS) - workers)),
+    ]
+
+
+def arguments(infra: Infra) -> list[str]:
+    """The provider knows every argument, in nested blocks, too, and every required one is there."""
+    problems = []
+    for block in (*infra.resources, *infra.data):
+        schema = _schema(block)
+        if schema is None:
+            problems.append(f"{block.address}: provider-schema.json has no {block.type}.")
+        else:
+            body = {name: value for name, value in block.body.items() if name not in _META}
+            problems += [f"{block.address}: {problem}" for problem in _unknown(body, schema)]
+    return problems
+
+
+def order(infra: Infra) -> list[str]:
+    """The first apply enables the APIs before anything else, whatever Terraform does at once."""
+    blocks = {block.address: block for block in (*infra.resources, *infra.data)}
+    return [
+        f"{address}: does not wait until the APIs are enabled."
+        for address, block in blocks.items()
+        if address != _API and _API not in _needed(block, blocks, infra)
+    ]
+
+
+def rights_first(infra: Infra) -> list[str]:
+    """No function runs, no subscription pushes, before the rights it needs are given."""
+    blocks = {block.address: block for block in (*infra.resources, *infra.data)}
+    problems = []
+    for grant in (block for block in infra.resources if block.type.endswith("_iam_member")):
+        accounts = infra.references(grant.one("member"))
+        if accounts & {"google_service_account.function", "google_service_account.build"}:
+            waiting = infra.of("google_cloudfunctions2_function")
+        elif grant.address in _NEEDED_BY_PUSHES:
+            waiting = infra.of("google_pubsub_subscription")
+        else:
+            continue
+        if not any(grant.address in _needed(block, blocks, infra) for block in waiting):
+            problems.append(f"{grant.address}: nothing that needs it waits for it.")
+    return problems
+
+
+def _needed(block: Block, blocks: Mapping[str, Block], infra: Infra) -> set[str]:
+    found: set[str] = set()
+    waiting = [block]
+    while waiting:
+        new = infra.references(waiting.pop().body) - found
+        found |= new
+        waiting += [blocks[address] for address in new if address in blocks]
+    return found
+
+
+def _schema(block: Block) -> Mapping[str, Any] | None:
+    provider = str(block.body.get("provider", "${google}")).strip("${}")
+    kind = "data" if block.address.startswith("data.") else "resources"
+    found: Mapping[str, Any] | None = PROVIDERS[f"hashicorp/{provider}"][kind].get(block.type)
+    return found
+
+
+def _unknown(body: Mapping[str, Any], schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    dynamic = {name: each["content"] for entry in body.get("dynamic", []) for name, each in entry.items()}
+    stated = {name: value for name, value in body.items() if name != "dynamic"} | dynamic
+    for name, value in stated.items():
+        argument = schema.get(name)
+        if argument is None or argument.get("computed"):
+            yield f"{path}{name} is no argument."
+        elif "block" in argument:
+            for inner in value:
+                yield from _unknown(inner, argument["block"], f"{path}{name}.")
+    for name, argument in schema.items():
+        if argument.get("required") and name not in stated:
+            yield f"{path}{name} is missing."

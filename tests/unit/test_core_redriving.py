@@ -1,0 +1,100 @@
+"""From an error document to the next image event: the same question, the next number, or a reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.core import naming, results, schemas
+from shared.core.choices import Choices
+from shared.core.envelopes import ImageEvent
+from shared.core.errors import PermanentError
+from shared.core.model import Source
+from shared.core.naming import MAX_REDRIVE
+from shared.core.planning import idempotency_key, resolve_settings
+from shared.core.redriving import error_number, next_event
+
+SOURCE = Source("uploads", "a/Köln #1.jpg", 2**53 + 1, 5, "image/jpeg", "AAAAAA==")
+SETTINGS = replace(resolve_settings("detect", Choices()), labels=("cat", "Säule"), max_items=3)
+EVENT = ImageEvent(SOURCE, "detect", SETTINGS, "v2")
+
+
+def _failed(event: ImageEvent = EVENT) -> dict[str, Any]:
+    return results.unanswered(
+        event,
+        idempotency_key(event),
+        status="failed",
+        code="dead_letter",
+        message="In vain.",
+        at="2026-11-21T09:00:00Z",
+    )
+
+
+def _name(number: int, *, prefix: str = "") -> str:
+    return naming.paths(SOURCE, run="v2", task="detect", prefix=prefix).error(number)
+
+
+def test_a_failed_document_fits_the_schema_and_keeps_what_was_asked() -> None:
+    document = _failed()
+
+    assert schemas.problem(document) is None
+    assert document["settings"]["labels"] == ["cat", "Säule"]
+
+
+def test_only_failures_keep_it() -> None:
+    skipped = results.unanswered(
+        EVENT, "0" * 64, status="skipped", code="gone", message="Gone.", at="2026-11-21T09:00:00Z"
+    )
+
+    assert "settings" not in skipped
+
+
+@pytest.mark.parametrize("number", [0, 1, 41, MAX_REDRIVE - 1])
+@pytest.mark.parametrize("prefix", ["", "uplook/"])
+def test_the_next_event_asks_the_same_with_the_next_number(number: int, prefix: str) -> None:
+    event = next_event(_failed(), _name(number, prefix=prefix), prefix=prefix)
+
+    assert event.redrive == number + 1
+    assert (event.source, event.task, event.settings, event.run) == (SOURCE, "detect", EVENT.settings, "v2")
+    assert idempotency_key(event) == idempotency_key(EVENT)
+
+
+@pytest.mark.parametrize(
+    ("change", "number", "code"),
+    [
+        ({"status": "ok"}, 0, "no_failure"),
+        ({}, MAX_REDRIVE, "no_redrives_left"),
+        ({"settings": None}, 0, "no_settings"),
+        ({"settings": {"model": "other"}}, 0, "malformed_event"),
+        ({"run": "v3"}, 0, "other_settings"),
+        ({"source": {"bucket": "uploads", "name": "b.jpg", "generation": "1"}}, 0, "other_settings"),
+        ({"source": []}, 0, "malformed_event"),
+        ({"id": None}, 0, "other_settings"),
+    ],
+)
+def test_what_cannot_be_redriven_says_why(change: dict[str, Any], number: int, code: str) -> None:
+    with pytest.raises(PermanentError) as raised:
+        next_event(_failed() | change, _name(number), prefix="")
+
+    assert raised.value.code == code
+
+
+def test_a_copy_is_not_redriven_for_its_original() -> None:
+    with pytest.raises(PermanentError, match=r"It belongs to v2/uploads/a/Köln %231\.jpg/"):
+        next_event(_failed(), f"backup/{_name(0)}", prefix="")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("v1/b/cat.jpg/7/detect.error-0.json", 0),
+        ("v1/b/a\nb/7/detect.error-9999.json", 9999),
+        ("v1/b/cat.jpg/7/detect.json", None),
+        ("v1/b/x.error-1.json/7/detect.json", None),
+        ("v1/b/cat.jpg/7/detect.error-10000.json", None),
+    ],
+)
+def test_the_number_is_read_from_the_end_of_the_name(name: str, number: int | None) -> None:
+    assert error_number(name) == number

@@ -1,0 +1,120 @@
+"""Which addresses may be fetched for a stranger: decided from the text alone, and again for every IP address."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.core.weburls import ANY_PUBLIC, Target, is_public, origin_problem, shown, target
+
+LISTED = ("https://images.example.com", "http://127.0.0.1:8080", "https://[2001:db8::1]:8443")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://images.example.com/a/b.jpg?x=1#part", ("https", "images.example.com", 443, "/a/b.jpg?x=1")),
+        ("https://IMAGES.example.com", ("https", "images.example.com", 443, "/")),
+        ("https://images.example.com:443/a", ("https", "images.example.com", 443, "/a")),
+        ("http://127.0.0.1:8080/a", ("http", "127.0.0.1", 8080, "/a")),
+        ("https://[2001:db8::1]:8443/a", ("https", "2001:db8::1", 8443, "/a")),
+    ],
+)
+def test_an_address_of_a_listed_origin_may_be_fetched_wherever_it_leads(
+    url: str, expected: tuple[str, str, int, str]
+) -> None:
+    found = target(url, origins=LISTED)
+
+    assert isinstance(found, Target)
+    assert (found.scheme, found.host, found.port, found.path) == expected
+    assert found.literal
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://images.example.com/a",
+        "https://images.example.com:444/a",
+        "https://images.example.com.evil.example/a",
+        "https://evil.example/https://images.example.com/",
+        "http://127.0.0.1/a",
+        "http://127.0.0.1:80801/a",
+        "https://user:secret@images.example.com/a",
+        "https://images.example.com@evil.example/a",
+        "https://images.example.com\\@evil.example/a",
+        "https://images.example.com\n.evil.example/",
+        "https:///a",
+        "https://images.example.com:/a",
+        "ftp://images.example.com/a",
+        "file:///etc/passwd",
+        "//images.example.com/a",
+        "https://images.exämple.com/a",
+        "https://" + "a" * 2000,
+    ],
+)
+@pytest.mark.parametrize("origins", [LISTED, ()])
+def test_every_other_address_is_refused_in_words(url: str, origins: tuple[str, ...]) -> None:
+    found = target(url, origins=origins)
+
+    assert isinstance(found, str)
+    assert "secret" not in found
+
+
+def test_any_public_host_means_https_at_its_own_port_and_nothing_literal() -> None:
+    found = target("https://2130706433/latest", origins=[ANY_PUBLIC])
+
+    assert isinstance(found, Target)
+    assert not found.literal
+    assert isinstance(target("http://example.com/", origins=[ANY_PUBLIC]), str)
+    assert isinstance(target("https://example.com:8443/", origins=[ANY_PUBLIC]), str)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001:80b::200e"])
+def test_an_address_of_the_public_internet_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
+        *("169.254.169.254", "100.64.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1"),
+        *("255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1"),
+        *("ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1"),
+        *("64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:1::1", "localhost", "2130706433", ""),
+    ],
+)
+def test_an_address_inside_beside_or_in_front_of_us_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@given(st.text(max_size=60), st.sampled_from([(), LISTED, (ANY_PUBLIC,)]))
+def test_no_text_breaks_the_judgement(text: str, origins: tuple[str, ...]) -> None:
+    for url in (text, f"https://{text}", f"http://127.0.0.1:8080{text}"):
+        found = target(url, origins=origins)
+        assert isinstance(found, str) or found.literal or origins == (ANY_PUBLIC,)
+
+
+@pytest.mark.parametrize("origin", ["https://*", "https://images.example.com", "http://127.0.0.1:8080"])
+def test_an_origin_may_be_listed(origin: str) -> None:
+    assert origin_problem(origin) is None
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "http://*", "https://*.example.com", "images.example.com", "https://a.example/", "https://a.b/c"]
+)
+def test_what_is_no_origin_is_refused_with_an_example(origin: str) -> None:
+    assert "https://images.example.com" in (origin_problem(origin) or "")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/b.jpg?X-Goog-Signature=abc#x", "https://a.example/b.jpg?…"),
+        ("https://user:secret@a.example/b.jpg", "https://…@a.example/b.jpg"),
+        ("https://a.example/b@c.jpg", "https://a.example/b@c.jpg"),
+    ],
+)
+def test_neither_a_signature_nor_a_password_is_shown(url: str, expected: str) -> None:
+    assert shown(url) == expected

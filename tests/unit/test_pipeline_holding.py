@@ -1,0 +1,280 @@
+"""The spending guard: what the day has no room for is held, announced as held, and released once."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.core import envelopes, schemas
+from shared.core.errors import ConfigurationError, DailyQuotaError, ModelRejectedError, RefusedError, TransientError
+from shared.core.spending import Ceiling
+from shared.pipeline.analyze import analyze
+from shared.pipeline.budget import Budget
+from shared.pipeline.release import held_hours, release, release_due
+from tests.rig import SETTINGS, WORK, Rig, reply
+
+if TYPE_CHECKING:
+    from shared.core.envelopes import ImageEvent
+
+DAY_S = 86_400.0
+CAPTION = '{"caption": "A red square on white."}'
+
+
+def rig_with(**settings: Any) -> Rig:
+    return Rig(settings=dataclasses.replace(SETTINGS, **settings))
+
+
+def captions(rig: Rig, count: int) -> list[ImageEvent]:
+    return [rig.upload(f"{number:03d}.jpg", task="caption") for number in range(count)]
+
+
+def held(rig: Rig) -> list[str]:
+    return list(rig.store.list_names(WORK, "held/"))
+
+
+def released(rig: Rig) -> list[ImageEvent]:
+    messages = rig.publisher.messages.pop(rig.settings.image_topic, [])
+    return [envelopes.parse_image_event(message.data) for message in messages]
+
+
+def statuses(rig: Rig) -> list[str]:
+    return [event["status"] for event in rig.result_events()]
+
+
+def instances(rig: Rig, count: int) -> list[Any]:
+    """Further instances of the same deployment: one work bucket, a budget each."""
+    ceiling = Ceiling(rig.settings.max_calls_per_day, rig.settings.max_usd_per_day)
+    return [dataclasses.replace(rig.ports, budget=Budget(ceiling)) for _ in range(count)]
+
+
+def test_two_hundred_uploads_under_a_ceiling_of_fifty_calls_are_fifty_calls_and_after_release_two_hundred_results() -> (
+    None
+):
+    rig = rig_with(max_calls_per_day=50)
+    several = instances(rig, 7)
+    events = captions(rig, 200)
+
+    for number, event in enumerate(events):
+        analyze(event, several[number % 7])
+
+    assert len(rig.model.requests) == 50
+    assert len(held(rig)) == 150
+    assert sorted(statuses(rig)) == ["held"] * 150 + ["ok"] * 50
+
+    for _ in range(3):
+        rig.clock.time_s += DAY_S
+        assert release_due(rig.ports) > 0
+        for number, event in enumerate(released(rig)):
+            analyze(event, several[number % 7])
+
+    assert held(rig) == []
+    assert len(rig.model.requests) == 200
+    assert all(rig.document(event)["status"] == "ok" for event in events)
+
+
+def test_nothing_is_released_before_the_day_ends_and_everything_once_when_it_has() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    for event in captions(rig, 3):
+        analyze(event, rig.ports)
+
+    assert release_due(rig.ports) == 0
+    rig.clock.time_s += DAY_S
+    assert release_due(rig.ports) == 2
+    assert release_due(rig.ports) == 0
+    assert len(released(rig)) == 2
+
+
+def test_the_event_of_a_held_image_is_a_valid_result_event_without_a_result() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    for event in captions(rig, 2):
+        analyze(event, rig.ports)
+
+    told = rig.result_events()[-1]
+
+    assert schemas.problem(told, schemas.RESULT_EVENT) is None
+    assert (told["status"], told["result"], told["error"]) == ("held", None, "daily_ceiling")
+    assert told["until"] == "2026-11-21T08:00:00Z"
+
+
+def test_a_held_event_leaves_its_lease_free_and_commits_nothing() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    first, second = captions(rig, 2)
+    analyze(first, rig.ports)
+
+    analyze(second, rig.ports)
+
+    lease = rig.store.stat(WORK, "leases/v1/uploads/001.jpg/" + f"{second.source.generation}/caption.json")
+    assert lease is not None
+    assert lease.metadata["uplook-state"] == "released"
+    with pytest.raises(Exception, match="does not exist"):
+        rig.document(second)
+    with pytest.raises(Exception, match="does not exist"):
+        rig.document(second, error=0)
+
+
+def test_a_duplicate_of_a_held_event_downloads_nothing_and_is_held_once() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    first, second = captions(rig, 2)
+    for event in (first, second):
+        analyze(event, rig.ports)
+    reads = rig.store.faults.calls["read"]
+
+    analyze(second, rig.ports)
+
+    assert rig.store.faults.calls["read"] - reads <= 3  # result, error, journal: no image
+    assert len(held(rig)) == 1
+
+
+def test_an_event_that_is_held_again_while_a_release_runs_is_not_lost() -> None:
+    """Released by command on the same day: the worker parks it again between the publication and the deletion."""
+    rig = rig_with(max_calls_per_day=1)
+    first, second = captions(rig, 2)
+    for event in (first, second):
+        analyze(event, rig.ports)
+    (hour,) = held_hours(rig.ports)
+    publish = rig.publisher.publish
+
+    def publish_and_deliver(topic: str, messages: Any) -> None:
+        publish(topic, messages)
+        if topic == rig.settings.image_topic:
+            analyze(second, rig.ports)
+
+    rig.publisher.publish = publish_and_deliver  # type: ignore[method-assign]
+
+    release(hour, rig.ports)
+
+    assert len(held(rig)) == 1
+
+
+def test_a_release_that_dies_between_publishing_and_forgetting_costs_no_second_call() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    first, second = captions(rig, 2)
+    for event in (first, second):
+        analyze(event, rig.ports)
+    rig.clock.time_s += DAY_S
+    rig.store.faults.add("delete", TransientError("killed"))
+
+    with pytest.raises(TransientError):
+        release_due(rig.ports)
+    release_due(rig.ports)
+    for event in released(rig):
+        analyze(event, rig.ports)
+
+    assert len(rig.model.requests) == 2
+    assert rig.document(second)["status"] == "ok"
+
+
+def test_what_cannot_be_held_is_delivered_again() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    first, second = captions(rig, 2)
+    analyze(first, rig.ports)
+    rig.model.faults.add("generate", TransientError("never asked"))
+
+    def refuse_held(*arguments: Any, **options: Any) -> int:
+        if arguments[1].startswith("held/"):
+            raise TransientError("503")
+        return create(*arguments, **options)
+
+    create = rig.store.create
+    rig.store.create = refuse_held  # type: ignore[method-assign]
+
+    with pytest.raises(TransientError, match="503"):
+        analyze(second, rig.ports)
+
+
+def test_dollars_are_a_ceiling_too_and_a_costly_answer_is_a_debt_for_the_next_grant() -> None:
+    answer = reply(CAPTION)
+    answer["usageMetadata"] = {"promptTokenCount": 0, "candidatesTokenCount": 100_000, "totalTokenCount": 100_000}
+    rig = rig_with(max_usd_per_day=1.0)  # an answer costs 0.375 dollars, whatever was estimated
+    rig.answer = lambda _: answer
+    for event in captions(rig, 10):
+        analyze(event, rig.ports)
+
+    assert len(rig.model.requests) == 3
+    assert statuses(rig).count("held") == 7
+
+
+def test_a_call_that_was_refused_costs_nothing_of_the_ceiling() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    refused, event = captions(rig, 2)
+    rig.model.faults.add("generate", ModelRejectedError("image_refused", "400"))
+    for _ in range(2):
+        rig.model.faults.add("generate", RefusedError("503"))
+
+    for each in (refused, event):
+        analyze(each, rig.ports)
+
+    assert rig.document(refused, error=0)["error"]["code"] == "image_refused"
+    assert rig.document(event)["status"] == "ok"
+
+
+def test_a_call_whose_answer_was_lost_may_be_billed_and_counts() -> None:
+    rig = rig_with(max_calls_per_day=2)
+    one, two = captions(rig, 2)
+    rig.model.faults.add("generate", TransientError("reset"), when="after")
+
+    analyze(one, rig.ports)
+    analyze(two, rig.ports)
+
+    assert rig.document(one)["status"] == "ok"
+    assert statuses(rig) == ["ok", "held"]
+
+
+@pytest.mark.fault(87)
+def test_a_day_whose_quota_is_used_up_holds_events_without_asking_for_each() -> None:
+    rig = Rig()
+    rig.model.faults.add("generate", DailyQuotaError("429: GenerateRequestsPerDayPerProjectPerModel"))
+    events = captions(rig, 5)
+
+    for event in events:
+        analyze(event, rig.ports)
+
+    assert len(rig.model.requests) == 1
+    assert {(told["status"], told["error"]) for told in rig.result_events()} == {("held", "daily_quota")}
+
+
+@pytest.mark.fault(90)
+def test_a_wrong_key_holds_events_for_an_hour_and_is_never_charged_to_the_image() -> None:
+    rig = Rig()
+    (event,) = captions(rig, 1)
+    rig.model.faults.add("generate", ConfigurationError("400: API key not valid"))
+
+    analyze(event, rig.ports)
+
+    told = rig.result_events()[-1]
+    assert (told["status"], told["error"], told["until"]) == ("held", "configuration", "2026-11-21T01:00:00Z")
+    rig.clock.time_s += 3600
+    release_due(rig.ports)
+    for again in released(rig):
+        analyze(again, rig.ports)
+    assert rig.document(event)["status"] == "ok"
+
+
+def test_a_foreign_object_among_the_held_ones_stays_and_hinders_nobody() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    for event in captions(rig, 2):
+        analyze(event, rig.ports)
+    (hour,) = held_hours(rig.ports)
+    rig.store.create(WORK, f"held/{hour}/note.txt", b"hello", content_type="text/plain")
+
+    assert release(hour, rig.ports) == 1
+
+    assert held(rig) == [f"held/{hour}/note.txt"]
+
+
+def test_a_changed_ceiling_counts_anew() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    events = captions(rig, 3)
+    for event in events:
+        analyze(event, rig.ports)
+    raised = dataclasses.replace(rig.ports, budget=Budget(Ceiling(calls=2)))
+
+    for hour in held_hours(rig.ports):
+        release(hour, rig.ports)
+    for event in released(rig):
+        analyze(event, raised)
+
+    assert [json.loads(m.data)["status"] for m in rig.publisher.messages[rig.settings.result_topic]].count("ok") == 3

@@ -19,7 +19,7 @@ $(STAMP): requirements-dev.txt
 
 setup: $(STAMP) ## create .venv with everything, pinned by hash
 
-check: $(STAMP) ## format, lint, types, import contracts, what infra/ promises
+check: $(STAMP) policy ## format, lint, types, import contracts, what infra/ promises
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -76,7 +76,7 @@ conformance: $(STAMP) ## Google's own system tests of the client libraries, agai
 	$(RUN) -m infra.conformance.pubsub
 
 explore: $(STAMP) ## crash the delivery protocol at every step, in every schedule: RANDOM_RUNS=100000 SEED=1
-	$(RUN) -m tests.explore --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)
+	$(RUN) -m tests.explore --exhaustive --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)
 
 storm: $(STAMP) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
 	@$(RUN) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))

@@ -16,12 +16,15 @@ import venv
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from infra.local.process import ServiceError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".local" / "conformance"
@@ -63,12 +66,34 @@ class Verdict:
         return "\n".join([total, *(found or ["Exactly the expected tests failed."])])
 
 
-def download_sdist(package: str, version: str) -> Path:
-    """Return a fresh copy of the unpacked source release of a package; the archive is fetched once."""
-    folder = CACHE / "sdists" / f"{package}-{version}"
+def conclude(
+    package: str,
+    expected_failures: Path,
+    read_outcomes: Callable[[], Mapping[str, str]],
+    *,
+    tests: str = "system tests",
+) -> int:
+    """Print how a package's own tests ended; 1 if others failed than those that are listed.
+
+    `read_outcomes` runs them and returns what `run_pytest` returns.
+    """
+    try:
+        outcomes = read_outcomes()
+    except (SuiteError, ServiceError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    verdict = judge(outcomes, read_expected(expected_failures))
+    print(f"{package} {version(package)}, {tests}: {verdict.summary()}")
+    return 0 if verdict.good else 1
+
+
+def download_sdist(package: str) -> Path:
+    """Return a fresh copy of the unpacked source release that is installed here; the archive is fetched once."""
+    release = version(package)
+    folder = CACHE / "sdists" / f"{package}-{release}"
     if not _archives(folder):
         options = ("--no-deps", "--no-binary", ":all:", "--quiet", "--disable-pip-version-check")
-        _run(sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), f"{package}=={version}")
+        _run(sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), f"{package}=={release}")
     unpacked = folder / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
     with tarfile.open(_archives(folder)[0]) as archive:

@@ -11,15 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.conformance._suite import (
-    SuiteError,
-    download_sdist,
-    judge,
-    make_venv,
-    read_expected,
-    run_pytest,
-)
-from infra.local.process import Process, ServiceError, service_argv
+from infra.conformance._suite import SuiteError, conclude, download_sdist, make_venv, run_pytest
+from infra.local.process import Process, service_argv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,18 +34,11 @@ _PACE = "def await_config_changes_propagate(sec=12):"
 
 def main(options: Sequence[str]) -> int:
     """Run the tests, `options` being more of pytest's; 1 if other tests failed than those that are listed."""
-    try:
-        results = _results(options)
-    except (SuiteError, ServiceError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    verdict = judge(results, read_expected(EXPECTED_FAILURES))
-    print(f"{PACKAGE} {version(PACKAGE)}, system tests: {verdict.summary()}")
-    return 0 if verdict.good else 1
+    return conclude(PACKAGE, EXPECTED_FAILURES, lambda: _results(options))
 
 
 def _results(options: Sequence[str]) -> dict[str, str]:
-    folder = download_sdist(PACKAGE, version(PACKAGE))
+    folder = download_sdist(PACKAGE)
     _hurry(folder / "tests" / "system" / "_helpers.py")
     packages = (PACKAGE, "google-cloud-pubsub", "grpcio", "protobuf", "requests")
     pinned = [f"{package}=={version(package)}" for package in packages]

@@ -6,6 +6,7 @@ the supervisor (and a person) reads the port from there, so port 0 ("any free on
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def listen(port: int) -> socket.socket:
     """Return a listening TCP socket on loopback; port 0 takes any free one.
 
     Raises:
-        OSError: the port is taken; the message names it.
+        OSError: the port is taken, or forbidden; the message names it.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +33,8 @@ def listen(port: int) -> socket.socket:
         sock.bind((LOOPBACK, port))
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"port {port} on {LOOPBACK} is taken: name another, or 0 for any") from error
+        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+        raise OSError(error.errno, f"port {port} on {LOOPBACK} {why}: name another, or 0 for any") from error
     sock.listen(1024)
     return sock
 

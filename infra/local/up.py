@@ -6,6 +6,8 @@ Started by a program (or with `--detach`), it returns once everything is ready, 
 
 from __future__ import annotations
 
+import argparse
+import errno
 import os
 import signal
 import subprocess
@@ -18,12 +20,14 @@ from typing import TYPE_CHECKING
 from infra.local import endpoints
 from infra.local.process import ROOT, ServiceError
 from infra.local.pubsub.official import OfficialUnavailableError
+from infra.local.serve import listen
 from infra.local.stack import Options, Stack
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Callable
 
 VIEWER_PORT = 8080
+_PORTS = range(65536)
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 25.0
 _POLL_S = 0.1
@@ -34,11 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of stack.env and the logs")
     parser.add_argument("--pubsub", choices=["embedded", "official"], default="embedded", help="which emulator")
     parser.add_argument("--backend", choices=["developer", "vertex"], default="developer", help="which Gemini API")
-    parser.add_argument("--viewer-port", type=int, default=VIEWER_PORT, help="0 takes any free one")
+    parser.add_argument(
+        "--viewer-port", type=_port, metavar="PORT", help=f"0: any free one; default {VIEWER_PORT}, if free"
+    )
     parser.add_argument("--forget", action="store_true", help="a deleted upload takes its results with it")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--detach", action="store_true", default=None, help="return when ready; the stack runs on")
     where.add_argument("--foreground", dest="detach", action="store_false", help="stay until Ctrl-C")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if port not in _PORTS:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_PORTS[-1]}, found {port}")
+    return port
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,15 +68,15 @@ def _foreground(args: argparse.Namespace) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: _interrupt(ended))
-    options = Options(
-        args.state,
-        args.pubsub == "official",
-        args.viewer_port,
-        forget=args.forget,
-        vertex=args.backend == "vertex",
-    )
     started_s = time.monotonic()
     try:
+        options = Options(
+            args.state,
+            args.pubsub == "official",
+            viewer_port(args.viewer_port, say=_say),
+            forget=args.forget,
+            vertex=args.backend == "vertex",
+        )
         with Stack(options, environ=os.environ, say=_say, on_line=_prefixed) as stack:
             _say(
                 f"ready in {time.monotonic() - started_s:.1f} s: drop images on the viewer, or upload them to gs://uploads"
@@ -75,6 +88,23 @@ def _foreground(args: argparse.Namespace) -> int:
     except (ServiceError, OfficialUnavailableError) as error:
         print(f"The stack did not start: {error}", file=sys.stderr)
         return 1
+
+
+def viewer_port(given: int | None, *, say: Callable[[str], None], default: int = VIEWER_PORT) -> int:
+    """Return the port for the viewer: `given`, else `default`, else 0 (any free one), which `say` hears of.
+
+    Raises:
+        ServiceError: no one can listen at the port that was given.
+    """
+    port = default if given is None else given
+    try:
+        listen(port).close()
+    except OSError as error:
+        if given is not None or error.errno != errno.EADDRINUSE:
+            raise ServiceError(f"the viewer's {error.strerror}.") from error
+        say(f"viewer     port {port} is taken: it gets any free one")
+        return 0
+    return port
 
 
 def _interrupt(ended: threading.Event) -> None:
@@ -97,7 +127,8 @@ def _detach(args: argparse.Namespace) -> int:
     args.state.mkdir(parents=True, exist_ok=True)
     log = args.state / "stack.log"
     argv = [sys.executable, "-m", "infra.local", "up", "--foreground", "--state", str(args.state.resolve())]
-    argv += ["--pubsub", args.pubsub, "--backend", args.backend, "--viewer-port", str(args.viewer_port)]
+    argv += ["--pubsub", args.pubsub, "--backend", args.backend]
+    argv += [] if args.viewer_port is None else ["--viewer-port", str(args.viewer_port)]
     argv += ["--forget"] if args.forget else []
     with log.open("wb") as sink:
         child = subprocess.Popen(

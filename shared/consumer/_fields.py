@@ -52,6 +52,10 @@ class Fields:
             raise self.wrong(name, "a number written as text", found)
         return int(found)
 
+    def optional_decimal(self, name: str) -> int | None:
+        """Return a number that is written as text, or None."""
+        return None if self.values.get(name) is None else self.decimal(name)
+
     def optional_number(self, name: str) -> float | None:
         """Return a number or None."""
         if self.values.get(name) is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ._fields import Fields, parse_object
 from .choosing import split_uri
 from .events import read_source
-from .values import ClassLabel, File, Image, Item, Mask, Model, Problem, Result, Transport, Usage
+from .values import ClassLabel, File, Image, Item, Mask, Model, Problem, Result, SeenImage, Transport, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ def parse_result(data: bytes | str, *, uri: str) -> Result:
     fields.check_version(FAMILY, MAJOR)
     bucket, _ = split_uri(uri)
     files = {each.text("name"): _file(each, bucket) for each in fields.children("files")}
+    carried = fields.optional_child("transport")
     return Result(
         id=fields.text("id"),
         status=fields.text("status"),
@@ -36,7 +37,7 @@ def parse_result(data: bytes | str, *, uri: str) -> Result:
         source=read_source(fields.child("source")),
         image=_image(fields.optional_child("image")),
         model=_model(fields.child("model")),
-        transport=_transport(fields.optional_child("transport")),
+        transport=None if carried is None else _transport(carried),
         usage=_usage(fields.optional_child("usage")),
         timing_ms=_timing(fields.child("timing_ms")),
         caption=fields.optional_text("caption"),
@@ -48,6 +49,7 @@ def parse_result(data: bytes | str, *, uri: str) -> Result:
         warnings=fields.texts("warnings"),
         error=_problem(fields.optional_child("error")),
         uri=uri,
+        images=_images(fields),
         raw=document,
     )
 
@@ -78,9 +80,7 @@ def _model(fields: Fields) -> Model:
     return Model(fields.text("requested"), fields.optional_text("served"))
 
 
-def _transport(fields: Fields | None) -> Transport | None:
-    if fields is None:
-        return None
+def _transport(fields: Fields) -> Transport:
     return Transport(
         kind=fields.text("kind"),
         mime_type=fields.text("mime_type"),
@@ -88,6 +88,27 @@ def _transport(fields: Fields | None) -> Transport | None:
         reused=fields.flag("reused"),
         reason=fields.text("reason"),
         changes=fields.texts("changes"),
+    )
+
+
+def _images(fields: Fields) -> tuple[SeenImage, ...] | None:
+    if fields.values.get("images") is None:
+        return None
+    return tuple(_seen(each) for each in fields.children("images"))
+
+
+def _seen(fields: Fields) -> SeenImage:
+    return SeenImage(
+        uri=fields.text("uri"),
+        generation=fields.optional_decimal("generation"),
+        crc32c=fields.optional_text("crc32c"),
+        sha256=fields.optional_text("sha256"),
+        width=fields.whole("width"),
+        height=fields.whole("height"),
+        format=fields.text("format"),
+        mime_type=fields.text("mime_type"),
+        orientation=fields.whole("orientation"),
+        transport=_transport(fields.child("transport")),
     )
 
 

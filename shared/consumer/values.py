@@ -150,6 +150,25 @@ class Transport:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenImage:
+    """One image of a question about several, as the model saw it; `width` and `height` as in `Image`.
+
+    An object has `generation` and `crc32c` (base64), an image from the web `sha256` (hexadecimal); the others are None.
+    """
+
+    uri: str
+    generation: int | None
+    crc32c: str | None
+    sha256: str | None
+    width: int
+    height: int
+    format: str
+    mime_type: str
+    orientation: int
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as billed and what they cost; None where it is not known."""
 
@@ -173,7 +192,8 @@ class Result:
     """One result: of one task, on one generation of one object. It never changes.
 
     The payload is the task's: `caption`, `items`, `classes` or `answer`; the others are None. `items` is empty where
-    nothing was found (`status` `empty`) and None where nobody could look.
+    nothing was found (`status` `empty`) and None where nobody could look. A question about several images (a manifest)
+    has `images`, in its order, instead of `image` and `transport`; elsewhere `images` is None.
     """
 
     id: str
@@ -196,4 +216,5 @@ class Result:
     warnings: tuple[str, ...]
     error: Problem | None
     uri: str
+    images: tuple[SeenImage, ...] | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -20,11 +20,15 @@ from shared.consumer import (
     ConsumerError,
     MalformedError,
     Problem,
+    SeenImage,
+    Transport,
     UnsupportedVersionError,
     parse_event,
     parse_result,
 )
-from shared.core import results
+from shared.core import results, schemas
+from shared.core.asked import Asked, Carried, Seen, asked_document
+from shared.core.model import ImageInfo
 from shared.pipeline.analyze import analyze
 from tests.export_documents import NO_MASK, document, failed, folder, item, mask_of
 from tests.rig import Rig
@@ -97,6 +101,27 @@ def test_classes_and_answers_are_typed() -> None:
         ("sofa", None, "ok"),
     ]
     assert (asked.question, asked.answer) == ("How many cats?", "Two.")
+
+
+def test_a_question_about_several_images_tells_what_was_seen_in_their_order() -> None:
+    carried = Carried("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned",))
+    info = ImageInfo(80, 60, "png", "image/png")
+    seen = (
+        Seen("gs://uploads/a.png", 2**62, "AAAAAA==", None, info, carried),
+        Seen("https://images.example.com/b.png", None, None, "f" * 64, info, carried),
+    )
+    value = document(None, task="ask", answer="The first.", **asked_document(Asked("Which is older?", seen)))
+    assert schemas.problem(value, schemas.RESULT) is None
+
+    result = parsed(value)
+
+    transport = Transport("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned",))
+    assert result.images == (
+        SeenImage("gs://uploads/a.png", 2**62, "AAAAAA==", None, 80, 60, "png", "image/png", 1, transport),
+        SeenImage("https://images.example.com/b.png", None, None, "f" * 64, 80, 60, "png", "image/png", 1, transport),
+    )
+    assert (result.image, result.transport) == (None, None)
+    assert parsed(document([])).images is None
 
 
 def test_a_held_event_has_no_result_yet() -> None:
@@ -176,9 +201,18 @@ def test_another_major_version_is_refused_with_the_way_out(version: str) -> None
         ({"files": [1]}, r"\$\.files: expected a list of objects"),
         ({"image": {"width": True}}, r"\$\.image\.width: expected a whole number, found True"),
         ({"items": [item("cat", None, mask=mask_of("elsewhere.png"))]}, r"items\[0\]\.mask\.file: expected one of the"),
+        ({"images": [{"uri": "gs://b/c", "generation": 7}]}, r"\$\.images\[0\]\.generation: expected a text"),
         ({"items": [item("cat", None) | {"box_px": [1, 2, 3]}]}, r"items\[0\]\.box_px: expected four whole numbers"),
     ],
-    ids=["another-family", "no-id", "files", "boolean-as-number", "unlisted-mask", "three-corners"],
+    ids=[
+        "another-family",
+        "no-id",
+        "files",
+        "boolean-as-number",
+        "unlisted-mask",
+        "numeric-generation",
+        "three-corners",
+    ],
 )
 def test_a_broken_document_is_refused_with_the_place(change: dict[str, Any], words: str) -> None:
     with pytest.raises(MalformedError, match=words):
@@ -203,7 +237,7 @@ _JSON = st.recursive(
 )
 
 
-@given(key=st.sampled_from(sorted(document([]))), value=_JSON)
+@given(key=st.sampled_from(sorted([*document([]), "images"])), value=_JSON)
 def test_no_value_in_a_document_breaks_the_client(key: str, value: Any) -> None:
     with contextlib.suppress(ConsumerError):
         parsed(document([]) | {key: value})

@@ -8,40 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from google.genai import Client, errors, types
+from google.genai import errors, types
 
-from infra.local.control import Control
 from infra.local.faults import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, post
 from tests.contract.gemini_wire import Recorder, wait_until
 from tests.services import running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from google.genai import Client
+
+    from infra.local.control import Control
+
+pytest_plugins = ["tests.contract.gemini_fixtures"]
 
 PNG = PICTURES["image/png"]
 MODEL = "gemini-3.8-flash"
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_CANCELLED", "JOB_STATE_FAILED")
-
-
-@pytest.fixture(scope="module")
-def _url() -> Iterator[str]:
-    with running("gemini") as address:
-        yield address
-
-
-@pytest.fixture
-def url(_url: str) -> str:
-    httpx2.post(f"{_url}/_control/reset").raise_for_status()
-    return _url
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    with connected(url) as connection:
-        yield connection
-        for job in connection.batches.list():
-            connection.batches.delete(name=str(job.name))
 
 
 def inlined(*keys: str, data: bytes = PNG) -> Any:
@@ -148,8 +131,8 @@ def test_a_batch_from_a_file_answers_in_a_file_that_can_be_downloaded(
     assert (bad["error"]["code"], bad["error"]["message"][:7]) == (3, "Line 3:")
 
 
-def test_one_line_fails_inside_a_job_that_succeeds(client: Client, url: str) -> None:
-    with Control(url).planned(Fault("status", operation="batches.line", subject="k2", status=503)):
+def test_one_line_fails_inside_a_job_that_succeeds(client: Client, control: Control) -> None:
+    with control.planned(Fault("status", operation="batches.line", subject="k2", status=503)):
         done = finished(client, client.batches.create(model=MODEL, src=inlined("k1", "k2", "k3")))
     assert done.state == types.JobState.JOB_STATE_SUCCEEDED
     assert [each.error.code if each.error else None for each in done.dest.inlined_responses] == [None, 14, None]

@@ -7,33 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from google.genai import Client, errors
+from google.genai import errors
 
 from tests.contract.gemini_rig import PICTURES, connected, disc, generate, part
 from tests.services import running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from google.genai import Client
+
+pytest_plugins = ["tests.contract.gemini_fixtures"]
 
 PNG = PICTURES["image/png"]
-
-
-@pytest.fixture(scope="module")
-def _url() -> Iterator[str]:
-    with running("gemini") as address:
-        yield address
-
-
-@pytest.fixture
-def url(_url: str) -> str:
-    httpx2.post(f"{_url}/_control/reset").raise_for_status()
-    return _url
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    with connected(url) as connection:
-        yield connection
 
 
 def calls(url: str) -> Any:

@@ -8,45 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from google.genai import Client, errors, types
+from google.genai import errors, types
 
-from infra.local.control import Control
 from infra.local.faults import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, part
-from tests.services import running
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from google.genai import Client
+
+    from infra.local.control import Control
+
+pytest_plugins = ["tests.contract.gemini_fixtures"]
 
 PNG = PICTURES["image/png"]
 MODEL = "gemini-3.8-flash"
-
-
-@pytest.fixture(scope="module")
-def _url() -> Iterator[str]:
-    with running("gemini") as address:
-        yield address
-
-
-@pytest.fixture
-def url(_url: str) -> str:
-    httpx2.post(f"{_url}/_control/reset").raise_for_status()
-    return _url
-
-
-@pytest.fixture
-def control(url: str) -> Iterator[Control]:
-    yield Control(url)
-    Control(url).clear()
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    with connected(url) as connection:
-        yield connection
-        for file in connection.files.list():
-            connection.files.delete(name=str(file.name))
 
 
 def describe(client: Client, **config: Any) -> Any:

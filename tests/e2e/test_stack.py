@@ -123,6 +123,16 @@ def test_a_second_up_finds_the_stack_running(stack: Path) -> None:
     assert "up already" in again.stdout
 
 
+def test_a_viewer_port_that_was_given_and_is_taken_ends_the_start_in_plain_words(tmp_path: Path) -> None:
+    with running("pubsub") as somebody:
+        port = somebody.rpartition(":")[2]
+        started = local("up", "--detach", "--state", str(tmp_path), "--viewer-port", port)
+
+    assert started.returncode == 1
+    words = f"The stack did not start: the viewer's port {port} on 127.0.0.1 is taken: name another, or 0 for any.\n"
+    assert started.stdout == words
+
+
 def test_no_key_is_written_to_the_address_file_but_that_of_our_own_emulator(stack: Path) -> None:
     keys = [line for line in (stack / "stack.env").read_text(encoding="utf-8").splitlines() if "KEY" in line]
 

@@ -1,4 +1,4 @@
-"""Explores the delivery protocol: `python -m tests.explore --random 100000 --seed 1`.
+"""Explores the delivery protocol: `python -m tests.explore --exhaustive --random 100000 --seed 1`.
 
 Every run is a number: `--replay NUMBER` plays it alone and prints each step. A plan is one line of text, too, and
 `--replay 'caption once 4:die-after'` plays that. The exit code is 1 where an invariant was broken.
@@ -7,6 +7,8 @@ Every run is a number: `--replay NUMBER` plays it alone and prints each step. A 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 from itertools import chain
@@ -15,15 +17,18 @@ from typing import TYPE_CHECKING, Final
 from tests.explore.exhaustive import everything
 from tests.explore.plans import draw, parse
 from tests.explore.run import explore
+from tests.explore.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tests.explore.plans import Plan
     from tests.explore.run import Explored
+    from tests.explore.telling import Told
 
 _PROGRESS_S: Final = 10.0
 _SHOWN: Final = 20
+_CHUNK: Final = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1 if found.violations else 0
     seeded = ((str(seed), draw(seed)) for seed in range(options.seed, options.seed + options.random))
     every = ((repr(str(plan)), plan) for plan in (everything() if options.exhaustive else ()))
-    return _explore(chain(every, seeded), seed=options.seed)
+    if options.jobs == 1:
+        return _explore(map(tell, chain(every, seeded)), seed=options.seed)
+    # Spawned: a fork would inherit the actors' pool without its threads.
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        return _explore(pool.imap(tell, chain(every, seeded), chunksize=_CHUNK), seed=options.seed)
 
 
 def story(found: Explored) -> str:
@@ -51,17 +60,16 @@ def story(found: Explored) -> str:
     return "\n".join((str(found.plan), *steps, *ends, *broken))
 
 
-def _explore(plans: Iterable[tuple[str, Plan]], *, seed: int) -> int:
+def _explore(told: Iterable[Told], *, seed: int) -> int:
     start = said = time.monotonic()
     runs = steps = faults = broken = 0
-    for name, plan in plans:
-        found = explore(plan)
+    for found in told:
         runs += 1
-        steps += len(found.trace)
-        faults += sum(1 for step in found.trace if step.fault)
+        steps += found.steps
+        faults += found.faults
         broken += bool(found.violations)
         if found.violations and broken <= _SHOWN:
-            _say("\n".join((*_broken(name, found), f"  replay: python -m tests.explore --replay {name}")))
+            _say("\n".join((*_broken(found), f"  replay: python -m tests.explore --replay {found.name}")))
         if time.monotonic() - said > _PROGRESS_S:
             said = time.monotonic()
             _say(f"{runs:,} runs, {runs / (said - start):.0f} per second, {broken} broken")
@@ -73,8 +81,8 @@ def _explore(plans: Iterable[tuple[str, Plan]], *, seed: int) -> int:
     return 1 if broken else 0
 
 
-def _broken(name: str, found: Explored) -> Iterator[str]:
-    yield f"{name}: {found.plan}"
+def _broken(found: Told) -> Iterator[str]:
+    yield f"{found.name}: {found.plan}"
     yield from (f"  {violation}" for violation in found.violations)
 
 
@@ -89,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--random", type=int, default=0, metavar="N", help="N random plans with up to four faults")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the first random plan's number (default: 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (default: all cores)")
     parser.add_argument("--exhaustive", action="store_true", help="all single faults, all pairs, all turns")
     parser.add_argument(
         "--replay", type=_plan, metavar="SEED", help="one run alone, by its number or its plan, step by step"

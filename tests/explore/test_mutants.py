@@ -45,7 +45,7 @@ def test_a_run_that_breaks_an_invariant_is_named_by_its_seed_and_replays_alone(
 ) -> None:
     skip_the_lease(monkeypatch)
 
-    assert main(["--random", "20", "--seed", "1"]) == 1
+    assert main(["--random", "20", "--seed", "1", "--jobs", "1"]) == 1
     output = capsys.readouterr().out
     first = next(line for line in output.splitlines() if line.startswith("  replay: "))
     assert main(["--replay", first.rsplit(" ", 1)[-1]]) == 1

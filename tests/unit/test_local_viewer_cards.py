@@ -13,6 +13,7 @@ from infra.local.viewer.cards import (
     is_held,
     planned_card,
     result_card,
+    stored_held_card,
     upload_card,
 )
 from infra.local.viewer.names import Address
@@ -167,6 +168,15 @@ def test_a_parked_task_says_why_and_until_when_and_has_no_document() -> None:
     assert (card["status"], card["document"]) == ("held", None)
     assert card["words"] == "parked: the day's ceiling is reached"
     assert card["reason"] == "work goes on at 2026-11-22T08:00:00Z"
+
+
+def test_a_stored_parked_event_is_shown_like_one_that_was_told() -> None:
+    event = {"run": "v1", "task": "ask", "source": {"bucket": "uploads", "name": "cat.jpg", "generation": "7"}}
+    address = Address("work", "held/2026-11-22T08/v1/uploads/cat.jpg/7/ask.json", 1)
+
+    card = stored_held_card(json.dumps(event).encode(), address)
+
+    assert (card["task"], card["status"], card["reason"]) == ("ask", "held", "work goes on at 2026-11-22T08:00:00Z")
 
 
 def test_every_status_has_words() -> None:

@@ -83,12 +83,25 @@ def held_card(event: bytes) -> dict[str, Any]:
         ValueError, KeyError, TypeError: it is no result event.
     """
     told = json.loads(event)
-    return _image(_source(told)) | {
-        "run": told["run"],
-        "task": told["task"],
+    return _parked(told, words=_HELD_WORDS.get(told["error"], "parked"), until=told["until"])
+
+
+def stored_held_card(content: bytes, address: Address) -> dict[str, Any]:
+    """Return a parked image event as the page shows it; the name of its object says until when.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no image event.
+    """
+    return _parked(json.loads(content), words="parked", until=f"{address.name.split('/')[1]}:00:00Z")
+
+
+def _parked(document: Mapping[str, Any], *, words: str, until: str) -> dict[str, Any]:
+    return _image(_source(document)) | {
+        "run": document["run"],
+        "task": document["task"],
         "status": "held",
-        "words": _HELD_WORDS.get(told["error"], "parked"),
-        "reason": f"work goes on at {told['until']}",
+        "words": words,
+        "reason": f"work goes on at {until}",
         "image": None,
         "caption": None,
         "question": None,

@@ -17,6 +17,7 @@ from infra.local.viewer import cards
 from infra.local.viewer.errors import ApiError
 from infra.local.viewer.feed import RETRY_MS, Feed, encode
 from infra.local.viewer.listener import Listener
+from shared.core.naming import HELD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -109,10 +110,12 @@ class Live:
         uploads = await self.in_thread(lambda: store.newest(topology.UPLOADS, limit=MAX_STORED))
         for upload in uploads:
             yield encode("image", cards.upload_card(upload) | {"live": False})
+        parked = await self.in_thread(lambda: store.newest(topology.WORK, limit=MAX_STORED, prefix=HELD))
         documents = await self.in_thread(
             lambda: store.newest(topology.RESULTS, limit=MAX_STORED, wanted=cards.is_document)
         )
-        reads = [asyncio.create_task(self.in_thread(partial(self._stored_result, at))) for at in documents]
+        shown = [(at, cards.stored_held_card) for at in parked] + [(at, cards.result_card) for at in documents]
+        reads = [asyncio.create_task(self.in_thread(partial(self._stored_card, *each))) for each in shown]
         try:
             for read in reads:
                 yield await read
@@ -120,16 +123,16 @@ class Live:
             for read in reads:
                 read.cancel()
 
-    def _stored_result(self, address: Address) -> bytes:
+    def _stored_card(self, address: Address, make: Callable[[bytes, Address], dict[str, Any]]) -> bytes:
         try:
-            return encode("result", self._result(address) | {"live": False})
+            return encode("result", make(self.store.read(address).data, address) | {"live": False})
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise
             return encode("problem", {"message": error.message})
         except _MALFORMED as error:
-            _log.warning("gs://%s/%s is no result document: %r", address.bucket, address.name, error)
-            return encode("problem", {"message": f"{address.name} is no result document: {error!r}"})
+            _log.warning("gs://%s/%s cannot be shown: %r", address.bucket, address.name, error)
+            return encode("problem", {"message": f"{address.name} cannot be shown: {error!r}"})
 
     def _result(self, address: Address) -> dict[str, Any]:
         return cards.result_card(self.store.read(address).data, address)

@@ -75,11 +75,15 @@ class Store:
             blob.download_to_file(sink, raw_download=True, timeout=_TIMEOUT_S, retry=_RETRY)
         return Content(sink.getvalue(), blob.content_type)
 
-    def newest(self, bucket: str, *, limit: int, wanted: Callable[[str], bool] = bool) -> list[Address]:
-        """Return the newest objects whose names are wanted, newest first."""
+    def newest(
+        self, bucket: str, *, limit: int, wanted: Callable[[str], bool] = bool, prefix: str = ""
+    ) -> list[Address]:
+        """Return the newest objects below a prefix whose names are wanted, newest first."""
         fields = "items(name,generation,timeCreated),nextPageToken"
         with _explained(bucket):
-            blobs = self._client.list_blobs(bucket, fields=fields, timeout=_TIMEOUT_S, retry=_RETRY)
+            blobs = self._client.list_blobs(
+                bucket, prefix=prefix or None, fields=fields, timeout=_TIMEOUT_S, retry=_RETRY
+            )
             found = heapq.nlargest(
                 limit, (blob for blob in blobs if wanted(blob.name)), key=operator.attrgetter("time_created")
             )

@@ -167,7 +167,7 @@ def test_a_parked_task_says_why_and_until_when_and_has_no_document() -> None:
     card = held_card(told)
     assert (card["status"], card["document"]) == ("held", None)
     assert card["words"] == "parked: the day's ceiling is reached"
-    assert card["reason"] == "work goes on at 2026-11-22T08:00:00Z"
+    assert card["reason"] == "work goes on at 2026-11-22 08:00 UTC"
 
 
 def test_a_stored_parked_event_is_shown_like_one_that_was_told() -> None:
@@ -176,7 +176,7 @@ def test_a_stored_parked_event_is_shown_like_one_that_was_told() -> None:
 
     card = stored_held_card(json.dumps(event).encode(), address)
 
-    assert (card["task"], card["status"], card["reason"]) == ("ask", "held", "work goes on at 2026-11-22T08:00:00Z")
+    assert (card["task"], card["status"], card["reason"]) == ("ask", "held", "work goes on at 2026-11-22 08:00 UTC")
 
 
 def test_every_status_has_words() -> None:

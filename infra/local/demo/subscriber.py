@@ -1,15 +1,8 @@
-"""The smallest consumer of Uplook: pull result events with the ordinary Pub/Sub client and show them.
-
-This is how a program of your own starts. Against a running stack (`make up`):
-
-    set -a; . .local/stack.env; set +a
-    .venv/bin/python -m infra.local.demo.subscriber
-"""
+"""The demo listens to image events and result events; a program of yours begins with infra/examples."""
 
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +11,9 @@ from google.cloud import pubsub_v1
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+_COUNTED = {"items": "item", "masks": "mask", "classes": "class"}
 
 
 @contextmanager
@@ -48,11 +44,8 @@ def events(topic: str, on_event: Callable[[dict[str, Any]], None]) -> Iterator[N
 def describe(event: dict[str, Any]) -> str:
     """Return one line about a result event."""
     source, counts = event["source"], event["counts"]
-    counted = ", ".join(f"{counts[kind]} {kind}" for kind in ("items", "masks", "classes") if counts.get(kind))
+    counted = ", ".join(
+        f"{counts[kind]} {one if counts[kind] == 1 else kind}" for kind, one in _COUNTED.items() if counts.get(kind)
+    )
     found = event["caption"] or event["error"] or counted or ("an answer" if event["task"] == "ask" else "nothing")
     return f"{event['task']:8} {event['status']:8} {source['name']}: {found}"
-
-
-if __name__ == "__main__":
-    with events(os.environ["RESULT_TOPIC"], lambda event: print(describe(event), flush=True)):
-        input("Waiting for result events; Enter ends.\n")

@@ -59,8 +59,8 @@ export function smallPrint(result) {
   const local = served?.startsWith("local-vision");
   const model = !served ? `${requested} was not asked` : served === requested ? served : `answered by ${served}, asked for ${requested}`;
   const parts = [model, transportOf(result.transport), usageOf(result.usage, local), timingOf(result.timing_ms)].filter(Boolean);
-  const print = element("p", { className: "small print" }, parts.join(" · "), parts.length ? " · " : "");
-  if (result.document) print.append(element("a", { href: result.document, target: "_blank", rel: "noopener" }, `${result.task} document (JSON)`));
+  const print = element("p", { className: "small print" }, parts.join(" · "));
+  if (result.document) print.append(parts.length ? " · " : "", element("a", { href: result.document, target: "_blank", rel: "noopener" }, `${result.task} document (JSON)`));
   if (!result.warnings.length) return print;
   const warnings = element("ul", {}, ...result.warnings.map((warning) => element("li", {}, warning)));
   const title = `${result.warnings.length} warning${result.warnings.length > 1 ? "s" : ""}`;

@@ -15,6 +15,7 @@ resource "google_project_service" "api" {
       "storage.googleapis.com",
     ],
     var.backend == "vertex" ? ["aiplatform.googleapis.com"] : ["secretmanager.googleapis.com"],
+    var.alert_email == null ? [] : ["monitoring.googleapis.com"],
   ))
 
   project            = var.project

@@ -1,3 +1,14 @@
+variable "alert_email" {
+  description = "Who is told of dead letters, a backlog and held events; null tells nobody."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alert_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", var.alert_email))
+    error_message = "alert_email: expected one address such as operators@example.com, or null for no alerts."
+  }
+}
+
 variable "backend" {
   description = "Which Gemini is asked: vertex (no key at all) or developer (the Gemini API, with a key in Secret Manager)."
   type        = string

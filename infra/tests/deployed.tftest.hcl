@@ -94,6 +94,49 @@ run "by_default" {
     condition     = length(output.operate) > 0 && output.upload == "gcloud storage cp photo.jpg gs://a-project-uplook-uploads/"
     error_message = "Expected commands that can be run."
   }
+
+  assert {
+    condition = (
+      length(google_monitoring_notification_channel.email) + length(google_monitoring_alert_policy.dead_letters) +
+      length(google_monitoring_alert_policy.backlog) + length(google_monitoring_alert_policy.held) == 0 &&
+      !contains(keys(google_project_service.api), "monitoring.googleapis.com")
+    )
+    error_message = "Expected no alerts that nobody hears."
+  }
+}
+
+run "with_alerts" {
+  variables {
+    alert_email = "operators@example.com"
+  }
+
+  assert {
+    condition     = google_monitoring_notification_channel.email[0].labels.email_address == "operators@example.com" && contains(keys(google_project_service.api), "monitoring.googleapis.com")
+    error_message = "Expected mails to the address that was given."
+  }
+
+  assert {
+    condition = alltrue([
+      for each in concat(google_monitoring_alert_policy.dead_letters, google_monitoring_alert_policy.backlog, google_monitoring_alert_policy.held) :
+      join(" ", each.notification_channels) == google_monitoring_notification_channel.email[0].id
+    ])
+    error_message = "Expected every alert to be mailed."
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.dead_letters[0].conditions[0].condition_threshold[0].filter == "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"uplook-dead-letter\" AND metric.type = \"pubsub.googleapis.com/subscription/push_request_count\""
+    error_message = "Expected an alert on what arrives at dead_letter."
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.backlog[0].conditions[0].condition_threshold[0].filter, "one_of(\"uplook-ask\", \"uplook-caption\", \"uplook-classify\", \"uplook-detect\", \"uplook-segment\", \"uplook-dead-letter\")")
+    error_message = "Expected an alert on what waits for any worker."
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.held[0].conditions[0].condition_matched_log[0].filter, "(\"uplook-ask\" OR \"uplook-caption\" OR \"uplook-classify\" OR \"uplook-detect\" OR \"uplook-segment\")")
+    error_message = "Expected an alert on what any worker holds."
+  }
 }
 
 run "with_a_key" {

@@ -7,6 +7,24 @@ variables {
   project = "a-project"
 }
 
+run "an_alert_to_a_name_instead_of_an_address" {
+  command         = plan
+  expect_failures = [var.alert_email]
+
+  variables {
+    alert_email = "operators"
+  }
+}
+
+run "an_alert_to_two_addresses" {
+  command         = plan
+  expect_failures = [var.alert_email]
+
+  variables {
+    alert_email = "one@example.com, two@example.com"
+  }
+}
+
 run "an_unknown_backend" {
   command         = plan
   expect_failures = [var.backend]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.policy.access import FUNCTIONS
+from tests.policy.parsed import strings
 
 if TYPE_CHECKING:
     from tests.policy.parsed import Block, Infra
@@ -14,6 +15,13 @@ WITHOUT_DEAD_LETTERS: Final = {
     "google_pubsub_subscription.dead_letter": "dead letters of dead letters would go round in circles",
     "google_pubsub_subscription.release": "the next tick does what a lost one would have done",
 }
+WATCHED: Final = {
+    "pubsub.googleapis.com/subscription/push_request_count": "google_pubsub_subscription.dead_letter",
+    "pubsub.googleapis.com/subscription/oldest_unacked_message_age": "google_pubsub_subscription.worker",
+    'jsonPayload.message = "held"': "google_cloudfunctions2_function.pushed",
+}
+"""What an alert must look at, and where."""
+
 _DAYS_OF_REDELIVERY: Final = 14
 """7 in a subscription, and 7 more as a dead letter."""
 
@@ -159,5 +167,30 @@ def lifetimes(infra: Infra) -> list[str]:
         f"{block.address}: soft delete is not stated, and on by default."
         for block in infra.of("google_storage_bucket")
         if block.one("soft_delete_policy", "retention_duration_seconds") is None
+    ]
+    return problems
+
+
+def alerts(infra: Infra) -> list[str]:
+    """Dead letters, backlog and held events are alerted on, and every alert is mailed to whoever gave an address."""
+    policies = infra.of("google_monitoring_alert_policy")
+    filters = [
+        (" ".join(strings(each)).replace('\\"', '"'), infra.references(each))
+        for each in (block.one("conditions") for block in policies)
+    ]
+    problems = [
+        f"{what} of {where}: nobody is told of it."
+        for what, where in WATCHED.items()
+        if not any(what in text and where in references for text, references in filters)
+    ]
+    problems += [
+        f"{block.address}: is mailed to nobody."
+        for block in policies
+        if infra.references(block.one("notification_channels")) != {"google_monitoring_notification_channel.email"}
+    ]
+    problems += [
+        f"{block.address}: is not made exactly where alert_email is given."
+        for block in (*policies, *infra.of("google_monitoring_notification_channel"))
+        if block.one("count") != "${var.alert_email == null ? 0 : 1}"
     ]
     return problems

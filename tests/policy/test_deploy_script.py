@@ -27,6 +27,25 @@ AGENTS = {
     "gcp-sa-eventarc": "agent of eventarc",
     "gcp-sa-pubsub": "agent of pubsub",
 }
+MADE_BY = {
+    "google_artifact_registry_repository": "artifacts repositories create",
+    "google_cloud_scheduler_job": "scheduler jobs create",
+    "google_cloudfunctions2_function": "functions deploy",
+    "google_project_iam_custom_role": "iam roles create",
+    "google_project_service": "services enable",
+    "google_project_service_identity": "beta services identity create",
+    "google_pubsub_subscription": "pubsub subscriptions create",
+    "google_pubsub_topic": "pubsub topics create",
+    "google_secret_manager_secret": "secrets create",
+    "google_secret_manager_secret_version": "secrets versions add",
+    "google_service_account": "iam service-accounts create",
+    "google_storage_bucket": "storage buckets create",
+    "google_storage_bucket_object": "storage cp",
+}
+TERRAFORM_ALONE = {
+    "google_monitoring_alert_policy": "alerts are off by default, and gcloud makes them from files of JSON only",
+    "google_monitoring_notification_channel": "there is nothing to notify of without alerts",
+}
 OF_EVENTARC = "eventarc-"  # the subscriptions that Eventarc makes, which Terraform does not see
 
 
@@ -116,6 +135,16 @@ def test_the_script_subscribes_as_terraform_does() -> None:
             assert found["--expiration-period"] == "never"
             attempts = block.one("dead_letter_policy", "max_delivery_attempts")
             assert found.get("--max-delivery-attempts") == (str(attempts) if attempts else None)
+
+
+def test_what_the_script_does_not_make_is_not_made_by_default_and_has_a_reason() -> None:
+    said = [" ".join(command) for command in dry_run() + dry_run(BACKEND="developer", GEMINI_API_KEY="key")]
+    made = {block.type for block in INFRA.resources if not block.type.endswith("_iam_member")}
+
+    assert made == {*MADE_BY, *TERRAFORM_ALONE}
+    assert [words for words in MADE_BY.values() if not any(each.startswith(f"gcloud {words} ") for each in said)] == []
+    assert INFRA.default("alert_email") is None
+    assert {block.one("count") for block in INFRA.of(*TERRAFORM_ALONE)} == {"${var.alert_email == null ? 0 : 1}"}
 
 
 def test_the_script_forgets_work_when_terraform_does() -> None:

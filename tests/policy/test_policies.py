@@ -31,6 +31,7 @@ POLICIES = (
     delivery.triggers,
     delivery.bounds,
     delivery.lifetimes,
+    delivery.alerts,
     contents.environment,
     contents.entry_points,
     contents.arguments,

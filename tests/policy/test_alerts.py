@@ -1,0 +1,46 @@
+"""The alert on held events matches what the code logs: a line that is worded anew must not silence it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.core.errors import ConfigurationError, DailyQuotaError
+from shared.pipeline.analyze import analyze
+from tests.policy.parsed import parse
+from tests.policy.test_policies import FILES
+from tests.rig import SETTINGS, Rig
+
+if TYPE_CHECKING:
+    from tests.policy.parsed import Block
+
+CAUSES = {
+    "daily_ceiling": None,
+    "daily_quota": DailyQuotaError("429: GenerateRequestsPerDayPerProjectPerModel"),
+    "configuration": ConfigurationError("400: API key not valid"),
+}
+
+
+def _alert() -> Block:
+    return next(block for block in parse(FILES).of("google_monitoring_alert_policy") if block.name == "held")
+
+
+@pytest.mark.parametrize("code", CAUSES)
+def test_the_alert_hears_of_every_reason_to_hold_an_event(code: str, caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(settings=replace(SETTINGS, max_calls_per_day=1))
+    analyze(rig.upload(), rig.ports)  # all that the day has room for
+    if cause := CAUSES[code]:
+        rig = Rig()
+        rig.model.faults.add("generate", cause)
+    (message,) = re.findall(r'jsonPayload\.message = \\"(\w+)\\"', FILES["alerts.tf"])
+
+    with caplog.at_level(logging.INFO, logger="uplook"):
+        analyze(rig.upload("next.jpg"), rig.ports)
+
+    held = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == message]
+    assert [fields["code"] for fields in held] == [code]
+    assert f"{code}: " in _alert().one("documentation", "content")

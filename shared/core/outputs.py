@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.core import overlay, png, prepare
+from shared.core import png, prepare
 from shared.core.results import ResultFile
 from shared.core.tasks import TASKS
 
@@ -33,6 +33,8 @@ def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, Res
 
 def overlay_file(reading: Reading, info: ImageInfo, image: bytes, paths: Paths) -> ResultFile:
     """Return the picture with everything found drawn on it."""
+    from shared.core import overlay  # three of five tasks never draw: their cold start need not load it
+
     picture = prepare.open_upright(image, info, max_side_px=OVERLAY_MAX_SIDE_PX)
     drawn = overlay.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
     return ResultFile(paths.file("overlay.jpg"), "image/jpeg", drawn)

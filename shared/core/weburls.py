@@ -19,7 +19,7 @@ ANY_PUBLIC = "https://*"
 MAX_URL_LENGTH = 2000
 
 _PORTS = {"https": 443, "http": 80}
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\]")
+_UNSAFE = re.compile(r"[^\x21-\x7e]|\\")  # said positively: a range up to U+10FFFF takes 5 ms to compile
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\]")
 _PASSWORD = re.compile(r"//[^/]*@")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

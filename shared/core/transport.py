@@ -46,6 +46,7 @@ class BackEnd:
     references: Literal["none", "registered", "gs"] = "none"
     object_limit_bytes: int = 0
     uploads: bool = True
+    max_images: int = MAX_IMAGES_DEVELOPER
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def vertex(inline_limit_bytes: int, *, reads_buckets: bool = True) -> BackEnd:
         references="gs" if reads_buckets else "none",
         object_limit_bytes=_VERTEX_OBJECT_BYTES,
         uploads=False,
+        max_images=MAX_IMAGES_VERTEX,
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from shared.command_line import DONE, INCOMPLETE, ending, task_name
 from shared.consumer.choosing import tasks
-from shared.core import naming
 from shared.core.coco import Segmentation, to_coco
 from shared.core.errors import NotFoundError, SettingsError, TransientError
 from shared.export.places import is_place, open_results
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from shared.export.reading import Found, Results
 
-DONE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
 _EPILOG = """\
 WHERE is gs://BUCKET/FOLDER/ (gs://results/v1/ is one run), or a folder on this machine: a copy of that, or what
 `make demo` left in .local/demo/results. GOOGLE_CLOUD_PROJECT and STORAGE_EMULATOR_HOST mean what they always do.
@@ -44,19 +42,16 @@ def main(argv: Sequence[str]) -> int:
     if args.tolerance and args.segmentation == "rle":
         parser.error("--tolerance is for polygons: expected --segmentation polygon beside it")
     report = Report(sys.stderr)
-    try:
+
+    def export() -> int:
         args.run(args, open_results(args.where), report)
-        sys.stdout.flush()
-    except (NotFoundError, TransientError, SettingsError, _NothingFoundError) as error:
-        report.say(f"The export failed: {error}")
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has enough (`| head`); what is still buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    return INCOMPLETE if report.left_out else DONE
+        return INCOMPLETE if report.left_out else DONE
+
+    return ending(
+        export,
+        failures=(NotFoundError, TransientError, SettingsError, _NothingFoundError),
+        tell=lambda error: report.say(f"The export failed: {error}"),
+    )
 
 
 def _coco(args: argparse.Namespace, results: Results, report: Report) -> None:
@@ -119,14 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     coco = formats.add_parser("coco", help="one COCO dataset: images, categories, boxes and masks")
     coco.set_defaults(run=_coco)
     # Detect and segment find the same things: both in one dataset would count each twice.
-    coco.add_argument("--task", type=_task, default="segment", help="segment (default) or detect")
+    coco.add_argument("--task", type=task_name, default="segment", help="segment (default) or detect")
     coco.add_argument("--segmentation", choices=["rle", "polygon"], default="rle", help="polygons lose holes")
     coco.add_argument(
         "--tolerance", type=_pixels, default=0.0, metavar="PX", help="of polygons: 1 leaves out most corners"
     )
     jsonl = formats.add_parser("jsonl", help="one flat JSON object per line and item, for tables")
     jsonl.set_defaults(run=_jsonl, tolerance=0.0)
-    jsonl.add_argument("--task", type=_task, help="default: all")
+    jsonl.add_argument("--task", type=task_name, help="default: all")
     for each in (coco, jsonl):
         each.add_argument("where", type=_where, metavar="WHERE", help="gs://BUCKET/FOLDER/ or a local folder")
     return parser
@@ -135,12 +130,6 @@ def _parser() -> argparse.ArgumentParser:
 def _where(text: str) -> str:
     if not is_place(text):
         raise argparse.ArgumentTypeError(f"expected gs://BUCKET/FOLDER/ or an existing folder, found {text!r}")
-    return text
-
-
-def _task(text: str) -> str:
-    if not naming.is_task_name(text):
-        raise argparse.ArgumentTypeError(f"expected the name of a task, such as detect, found {text!r}")
     return text
 
 

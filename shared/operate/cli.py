@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from shared.command_line import ending
 from shared.core.errors import NotFoundError, SettingsError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DONE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
 COMMANDS: Final = {
     "redrive": ("shared.operate.redrive", "give failed work another chance, after the cause is mended"),
     "plan": ("shared.operate.plan", "say what would happen to an upload, and which rule decided it"),
@@ -30,19 +29,11 @@ Exit codes: 0 done; 1 it failed; 2 wrong usage; 3 something was left, and the ou
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; only its own module is imported."""
     args = _parser(argv).parse_args(argv)
-    try:
-        code = int(importlib.import_module(COMMANDS[args.command][0]).run(args))
-        sys.stdout.flush()
-    except (NotFoundError, TransientError, SettingsError) as error:
-        sys.stderr.write(f"{args.command} failed: {error}\n")
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has enough (`| head`); what is still buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    return code
+    return ending(
+        lambda: int(importlib.import_module(COMMANDS[args.command][0]).run(args)),
+        failures=(NotFoundError, TransientError, SettingsError),
+        tell=lambda error: print(f"{args.command} failed: {error}", file=sys.stderr),  # noqa: T201 - a command
+    )
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -11,12 +11,12 @@ from dataclasses import asdict, astuple, dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.command_line import DONE, FAILED, INCOMPLETE
 from shared.core.model import Usage
 from shared.core.pricing import cost_usd
 from shared.core.registry import profile
 from shared.export.places import is_place, open_results
 from shared.export.reading import documents
-from shared.operate.cli import DONE, FAILED, INCOMPLETE
 from shared.operate.tables import table
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared import config
+from shared.command_line import DONE
 from shared.config import Settings
 from shared.core import loops
 from shared.core.envelopes import Upload
 from shared.core.errors import NotFoundError
 from shared.core.explaining import explain
 from shared.core.model import Source
-from shared.operate.cli import DONE
 from shared.operate.tables import printable, table
 
 if TYPE_CHECKING:

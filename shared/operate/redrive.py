@@ -7,13 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from shared import bootstrap
+from shared.command_line import DONE, INCOMPLETE, task_name
 from shared.consumer.choosing import chosen
 from shared.core import naming
 from shared.core.errors import SettingsError
 from shared.core.redriving import error_number
 from shared.export.reading import BucketResults
 from shared.operate import deployment
-from shared.operate.cli import DONE, INCOMPLETE
 from shared.operate.tables import table
 from shared.pipeline import dead_letter
 from shared.pipeline.redrive import redrive_dead_letter, redrive_errors
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
     parser.add_argument("--code", help="only failures of this error code, such as dead_letter")
-    parser.add_argument("--task", type=_task, help="only this task's failures")
+    parser.add_argument("--task", type=task_name, help="only this task's failures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,10 +83,4 @@ def _where(text: str) -> str:
     bucket = text.removeprefix(_SCHEME).partition("/")[0]
     if not text.startswith(_SCHEME) or not naming.is_bucket_name(bucket):
         raise argparse.ArgumentTypeError(f"expected gs://BUCKET[/FOLDER], found {text!r}")
-    return text
-
-
-def _task(text: str) -> str:
-    if not naming.is_task_name(text):
-        raise argparse.ArgumentTypeError(f"expected the name of a task, such as detect, found {text!r}")
     return text

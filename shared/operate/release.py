@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.command_line import DONE
 from shared.operate import deployment
 from shared.operate.tables import table
 from shared.pipeline.release import held_hours, release
@@ -31,4 +32,4 @@ def run(args: argparse.Namespace) -> int:
         wanted = args.all or args.until == until or (args.until is None and until <= now_iso)
         rows.append([until, str(release(until, ports)) if wanted else "still held"])
     print(table(["held until (UTC)", "released"], rows) if rows else "Nothing is held.")  # noqa: T201 - a command
-    return 0
+    return DONE

@@ -11,7 +11,6 @@ from shared.core.manifest import Permitted, StoredImage
 from shared.core.model import Source
 from shared.core.prompts import ask_later
 from shared.core.tasks import ASK
-from shared.core.transport import MAX_IMAGES_DEVELOPER, MAX_IMAGES_VERTEX
 from shared.pipeline import carrying, images
 from shared.pipeline.images import SourceGoneError
 from shared.pipeline.work import remaining_s
@@ -64,9 +63,7 @@ def _manifest(job: Job, ports: WorkerPorts) -> Manifest:
         folder=manifest.folder_of(source.name),
         buckets=settings.upload_buckets,
         origins=settings.image_url_origins,
-        max_images=min(
-            settings.max_images_per_question, MAX_IMAGES_VERTEX if settings.enterprise else MAX_IMAGES_DEVELOPER
-        ),
+        max_images=min(settings.max_images_per_question, carrying.back_end(settings).max_images),
     )
     return manifest.parse_manifest(images.download(source, ports, max_bytes=manifest.MAX_BYTES), permitted)
 

@@ -26,7 +26,7 @@ ATTEMPT = loops.STAMP
 _STATE = "uplook-state"
 _FIRST_POLL_S = 0.25
 _LONGEST_POLL_S = 5.0
-_MAX_DOCUMENT_BYTES = 64_000_000
+MAX_DOCUMENT_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def read_settled(name: str, ports: Ports) -> Settled:
     Raises:
         NotFoundError: nothing is committed under this name.
     """
-    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=_MAX_DOCUMENT_BYTES)
+    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=MAX_DOCUMENT_BYTES)
     return Settled(json.loads(data), name)
 
 

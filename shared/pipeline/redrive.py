@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared.core import redriving, storage_events
 from shared.core.envelopes import format_image_event, is_image_event, parse_image_event, parse_upload
 from shared.core.errors import NotFoundError, PermanentError
-from shared.pipeline import dead_letter
+from shared.pipeline import dead_letter, leases
 from shared.pipeline.forget import forget
 from shared.pipeline.ingest import ingest
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _BATCH = 100
 _PARALLEL_READS = 8
-_MAX_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
     place, kind = f"gs://{bucket}/{name}", there.metadata.get(dead_letter.KIND, "") if there else ""
     task = "forget" if storage_events.is_deletion(kind) else "ingest"
     try:
-        data = ports.store.read(bucket, name, max_bytes=_MAX_BYTES)
+        data = ports.store.read(bucket, name, max_bytes=leases.MAX_DOCUMENT_BYTES)
         if is_image_event(data):
             return _redrive_image_event(name, data, ports, dry_run=dry_run)
         upload = parse_upload(data)
@@ -116,7 +115,7 @@ def _failure(name: str, ports: Ports) -> _Failure:
 
 
 def _read(name: str, ports: Ports) -> dict[str, Any]:
-    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=_MAX_BYTES)
+    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=leases.MAX_DOCUMENT_BYTES)
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core import envelopes
 from shared.core.errors import EventRejectedError, NotFoundError
+from shared.core.naming import HELD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from shared.core.ports import Message
     from shared.pipeline.work import Ports
 
-ROOT = "held/"
 _BATCH = 100
 _PARALLEL = 8
 _MAX_EVENT_BYTES = 10_000_000
@@ -37,8 +37,8 @@ def release_due(ports: Ports) -> int:
 
 def held_hours(ports: Ports) -> Sequence[str]:
     """Return the hours (`2026-11-22T08`, UTC) until which events are held, the earliest first."""
-    folders = ports.store.list_folders(ports.settings.work_bucket, ROOT)
-    return [folder.removeprefix(ROOT).rstrip("/") for folder in folders]
+    folders = ports.store.list_folders(ports.settings.work_bucket, HELD)
+    return [folder.removeprefix(HELD).rstrip("/") for folder in folders]
 
 
 def release(until: str, ports: Ports) -> int:
@@ -49,7 +49,7 @@ def release(until: str, ports: Ports) -> int:
     Raises:
         TransientError: some are still held; a further release goes on.
     """
-    names = ports.store.list_names(ports.settings.work_bucket, f"{ROOT}{until}/")
+    names = ports.store.list_names(ports.settings.work_bucket, f"{HELD}{until}/")
     released = sum(_release_batch(names[at : at + _BATCH], ports) for at in range(0, len(names), _BATCH))
     if released:
         logs.info("released held events", until=until, events=released)
@@ -61,7 +61,7 @@ def _release_batch(names: Sequence[str], ports: Ports) -> int:
         held = [each for each in pool.map(lambda name: _read(name, ports), names) if each is not None]
         if held:
             ports.publisher.publish(ports.settings.image_topic, [each.message for each in held])
-        _delete(pool.map(lambda each: _forget(each, ports), held))
+        list(pool.map(lambda each: _forget(each, ports), held))  # raises what a thread raised
     return len(held)
 
 
@@ -84,8 +84,3 @@ def _read(name: str, ports: Ports) -> _Held | None:
 def _forget(held: _Held, ports: Ports) -> None:
     # Exactly what was published: an event that was held again meanwhile has another generation.
     ports.store.delete(ports.settings.work_bucket, held.name, generation=held.generation)
-
-
-def _delete(deletions: Iterable[None]) -> None:
-    for _ in deletions:
-        pass  # raises what a thread raised

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.adapters.memory import ManualClock, MemoryStore
+from shared.command_line import DONE, FAILED, INCOMPLETE
 from shared.export.reading import BucketResults, documents
-from shared.operate.cli import DONE, FAILED, INCOMPLETE, main
+from shared.operate.cli import main
 from shared.operate.cost import Sum, summed
 from shared.pipeline.analyze import analyze
 from tests.export_documents import document, failed, folder

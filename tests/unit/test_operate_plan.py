@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local import resources
-from shared.operate.cli import DONE, FAILED, main
+from shared.command_line import DONE, FAILED
+from shared.operate.cli import main
 from tests.services import running
 
 if TYPE_CHECKING:

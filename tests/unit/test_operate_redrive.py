@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from shared import bootstrap
+from shared.command_line import DONE, FAILED, INCOMPLETE
 from shared.core.choices import Choices
 from shared.core.errors import ModelRejectedError, TransientError
 from shared.core.ports import Message
 from shared.core.rules import Rules
 from shared.operate import deployment
-from shared.operate.cli import DONE, FAILED, INCOMPLETE, main
+from shared.operate.cli import main
 from shared.pipeline.analyze import analyze
 from shared.pipeline.dead_letter import record_dead_letter
 from tests.rig import SETTINGS, UPLOADS, WORK, Rig

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
+from infra.local.held import why
 from shared.core import schemas
 
 if TYPE_CHECKING:
@@ -29,13 +30,6 @@ class Outcome:
     problem: str | None = None
     path: Path | None = None
     overlay: Path | None = None
-
-
-_HELD = {
-    "configuration": "Gemini refuses the key or the model; the log says why",
-    "daily_ceiling": "the day's ceiling is reached",
-    "daily_quota": "Gemini's quota of the day is used up",
-}
 
 
 class Collector:
@@ -98,7 +92,7 @@ def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int
 
 def _held(*, held: str, until: str) -> dict[str, Any]:
     """Return what stands for the document of an event that is still held."""
-    message = f"Parked until {until}: {_HELD.get(held, held)}."
+    message = f"Parked until {until}: {why(held) or held}."
     error = {"code": held, "message": message}
     return {"status": "held", "transport": None, "usage": None, "error": error, "files": [], "warnings": []}
 

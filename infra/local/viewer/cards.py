@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
+from infra.local.held import why
 from infra.local.viewer.names import OBJECTS, PREVIEW, Address, object_url
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ STATUS_WORDS = {
     "unsupported": "this file, or this model, cannot be used for it",
     "skipped": "the image was gone or replaced before it was read",
     "failed": "it went wrong and was given up",
-}
-_HELD_WORDS = {
-    "configuration": "parked: Gemini refuses the key or the model; the log says why",
-    "daily_ceiling": "parked: the day's ceiling is reached",
-    "daily_quota": "parked: Gemini's quota of the day is used up",
 }
 _DOCUMENT = re.compile(r"/[0-9]+/[a-z_]+(\.error-[0-9]+)?\.json")
 
@@ -83,7 +79,8 @@ def held_card(event: bytes) -> dict[str, Any]:
         ValueError, KeyError, TypeError: it is no result event.
     """
     told = json.loads(event)
-    return _parked(told, words=_HELD_WORDS.get(told["error"], "parked"), until=told["until"])
+    reason = why(told["error"])
+    return _parked(told, words=f"parked: {reason}" if reason else "parked", until=told["until"])
 
 
 def stored_held_card(content: bytes, address: Address) -> dict[str, Any]:

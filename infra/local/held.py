@@ -1,0 +1,14 @@
+"""Why an image event is parked, in words for people: what the viewer and the demo say of a `held` event's code."""
+
+from __future__ import annotations
+
+_WHY = {
+    "configuration": "Gemini refuses the key or the model; the log says why",
+    "daily_ceiling": "the day's ceiling is reached",
+    "daily_quota": "Gemini's quota of the day is used up",
+}
+
+
+def why(code: str) -> str | None:
+    """Return the words for a code, or None for one that is not known."""
+    return _WHY.get(code)

@@ -1,0 +1,44 @@
+"""What every command of ours does alike: how it ends, and how it reads a task's name."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from shared.core import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DONE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
+"""Exit codes; 2 is argparse's, for wrong usage."""
+
+
+def ending(work: Callable[[], int], *, failures: tuple[type[Exception], ...], tell: Callable[[Exception], None]) -> int:
+    """Do the work and return its exit code; `failures` are told and end it, whatever else is raised is a bug."""
+    try:
+        code = work()
+        sys.stdout.flush()
+    except failures as error:
+        tell(error)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has enough (`| head`); what is still buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def task_name(text: str) -> str:
+    """Read an option that names a task.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such name.
+    """
+    if not naming.is_task_name(text):
+        raise argparse.ArgumentTypeError(f"expected the name of a task, such as detect, found {text!r}")
+    return text

@@ -7,6 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from infra.local.process import Process, service_argv
+from infra.local.pubsub.control import ANNOUNCED
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,3 +22,13 @@ def running(name: str, *arguments: str, env: Mapping[str, str] | None = None) ->
     child = Process(name, service_argv(name, "--port", "0", *arguments), env={**os.environ, **(env or {})})
     with child:
         yield child.wait_ready(timeout_s=START_TIMEOUT_S)
+
+
+def control_url(child: Process) -> str:
+    """Return the second address that the Pub/Sub emulator announces, as soon as it has."""
+
+    def announced() -> str | None:
+        words = (line.split() for line in child.tail().splitlines())
+        return next((line[1] for line in words if line[:1] == [ANNOUNCED]), None)
+
+    return wait_until(announced, "control address", seen=child.tail)

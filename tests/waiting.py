@@ -1,22 +1,31 @@
-"""Wait for a fact of another process."""
+"""Wait for a fact of another thread or process: the one way in which tests wait."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEADLINE_S = 180.0
+WAIT_S = 180.0
+"""How long the slowest machine may take; only a test that fails waits so long."""
+_POLL_S = 0.02
+
+T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Return the condition's value once it is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise AssertionError(f"waited in vain for {what}")
+def wait_until(
+    condition: Callable[[], T | None], what: str, *, timeout_s: float = WAIT_S, seen: Callable[[], object] | None = None
+) -> T:
+    """Return the condition's value once it is true.
+
+    Raises:
+        AssertionError: it did not become true in `timeout_s`; the message tells what `seen` returns then.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no {what} within {timeout_s:.0f} s" + (f"; seen: {seen()}" if seen else ""))
+        time.sleep(_POLL_S)
+    return value

@@ -37,7 +37,8 @@ def main(argv: list[str]) -> None:
     def handle(event: ResultEvent) -> None:
         if (event.id, event.result) in told:
             return  # delivered once more: the result is the same
-        print(describe(event, reader), flush=True)
+        # Text and end of the line in one write: the lines of events that are handled at once stay apart.
+        print(f"{describe(event, reader)}\n", end="", flush=True)
         told.add((event.id, event.result))
 
     with contextlib.ExitStack() as stack:

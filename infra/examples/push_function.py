@@ -39,4 +39,5 @@ def on_result(event: CloudEvent) -> None:
     result = reader().read_result(told)
     labels = [item.label for item in result.items or () if item.status == "ok"]
     line = {"message": f"{told.task} of {told.source.name}", "status": result.status, "labels": labels}
-    print(json.dumps(line | {"caption": result.caption, "id": result.id}), flush=True)
+    # Text and end of the line in one write: the lines of events that are handled at once stay apart.
+    print(json.dumps(line | {"caption": result.caption, "id": result.id}) + "\n", end="", flush=True)

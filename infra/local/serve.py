@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from infra.local.lines import write_line
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
@@ -41,7 +43,7 @@ def listen(port: int) -> socket.socket:
 
 def announce(url: str) -> None:
     """Say on stdout that a service listens at `url` (the supervisor waits for this line)."""
-    print(f"{READY} {url}", flush=True)
+    write_line(f"{READY} {url}")
 
 
 def serve_http(app: ASGIApp, *, port: int) -> None:

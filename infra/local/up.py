@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.local import endpoints
+from infra.local.lines import write_line
 from infra.local.process import ROOT, ServiceError
 from infra.local.pubsub.official import OfficialUnavailableError
 from infra.local.serve import listen
@@ -73,15 +74,15 @@ def _foreground(args: argparse.Namespace) -> int:
         options = Options(
             args.state,
             args.pubsub == "official",
-            viewer_port(args.viewer_port, say=_say),
+            viewer_port(args.viewer_port, say=write_line),
             forget=args.forget,
             vertex=args.backend == "vertex",
         )
-        with Stack(options, environ=os.environ, say=_say, on_line=_prefixed) as stack:
-            _say(
+        with Stack(options, environ=os.environ, say=write_line, on_line=_prefixed) as stack:
+            write_line(
                 f"ready in {time.monotonic() - started_s:.1f} s: drop images on the viewer, or upload them to gs://uploads"
             )
-            _say(f"addresses  {args.state / endpoints.ENV_FILE}")
+            write_line(f"addresses  {args.state / endpoints.ENV_FILE}")
             return _watch(stack, ended)
     except KeyboardInterrupt:
         return 0
@@ -188,9 +189,5 @@ def _is_ours(pid: int) -> bool:
     return any(word in listing.stdout for word in ("infra.local", "functions_framework", "pubsub-emulator"))
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _prefixed(name: str, line: str) -> None:
-    print(f"[{name}] {line}", flush=True)
+    write_line(f"[{name}] {line}")

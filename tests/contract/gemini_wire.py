@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -77,14 +76,6 @@ async def _awaited(value: Awaitable[Any]) -> Any:
     found = await value
     # An asynchronous listing must be read while its client is open.
     return [each async for each in found] if hasattr(found, "__aiter__") else found
-
-
-def wait_until(check: Callable[[], bool]) -> None:
-    """Poll until something holds; fail after half a minute."""
-    deadline = time.monotonic() + 30
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _sent(request: httpx2.Request) -> Sent:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local.control import Control
 from infra.local.process import Process, service_argv
-from tests.contract.pubsub_rig import WAIT_S, Rig, clients, wait_until
+from tests.contract.pubsub_rig import Rig, clients
+from tests.services import control_url
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.local.faults import Fault
-
-ANNOUNCED = "control "
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,11 @@ def controlled(*arguments: str) -> Iterator[Controlled]:
     """Start an emulator of its own and find its control API by the line that announces it."""
     with Process("pubsub", service_argv("pubsub", *arguments), env=dict(os.environ)) as child:
         url = child.wait_ready(timeout_s=WAIT_S)
-        wait_until(lambda: bool(_announced(child)), "control address")
+        control = control_url(child)
         with clients(url) as rig:
-            yield Controlled(url.removeprefix("http://"), _announced(child)[0], rig, Control(_announced(child)[0]))
+            yield Controlled(url.removeprefix("http://"), control, rig, Control(control))
 
 
 def short(name: str) -> str:
     """Return the last part of a resource's name: the subject of faults."""
     return name.rsplit("/", 1)[-1]
-
-
-def _announced(child: Process) -> list[str]:
-    lines = child.tail().splitlines()
-    return [line.removeprefix(ANNOUNCED) for line in lines if line.startswith(ANNOUNCED)]

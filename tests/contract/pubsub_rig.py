@@ -8,7 +8,6 @@ import itertools
 import os
 import socket
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,11 +17,12 @@ from google.api_core import exceptions
 from google.cloud import pubsub_v1
 from google.pubsub_v1 import PublisherClient as PublisherApi
 
+from tests.waiting import WAIT_S, wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROJECT = "projects/local-dev"
-WAIT_S = 15.0
 
 
 @dataclass(slots=True)
@@ -90,14 +90,6 @@ class Rig:
 
     def nack(self, subscription: str, ack_id: str) -> None:
         self.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=[ack_id], ack_deadline_seconds=0)
-
-
-def wait_until(condition: Callable[[], bool], what: str, *, timeout_s: float = WAIT_S) -> None:
-    """Poll until the condition holds; fail after a while."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what} within {timeout_s} s"
-        time.sleep(0.01)
 
 
 @contextlib.contextmanager

@@ -11,9 +11,9 @@ from infra.local.process import ROOT, Process
 from infra.local.resources import storage_client
 from shared.core import results
 from shared.pipeline.analyze import analyze
-from tests.contract.pubsub_rig import wait_until
 from tests.rig import RESULTS, Rig
 from tests.services import running
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled

@@ -12,12 +12,13 @@ from google.api_core import exceptions
 
 from shared.consumer import subscribe
 from shared.core import results
-from tests.contract.pubsub_rig import WAIT_S, Rig, wait_until
 from tests.export_documents import document
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from shared.consumer import ResultEvent
     from tests.contract.pubsub_control import Controlled
+    from tests.contract.pubsub_rig import Rig
 
 
 pytest_plugins = ["tests.contract.pubsub_control_fixtures"]

@@ -12,8 +12,9 @@ from google.genai import errors, types
 
 from infra.local.faults import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, post
-from tests.contract.gemini_wire import Recorder, wait_until
+from tests.contract.gemini_wire import Recorder
 from tests.services import running
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -40,7 +41,7 @@ def finished(client: Client, job: Any) -> Any:
         latest[0] = client.batches.get(name=str(job.name))
         return str(latest[0].state.value) in ENDED
 
-    wait_until(ended)
+    wait_until(ended, "end of the job", seen=lambda: latest[0].state)
     return latest[0]
 
 
@@ -156,7 +157,7 @@ def test_a_job_is_pending_then_running_then_done() -> None:
             states.append(client.batches.get(name=str(job.name)).state)
             return states[-1] == types.JobState.JOB_STATE_SUCCEEDED
 
-        wait_until(watch)
+        wait_until(watch, "success", seen=lambda: states)
     assert list(dict.fromkeys(states)) == ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
 
 

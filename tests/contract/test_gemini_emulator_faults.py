@@ -12,7 +12,7 @@ from google.genai import errors, types
 
 from infra.local.faults import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, part
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -90,7 +90,7 @@ def test_latency_outlasts_an_impatient_client(url: str, control: Control) -> Non
         with control.planned(Fault("latency", seconds=1)), pytest.raises(httpx2.TimeoutException):
             describe(client)
         assert len(list(client.models.list())) > 10
-    wait_for(lambda: calls(url), "the call that was hung up on, which is logged when it ends")
+    wait_until(lambda: calls(url), "the call that was hung up on, which is logged when it ends")
 
 
 @pytest.mark.parametrize("size", [0, 40])

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import io
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -13,6 +12,7 @@ from google.genai import Client, errors, types
 
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, post
 from tests.services import running
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,10 +156,7 @@ def test_a_file_is_usable_only_once_it_is_active() -> None:
         with pytest.raises(errors.ClientError) as refusal:
             generate(client, file, "x")
         assert (refusal.value.code, refusal.value.status) == (400, "FAILED_PRECONDITION")
-        deadline = time.monotonic() + WAIT_S
-        while client.files.get(name="slow").state != types.FileState.ACTIVE:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: client.files.get(name="slow").state == types.FileState.ACTIVE, "active file")
         assert "orange" in generate(client, file, "Caption").text
 
 

@@ -12,8 +12,9 @@ from google.cloud import storage as gcs
 from google.genai import types
 
 from tests.contract.gemini_rig import PICTURES
-from tests.contract.gemini_wire import Recorder, wait_until
+from tests.contract.gemini_wire import Recorder
 from tests.services import running
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def test_a_batch_on_vertex_reads_from_a_bucket_and_writes_to_it(
         latest[0] = recorder.call(lambda half: half.batches.get(name=job.name), asynchronous=asynchronous, vertex=True)
         return bool(latest[0].state == types.JobState.JOB_STATE_SUCCEEDED)
 
-    wait_until(done)
+    wait_until(done, "predictions", seen=lambda: latest[0].state)
     directory = latest[0].output_info.gcs_output_directory
     written = photos.blob(f"{directory.removeprefix('gs://photos/')}/predictions.jsonl").download_as_bytes()
     good, bad = [json.loads(line) for line in written.splitlines()]
@@ -97,7 +98,7 @@ def test_a_job_that_cannot_write_its_answers_fails_and_says_why(
 
     def submit(client: Any) -> Any:
         job = client.batches.create(model=MODEL, src="gs://photos/one.jsonl", config={"dest": "gs://nowhere/out"})
-        wait_until(lambda: client.batches.get(name=job.name).state == types.JobState.JOB_STATE_FAILED)
+        wait_until(lambda: client.batches.get(name=job.name).state == types.JobState.JOB_STATE_FAILED, "failure")
         return client.batches.get(name=job.name)
 
     job = recorder.call(submit, asynchronous=False, vertex=True)

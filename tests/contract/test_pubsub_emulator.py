@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.api_core import exceptions
 from google.cloud import pubsub_v1
 from google.protobuf import timestamp_pb2  # type: ignore[import-untyped] # ships no types
 
-from tests.contract.pubsub_rig import WAIT_S, Rig, wait_until
+from tests.waiting import WAIT_S, wait_until
+
+if TYPE_CHECKING:
+    from tests.contract.pubsub_rig import Rig
 
 pytest_plugins = ["tests.contract.pubsub_fixtures"]
 

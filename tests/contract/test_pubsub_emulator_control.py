@@ -15,7 +15,8 @@ import pytest
 from infra.local.faults import Fault
 from infra.local.process import Process, service_argv
 from tests.contract.pubsub_control import controlled
-from tests.contract.pubsub_rig import WAIT_S, free_port, wait_until
+from tests.contract.pubsub_rig import free_port
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled

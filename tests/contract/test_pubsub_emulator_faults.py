@@ -14,7 +14,6 @@ from shared.adapters.pubsub import GooglePublisher
 from shared.core.errors import TransientError
 from shared.core.ports import Message
 from tests.contract.pubsub_control import short
-from tests.contract.pubsub_rig import WAIT_S
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled
@@ -64,7 +63,7 @@ def test_the_client_that_tries_again_after_a_lost_answer_publishes_twice(emulato
 def test_an_answer_lost_after_the_deadline_of_the_client_is_a_publish_done(emulator: Controlled) -> None:
     topic, subscription = pair(emulator)
     request = {"topic": topic, "messages": [{"data": b"x"}]}
-    fault = Fault("lost_answer", operation="Publish", subject=short(topic), seconds=WAIT_S)
+    fault = Fault("lost_answer", operation="Publish", subject=short(topic), seconds=15.0)
     with emulator.planned(fault), pytest.raises(exceptions.DeadlineExceeded):
         PublisherClient.publish(emulator.rig.publisher, request, retry=None, timeout=0.3)
     assert datas(emulator.rig.pull(subscription)) == [b"x"]

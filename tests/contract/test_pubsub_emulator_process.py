@@ -13,8 +13,9 @@ from google.pubsub_v1.types import StreamingPullRequest
 
 from infra.local.process import Process, service_argv
 from infra.local.pubsub import official
-from tests.contract.pubsub_rig import WAIT_S, clients, endpoint, wait_until
+from tests.contract.pubsub_rig import clients, endpoint
 from tests.services import running
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

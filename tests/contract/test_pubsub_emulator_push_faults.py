@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from infra.local.faults import Fault
 from tests.contract.pubsub_control import short
-from tests.contract.pubsub_rig import WAIT_S, endpoint, wait_until
+from tests.contract.pubsub_rig import endpoint
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled

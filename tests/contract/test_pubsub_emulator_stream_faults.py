@@ -11,7 +11,7 @@ from google.pubsub_v1.types import StreamingPullRequest
 
 from infra.local.faults import Fault
 from tests.contract.pubsub_control import short
-from tests.contract.pubsub_rig import WAIT_S, wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -16,6 +15,7 @@ from infra.local.process import Process, service_argv
 from shared.core.envelopes import format_image_event
 from tests.contract.viewer_rig import BYTES, DEADLINE_S, Stack, commit, environment, image_event, next_of, page, upload
 from tests.services import START_TIMEOUT_S
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,9 +137,7 @@ def test_a_lost_stack_is_said_in_words_and_a_new_one_is_taken_up(stack: Stack) -
                 resources.subscriber(stack.pubsub).delete_subscription(subscription=topology.subscription_path(name))
         assert "Pub/Sub has no topics" in wait_for_trouble(events)
     resources.create_topics(stack.pubsub)
-    deadline = time.monotonic() + DEADLINE_S
-    while not hears_no_trouble(stack):
-        assert time.monotonic() < deadline
+    wait_until(lambda: hears_no_trouble(stack), "end of the trouble")
     assert path.rpartition("/")[2] in stack.subscriptions()
 
 

@@ -21,7 +21,7 @@ from tests import canary
 from tests.rig import picture
 from tests.services import running
 from tests.storm.deployment import event_of
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from google.cloud import storage
@@ -65,7 +65,7 @@ class Play:
     outcomes: dict[str, str] = field(default_factory=dict)
 
     def wait_for_line(self, words: str) -> None:
-        wait_for(lambda: any(words in line for line in self.lines), words)
+        wait_until(lambda: any(words in line for line in self.lines), words)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def _ending(client: storage.Client, folder: str) -> str:
         held = [blob.name for blob in client.list_blobs(topology.WORK, prefix="held/") if folder in blob.name]
         return "held" if held else None
 
-    return str(wait_for(look, folder))
+    return wait_until(look, folder)
 
 
 def _bare_events(found: Play, client: storage.Client, where: endpoints.Endpoints) -> None:
@@ -149,7 +149,7 @@ def _pulled(subscriber: Any, *, count: int) -> list[bytes]:
         events.extend(each.message.data for each in pulled.received_messages)
         return len(events) >= count
 
-    wait_for(enough, f"{count} result events")
+    wait_until(enough, f"{count} result events")
     return events
 
 

@@ -15,7 +15,7 @@ from infra.local.control import Control
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
 from tests.services import running
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +66,13 @@ def test_fifty_of_two_hundred_uploads_are_asked_about_and_the_rest_when_the_ceil
 
         with _stack(tmp_path, given, ceiling=CEILING):
             _upload(client, UPLOADS)
-            wait_for(lambda: _count(client, topology.WORK, "held/") == UPLOADS - CEILING, "150 held events")
-            wait_for(lambda: _count(client, topology.RESULTS) == CEILING, "50 results")
+            wait_until(lambda: _count(client, topology.WORK, "held/") == UPLOADS - CEILING, "150 held events")
+            wait_until(lambda: _count(client, topology.RESULTS) == CEILING, "50 results")
             assert calls() == CEILING
 
         with _stack(tmp_path, given, ceiling=UPLOADS) as stack:
             told = _release(stack, given)
-            wait_for(lambda: _count(client, topology.RESULTS) == UPLOADS, "200 results")
+            wait_until(lambda: _count(client, topology.RESULTS) == UPLOADS, "200 results")
 
         assert str(UPLOADS - CEILING) in told
         assert calls() == UPLOADS

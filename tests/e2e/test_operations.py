@@ -16,7 +16,7 @@ from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
 from shared.core import schemas
 from tests.e2e.test_stack import jpeg, local, result, wait_for_result
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def test_a_deleted_upload_takes_all_that_was_made_of_it_with_it(client: storage.
             *(name for prefix in work for name in _names(client, topology.WORK, prefix)),
         ]
 
-    wait_for(lambda: not left(), "everything to be forgotten")
+    wait_until(lambda: not left(), "forgetting of everything")
     assert result(client, f"{kept}/caption.json") is not None
 
 
@@ -102,7 +102,7 @@ def test_an_overwritten_upload_takes_the_old_results_with_it_and_gets_new_ones(c
     new = _upload(client, "twice.jpg")
 
     wait_for_result(client, f"{new}/caption.json")
-    wait_for(lambda: not _names(client, topology.RESULTS, f"{old}/"), "the old results to go")
+    wait_until(lambda: not _names(client, topology.RESULTS, f"{old}/"), "end of the old results")
 
 
 def test_without_being_asked_to_a_stack_forgets_nothing() -> None:
@@ -125,7 +125,7 @@ def test_with_one_bucket_a_stack_becomes_quiet(tmp_path: Path, monkeypatch: pyte
             for task in ("caption", "segment"):
                 wait_for_result(client, f"uplook/{folder}/{task}.json")
         written = _names(client, topology.UPLOADS, "uplook/")
-        wait_for(lambda: _left_out(lines) >= len(written), "every result to be left out")
+        wait_until(lambda: _left_out(lines) >= len(written), "result events left out")
         calls: dict[str, Any] = Control(str(stack.endpoints.gemini)).call("GET", "/_control/calls")
 
     assert len(calls["calls"]) == 2 * len(folders)

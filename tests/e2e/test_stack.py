@@ -19,7 +19,7 @@ from infra.local import endpoints, resources, topology
 from infra.local.process import ROOT
 from shared.core import schemas
 from tests.services import running
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,8 +74,7 @@ def result(client: storage.Client, name: str) -> dict[str, Any] | None:
 
 def wait_for_result(client: storage.Client, name: str) -> dict[str, Any]:
     """Return a result document as soon as it is there."""
-    document: dict[str, Any] = wait_for(lambda: result(client, name), name)
-    return document
+    return wait_until(lambda: result(client, name), name)
 
 
 def test_an_upload_by_an_ordinary_client_brings_three_valid_results(client: storage.Client) -> None:
@@ -153,9 +152,7 @@ def _up(state_dir: Path, *arguments: str, env: dict[str, str] | None = None) -> 
 
 
 def _ready(state_dir: Path) -> endpoints.State:
-    state = wait_for(lambda: endpoints.read(state_dir), "a ready stack")
-    assert isinstance(state, endpoints.State)
-    return state
+    return wait_until(lambda: endpoints.read(state_dir), "ready stack")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -180,7 +177,7 @@ def test_down_ends_what_a_killed_supervisor_left_behind(tmp_path: Path) -> None:
     ended = local("down", "--state", str(tmp_path))
 
     assert ended.returncode == 0
-    wait_for(lambda: not any(alive(pid) for pid in state.children.values()), "the children's end")
+    wait_until(lambda: not any(alive(pid) for pid in state.children.values()), "end of the children")
 
 
 def test_two_stacks_run_side_by_side(stack: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from shared.core import schemas
 from tests.contract.web_rig import Server, answer
 from tests.e2e.test_stack import jpeg, local
 from tests.rig import picture
-from tests.waiting import wait_for
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def _put(stack: Endpoints, name: str, data: bytes, content_type: str = "image/jp
 def _result(stack: Endpoints, blob: Blob, task: str) -> dict[str, Any]:
     name = f"v1/uploads/{blob.name}/{blob.generation}/{task}.json"
     bucket = resources.storage_client(stack.storage).bucket(topology.RESULTS)
-    found = wait_for(lambda: bucket.get_blob(name), name)
+    found = wait_until(lambda: bucket.get_blob(name), name)
     document: dict[str, Any] = json.loads(found.download_as_bytes())
     assert schemas.problem(document) is None
     return document

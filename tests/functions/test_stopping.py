@@ -13,9 +13,9 @@ import pytest
 from infra.local import topology
 from infra.local.faults import Fault
 from shared.core.stopping import GRACE_S
-from tests.contract.pubsub_rig import wait_until
 from tests.rig import picture
 from tests.storm.deployment import deployed, event_of, paths_of
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,6 @@ TO_SIGKILL_S = 8.0
 LONG_S = 90.0
 GENERATE = "models.generateContent"
 STATE = "uplook-state"
-WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def send_into_a_long_call(deployment: Deployment, name: str, *, seconds: float =
     fault = deployment.gemini.add(Fault("latency", operation=GENERATE, seconds=seconds))
     event = send(deployment, name, copies=copies)
     hit = lambda: any(rule["id"] == fault and rule["hits"] for rule in deployment.gemini.faults())  # noqa: E731
-    wait_until(hit, "model call", timeout_s=WAIT_S)
+    wait_until(hit, "model call")
     return event
 
 
@@ -79,7 +78,7 @@ def ended_after_s(worker: Instance, signalled: Callable[[Instance], None]) -> fl
     """Send SIGTERM and return how long every process of the instance took to be gone."""
     begun_s = time.monotonic()
     signalled(worker)
-    wait_until(lambda: not worker.process.running and not worker.survivors(), "end", timeout_s=WAIT_S)
+    wait_until(lambda: not worker.process.running and not worker.survivors(), "end")
     return time.monotonic() - begun_s
 
 
@@ -90,9 +89,7 @@ def result_events(deployment: Deployment) -> int:
 
 
 def wait_for_result(deployment: Deployment, event: ImageEvent) -> None:
-    wait_until(
-        lambda: deployment.metadata(topology.RESULTS, paths_of(event).result) is not None, "result", timeout_s=WAIT_S
-    )
+    wait_until(lambda: deployment.metadata(topology.RESULTS, paths_of(event).result) is not None, "result")
 
 
 @pytest.mark.fault(110)
@@ -117,7 +114,7 @@ def test_sigterm_during_a_model_call_ends_in_time_frees_the_lease_and_the_event_
     worker.start()
 
     wait_for_result(deployment, event)
-    wait_until(lambda: deployment.stats("caption")["backlog"] == 0, "quiet", timeout_s=WAIT_S)
+    wait_until(lambda: deployment.stats("caption")["backlog"] == 0, "quiet")
     folder = paths_of(event).result.rpartition("/")[0]
     assert [blob.name for blob in deployment.storage.list_blobs(topology.RESULTS, prefix=folder, versions=True)] == [
         paths_of(event).result
@@ -134,11 +131,11 @@ def test_a_delivery_that_ends_within_the_grace_is_acknowledged(deployment: Deplo
 
     assert deployment.metadata(topology.RESULTS, paths_of(event).result) is not None
     assert not any("is cut" in line for line in worker.lives[-1].lines)
-    wait_until(lambda: deployment.stats("caption")["acked"] == acked + 1, "acknowledgement", timeout_s=WAIT_S)
+    wait_until(lambda: deployment.stats("caption")["acked"] == acked + 1, "acknowledgement")
 
 
 def test_an_instance_without_work_ends_without_waiting_for_the_grace(deployment: Deployment, worker: Instance) -> None:
     wait_for_result(deployment, send(deployment, "first.jpg"))  # so that it watches for the signal
-    wait_until(lambda: deployment.stats("caption")["backlog"] == 0, "quiet", timeout_s=WAIT_S)
+    wait_until(lambda: deployment.stats("caption")["backlog"] == 0, "quiet")
 
     assert ended_after_s(worker, once) < GRACE_S

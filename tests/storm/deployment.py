@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from shared.core import jsontext, naming, planning
 from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent, format_image_event
 from shared.core.model import Source
-from tests.services import START_TIMEOUT_S
+from tests.services import START_TIMEOUT_S, control_url
 from tests.storm.instance import Instance
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 LISTENER = topology.subscription_path("storm-listener")
 MAX_DELIVERY_ATTEMPTS = 100  # the most there is: duplicates that wait for each other use attempts up
-_ANNOUNCED = "control "
-_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ def deployed(
         _subscribe(subscriber, instances, ack_deadline_s=_ack_deadline_s(functions_env))
         yield Deployment(
             endpoints=endpoints,
-            pubsub=Control(_control_url(children["pubsub"])),
+            pubsub=Control(control_url(children["pubsub"])),
             gemini=Control(urls["gemini"]),
             storage=resources.storage_client(endpoints.storage),
             publisher=resources.publisher(endpoints.pubsub),
@@ -131,17 +128,6 @@ def _base_env(state_dir: Path) -> dict[str, str]:
 
 def _service(stack: contextlib.ExitStack, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> Process:
     return stack.enter_context(Process(name, service_argv(name, "--port", "0", *arguments), env=env))
-
-
-def _control_url(child: Process) -> str:
-    """Return the second address that Pub/Sub announces, as soon as it has."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        for line in child.tail().splitlines():
-            if line.startswith(_ANNOUNCED):
-                return line.removeprefix(_ANNOUNCED)
-        time.sleep(_POLL_S)
-    raise AssertionError(f"Pub/Sub announced no control API:\n{child.tail()}")
 
 
 def _ack_deadline_s(env: Mapping[str, str]) -> int:

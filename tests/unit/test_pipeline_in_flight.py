@@ -14,8 +14,8 @@ from shared.core.errors import TransientError
 from shared.core.stopping import GRACE_S, JOURNAL_S, LIMIT_S, Phase, ends, is_cut
 from shared.pipeline.analyze import analyze
 from shared.pipeline.in_flight import InFlight
-from tests.contract.pubsub_rig import wait_until
 from tests.rig import WORK, Rig
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from infra.local.demo import run as demo_run
 from infra.local.demo.web import serving
+from infra.local.lines import write_line
 from infra.local.process import ServiceError
 from infra.local.pubsub.official import OfficialUnavailableError
 from infra.local.stack import Options, Stack
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
                 Options(args.state, args.pubsub == "official", vertex=args.backend == "vertex"),
                 environ={"IMAGE_URL_ORIGINS": web, **os.environ},
                 say=lambda text: console.print(f"  {text}", markup=False, highlight=False),
-                on_line=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
+                on_line=lambda name, line: write_line(f"[{name}] {line}", log),
             )
             with stack:
                 console.print(f"Stack ready after {time.monotonic() - started_s:.1f} s.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.iam.v1 import iam_policy_pb2
 
+from infra.local.lines import write_line
 from infra.local.pubsub.broker import Broker
 from infra.local.pubsub.control import ANNOUNCED, Control
 from infra.local.pubsub.delivery import Delivery
@@ -78,7 +79,7 @@ async def serve(port: int, *, push_slots: int, control_port: int) -> None:
     await server.start()
     async with control.serving(grpc=f"{LOOPBACK}:{bound}"):
         announce(f"http://{LOOPBACK}:{bound}")
-        print(f"{ANNOUNCED} {control.url}", flush=True)
+        write_line(f"{ANNOUNCED} {control.url}")
         await stop.wait()
         await server.stop(STOP_GRACE_S)
         await broker.close()

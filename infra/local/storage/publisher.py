@@ -9,6 +9,7 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from infra.local.lines import write_line
 from infra.local.storage.events import Message, messages
 from infra.local.storage.outbox import Outbox
 
@@ -90,7 +91,7 @@ def _send(client: Any, topic: str, batch: Iterable[Message]) -> None:
         except GoogleAPIError as error:
             final = attempt + 1 == ATTEMPTS
             fate = f"{len(wire)} events are lost" if final else "trying again"
-            print(f"storage: could not publish to {topic} ({error}): {fate}", file=sys.stderr, flush=True)
+            write_line(f"storage: could not publish to {topic} ({error}): {fate}", sys.stderr)
             time.sleep(0 if final else FIRST_DELAY_S * 2**attempt)
         else:
             return

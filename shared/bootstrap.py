@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from shared.core.ports import Publisher, VisionModel
     from shared.core.rules import Rules
     from shared.pipeline.in_flight import InFlight
-    from shared.pipeline.work import Ports, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import WorkerPorts
 
 _lock = threading.Lock()
 
@@ -92,7 +93,7 @@ def _publisher() -> Publisher:
 def _ports() -> Ports:
     from shared.adapters.clock import SystemClock
     from shared.adapters.storage import GoogleStorage
-    from shared.pipeline.work import Ports
+    from shared.pipeline.ports import Ports
 
     loaded = _settings()
     return Ports(

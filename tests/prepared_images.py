@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from shared.core.images import probe
-from shared.core.prepare import open_upright, prepare
+from shared.core.images.prepare import open_upright, prepare
+from shared.core.images.probing import probe
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from shared.config import Settings
-from shared.core import heads, images, prepare, transport
+from shared.core import transport
+from shared.core.images import heads, prepare, probing
 from tests.rig import picture
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _route(back_end: BackEnd, freight: Freight) -> list[str]:
 
 def _treatment(data: bytes) -> list[str]:
     prepared = prepare.prepare(
-        data, images.probe(data), accepted=transport.UNTOUCHED_TYPES, max_side_px=3072, as_is_side_px=8192
+        data, probing.probe(data), accepted=transport.UNTOUCHED_TYPES, max_side_px=3072, as_is_side_px=8192
     )
     enough = heads.untouched(data[: heads.HEAD_BYTES], max_side_px=8192) is not None
     return [prepared.mime_type, "; ".join(prepared.changes) or "nothing", "yes" if enough else "no"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.core.metadata import MAX_LABELS
-from shared.core.parsing import MAX_LABEL
 from shared.core.prompts import template_problem
+from shared.core.replies.parsing import MAX_LABEL
 from shared.core.tasks import TASKS
 
 if TYPE_CHECKING:

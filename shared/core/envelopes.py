@@ -19,7 +19,7 @@ from shared.core.settings_codec import parse_settings, settings_document
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.core.tasks import TaskSettings
+    from shared.core.model import TaskSettings
 
 IMAGE_SCHEMA = "uplook.image/1"
 _MAX_NAME_BYTES = 1024

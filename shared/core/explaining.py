@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from shared.core.choices import Level
     from shared.core.envelopes import Upload
+    from shared.core.model import TaskSettings
     from shared.core.rules import Rules
-    from shared.core.tasks import TaskSettings
 
 BY_DEFAULT = "default"
 """Who decides what no rule and no metadata speaks of."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.core.answer import read_answer
+from shared.core.replies.answer import read_answer
 from shared.core.tasks import TASKS, Reading
 
 if TYPE_CHECKING:
-    from shared.core.answer import Answer
     from shared.core.envelopes import ImageEvent
     from shared.core.journal import JournalledReply
+    from shared.core.replies.answer import Answer
 
 
 MAX_ASKS = 2

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.core.choices import Choices, TaskChoices
-from shared.core.parsing import MAX_LABEL
+from shared.core.replies.parsing import MAX_LABEL
 from shared.core.tasks import ASK, TASKS
 
 if TYPE_CHECKING:

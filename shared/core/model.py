@@ -142,3 +142,24 @@ class Usage:
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None and other is None else (one or 0) + (other or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """Everything a worker needs to do one task: resolved by ingest, carried in the event, part of the key.
+
+    `safety` holds pairs of category and threshold, by the API's names.
+    """
+
+    model: str
+    prompt: str
+    thinking: str
+    max_items: int
+    max_bytes: int
+    labels: tuple[str, ...] = ()
+    question: str | None = None
+    language: str | None = None
+    multi_label: bool = False
+    system_instruction: str | None = None
+    media_resolution: str | None = None
+    safety: tuple[tuple[str, str], ...] = ()

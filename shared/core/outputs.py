@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.core import png, prepare
+from shared.core.images import prepare
+from shared.core.masks import png_writing
 from shared.core.results import ResultFile
 from shared.core.tasks import TASKS
 
@@ -24,7 +25,7 @@ def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, Res
         item.index: ResultFile(
             paths.file(f"mask-{item.index:03d}.png"),
             "image/png",
-            png.encode_mask_png(item.mask, width=info.width, height=info.height),
+            png_writing.encode_mask_png(item.mask, width=info.width, height=info.height),
         )
         for item in reading.items or ()
         if item.mask is not None and item.mask.status == "ok"
@@ -33,10 +34,10 @@ def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, Res
 
 def overlay_file(reading: Reading, info: ImageInfo, image: bytes, paths: Paths) -> ResultFile:
     """Return the picture with everything found drawn on it."""
-    from shared.core import overlay  # three of five tasks never draw: their cold start need not load it
+    from shared.core.overlays import drawing  # three of five tasks never draw: their cold start need not load it
 
     picture = prepare.open_upright(image, info, max_side_px=OVERLAY_MAX_SIDE_PX)
-    drawn = overlay.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
+    drawn = drawing.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
     return ResultFile(paths.file("overlay.jpg"), "image/jpeg", drawn)
 
 

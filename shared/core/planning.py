@@ -11,10 +11,11 @@ from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent
 from shared.core.manifest import is_manifest
 from shared.core.metadata import DEFAULT_MAX_ITEMS
+from shared.core.model import TaskSettings
 from shared.core.prompts import QUESTION_LATER, Wanted, render
 from shared.core.registry import profile
 from shared.core.settings_codec import settings_document
-from shared.core.tasks import ASK, TASKS, TaskSettings
+from shared.core.tasks import ASK, TASKS
 
 if TYPE_CHECKING:
     from shared.core.envelopes import Upload

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.core.model import TaskSettings
     from shared.core.registry import ModelProfile
-    from shared.core.tasks import TaskSettings
 
 _BOX = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4}
 _POLYGON = {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}

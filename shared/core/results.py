@@ -21,11 +21,11 @@ from shared.core.settings_codec import settings_document
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.core.answer import Answer
     from shared.core.envelopes import ImageEvent
     from shared.core.journal import JournalledReply
     from shared.core.model import ImageInfo, Item, Mask, Status
     from shared.core.registry import ModelProfile
+    from shared.core.replies.answer import Answer
     from shared.core.tasks import Reading
 
 RESULT_SCHEMA = "uplook.result/1"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shared.core import members
-from shared.core.tasks import TaskSettings
+from shared.core.model import TaskSettings
 
 # Left out where they say nothing: events of before they existed, and their keys, stay what they were.
 _SAID_ONLY_IF_SET = ("multi_label", "system_instruction", "media_resolution", "safety")

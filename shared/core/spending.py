@@ -11,9 +11,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core.answer import read_answer
 from shared.core.pricing import cost_usd
 from shared.core.registry import profile
+from shared.core.replies.answer import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,36 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core import classifying, findings, parsing, response_schemas
+from shared.core import response_schemas
+from shared.core.replies import classifying, findings, parsing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from shared.core.answer import Answer
-    from shared.core.model import ClassLabel, ImageInfo, Item, Status
+    from shared.core.model import ClassLabel, ImageInfo, Item, Status, TaskSettings
     from shared.core.prompts import Wanted
     from shared.core.registry import ModelProfile
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSettings:
-    """Everything a worker needs to do one task: resolved by ingest, carried in the event, part of the key.
-
-    `safety` holds pairs of category and threshold, by the API's names.
-    """
-
-    model: str
-    prompt: str
-    thinking: str
-    max_items: int
-    max_bytes: int
-    labels: tuple[str, ...] = ()
-    question: str | None = None
-    language: str | None = None
-    multi_label: bool = False
-    system_instruction: str | None = None
-    media_resolution: str | None = None
-    safety: tuple[tuple[str, str], ...] = ()
+    from shared.core.replies.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)

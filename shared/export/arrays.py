@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from shared.core.coco import category, is_usable, read_mask
+from shared.export.coco import category, is_usable, read_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

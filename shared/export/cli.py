@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.command_line import DONE, INCOMPLETE, ending, task_name
 from shared.consumer.choosing import tasks
-from shared.core.coco import Segmentation, to_coco
 from shared.core.errors import NotFoundError, SettingsError, TransientError
+from shared.export.coco import Segmentation, to_coco
 from shared.export.places import is_place, open_results
 from shared.export.reading import THREADS, Unreadable, documents
 from shared.export.report import Report

@@ -9,7 +9,7 @@ from shared import bootstrap, logs
 from shared.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from shared.pipeline.work import Ports
+    from shared.pipeline.ports import Ports
 
 
 def ports() -> Ports:

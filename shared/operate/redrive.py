@@ -21,8 +21,8 @@ from shared.pipeline.redrive import redrive_dead_letter, redrive_errors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from shared.pipeline.ports import Ports
     from shared.pipeline.redrive import Redriven
-    from shared.pipeline.work import Ports
 
 _SCHEME = "gs://"
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from shared.core.tasks import Reading
     from shared.pipeline.images import Image
     from shared.pipeline.leases import Held
-    from shared.pipeline.work import Job, Ports, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job, WorkerPorts
 
 _Outcome = tuple["Mapping[str, Any]", "Sequence[ResultFile]"]
 

@@ -12,8 +12,8 @@ from shared.pipeline import asking, gathering
 from shared.pipeline.images import SourceGoneError
 
 if TYPE_CHECKING:
-    from shared.core.answer import Answer
     from shared.core.journal import JournalledReply
+    from shared.core.replies.answer import Answer
     from shared.core.tasks import Reading
     from shared.pipeline.gathering import Sight
     from shared.pipeline.images import Image

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import journal, pricing, spending
-from shared.core.answer import is_answer
 from shared.core.asked import Asked
 from shared.core.errors import (
     AlreadyExistsError,
@@ -24,6 +23,7 @@ from shared.core.errors import (
 )
 from shared.core.journal import JournalledReply
 from shared.core.registry import profile
+from shared.core.replies.answer import is_answer
 from shared.core.request import ModelRequest
 from shared.core.retrying import RESERVE_S
 from shared.core.tasks import TASKS
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from shared.pipeline.carrying import Load
     from shared.pipeline.gathering import Sight
-    from shared.pipeline.work import Job, Ports, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job, WorkerPorts
 
 _MAX_REPLY_BYTES = 64_000_000
 

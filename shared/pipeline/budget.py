@@ -11,7 +11,7 @@ from shared.core.errors import AlreadyExistsError, HoldError
 from shared.core.spending import Allowance, Ceiling
 
 if TYPE_CHECKING:
-    from shared.pipeline.work import Ports
+    from shared.pipeline.ports import Ports
 
 _NOTHING = Allowance()
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.core.results import ResultFile
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job
 
 _PARALLEL_WRITES = 8
 

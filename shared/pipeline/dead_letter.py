@@ -16,7 +16,8 @@ from shared.pipeline.work import begin
 if TYPE_CHECKING:
     from shared.core.envelopes import ImageEvent
     from shared.core.ports import Message
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job
 
 FOLDER = "dead/"
 KIND = "uplook-event"

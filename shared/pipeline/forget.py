@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shared.core.envelopes import Upload
     from shared.core.model import Source
-    from shared.pipeline.work import Ports
+    from shared.pipeline.ports import Ports
 
 _ATTEMPT = "forget"
 """One for all deliveries: what one has seized before it died, the next may finish at once."""

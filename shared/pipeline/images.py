@@ -6,10 +6,11 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from shared.core import heads, images, prepare, quality, transport
-from shared.core._image_limits import require_bytes
+from shared.core import transport
 from shared.core.errors import ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
-from shared.core.images import Limits
+from shared.core.images import heads, prepare, probing, quality
+from shared.core.images.limits import require_bytes
+from shared.core.images.probing import Limits
 from shared.core.jsontext import crc32c
 from shared.core.tasks import TASKS
 from shared.core.weburls import shown
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from shared.core.model import ImageInfo, Prepared, Source
     from shared.core.ports import ObjectInfo
     from shared.core.transport import BackEnd
-    from shared.pipeline.work import Job, Ports, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job, WorkerPorts
 
 _AS_IS_SIDE_PX = 8192
 _MAX_WRITTEN_SIDE_PX = 3072  # more than any model looks at: it scales down to tiles of its own
@@ -161,7 +163,7 @@ def _limits(job: Job, ports: Ports) -> Limits:
 
 def _probed(data: bytes, job: Job, ports: Ports) -> ImageInfo:
     limits = _limits(job, ports)
-    info = images.probe(data, limits=limits)
+    info = probing.probe(data, limits=limits)
     poor = quality.warnings_about(data, info, limits=limits)
     return replace(info, warnings=(*info.warnings, *poor))
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from shared.core.naming import Paths
     from shared.core.ports import ObjectInfo
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job
 
 ATTEMPT = loops.STAMP
 _STATE = "uplook-state"

@@ -14,7 +14,8 @@ from shared.core.errors import AlreadyExistsError, ChangedError, TransientError
 
 if TYPE_CHECKING:
     from shared.core.errors import HoldError
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job
 
 
 def park(job: Job, reason: HoldError, ports: Ports) -> None:

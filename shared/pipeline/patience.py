@@ -12,7 +12,8 @@ from shared.pipeline.work import remaining_s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.pipeline.work import Job, Ports
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job
 
 _T = TypeVar("_T")
 

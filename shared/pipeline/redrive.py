@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shared.core.envelopes import ImageEvent
     from shared.core.rules import Rules
-    from shared.pipeline.work import Ports
+    from shared.pipeline.ports import Ports
 
 _BATCH = 100
 _PARALLEL_READS = 8

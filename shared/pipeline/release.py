@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.core.ports import Message
-    from shared.pipeline.work import Ports
+    from shared.pipeline.ports import Ports
 
 _BATCH = 100
 _PARALLEL = 8

@@ -7,28 +7,14 @@ from typing import TYPE_CHECKING
 
 from shared.core import naming, planning
 from shared.pipeline.in_flight import InFlight
+from shared.pipeline.ports import Ports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.config import Settings
     from shared.core.envelopes import ImageEvent
     from shared.core.naming import Paths
-    from shared.core.ports import Clock, ImageFetcher, ObjectStore, Publisher, VisionModel
+    from shared.core.ports import ImageFetcher, VisionModel
     from shared.pipeline.budget import Budget
     from shared.pipeline.pacer import Pacer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The outside world but for the model. `new_id` makes attempt ids, `jitter` numbers in 0-1."""
-
-    settings: Settings
-    store: ObjectStore
-    publisher: Publisher
-    clock: Clock
-    new_id: Callable[[], str]
-    jitter: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ import pytest
 
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey
-from shared.core.answer import read_answer
 from shared.core.choices import Choices, TaskChoices
-from shared.core.model import ImageInfo
+from shared.core.model import ImageInfo, TaskSettings
 from shared.core.planning import resolve_settings
 from shared.core.registry import profile
+from shared.core.replies.answer import read_answer
 from shared.core.request import InlineImage, ModelRequest
-from shared.core.tasks import TASKS, Reading, TaskSettings
+from shared.core.tasks import TASKS, Reading
 from tests.rig import picture, reply
 from tests.services import running
 

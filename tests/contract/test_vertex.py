@@ -13,9 +13,9 @@ from infra.local.resources import storage_client
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey, OnVertex
 from shared.adapters.storage import GoogleStorage
-from shared.core.answer import read_answer
 from shared.core.errors import FileUnavailableError, TransientError
-from shared.core.heads import HEAD_BYTES
+from shared.core.images.heads import HEAD_BYTES
+from shared.core.replies.answer import read_answer
 from shared.core.request import InlineImage, ModelRequest, ReferencedImage
 from shared.pipeline.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture

@@ -15,8 +15,7 @@ import requests
 from infra.local import resources, topology
 from shared.core import results
 from shared.core.envelopes import ImageEvent
-from shared.core.model import Source
-from shared.core.tasks import TaskSettings
+from shared.core.model import Source, TaskSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

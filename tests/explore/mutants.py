@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from shared.core.envelopes import ImageEvent
     from shared.core.model import Source
     from shared.core.results import ResultFile
-    from shared.pipeline.work import Job, Ports, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.work import Job, WorkerPorts
 
     Mutation = Callable[[pytest.MonkeyPatch], None]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.core.geometry import SCALE, to_upright
-from shared.core.parsing import MAX_LABEL
+from shared.core.replies.parsing import MAX_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.core.errors import PermanentError
-    from shared.core.findings import Findings
     from shared.core.model import Box1000, BoxPx, ImageInfo, Item, Mask
+    from shared.core.replies.findings import Findings
 
 MAX_MESSAGE = 1_000
 """Characters of any sentence for people; hostile input must not write essays into documents and logs."""

@@ -10,8 +10,7 @@ from typing import Any
 
 from shared.core.envelopes import ImageEvent, format_image_event
 from shared.core.journal import Carried, JournalledReply, format_reply
-from shared.core.model import ImageInfo, Source
-from shared.core.tasks import TaskSettings
+from shared.core.model import ImageInfo, Source, TaskSettings
 from tests.hostile_images import hostile_images
 
 _REPLIES = Path(__file__).parents[1] / "replies"

@@ -7,8 +7,8 @@ import zlib
 from typing import TYPE_CHECKING
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images import Limits, probe
-from shared.core.prepare import prepare
+from shared.core.images.prepare import prepare
+from shared.core.images.probing import Limits, probe
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 

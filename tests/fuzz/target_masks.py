@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from shared.core.geometry import to_pixels
-from shared.core.jsonscan import scan
-from shared.core.masks import box_of_polygon, read_mask
-from shared.core.png import encode_mask_png
+from shared.core.masks.png_writing import encode_mask_png
+from shared.core.masks.reading import box_of_polygon, read_mask
+from shared.core.replies.jsonscan import scan
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 

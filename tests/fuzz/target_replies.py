@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from shared.core import classifying, findings, jsontext, outputs, parsing, results, schemas
-from shared.core.answer import is_answer, read_answer
+from shared.core import jsontext, outputs, results, schemas
 from shared.core.envelopes import ImageEvent
 from shared.core.interpret import interpret
 from shared.core.journal import Carried, JournalledReply, format_reply, parse_reply
-from shared.core.model import ImageInfo, Source
+from shared.core.model import ImageInfo, Source, TaskSettings
 from shared.core.naming import paths
-from shared.core.tasks import TASKS, TaskSettings
+from shared.core.replies import classifying, findings, parsing
+from shared.core.replies.answer import is_answer, read_answer
+from shared.core.tasks import TASKS
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
 if TYPE_CHECKING:
-    from shared.core.answer import Answer
+    from shared.core.replies.answer import Answer
 
 _SIZES = ((64, 48), (1, 1), (48, 64), (7, 999), (999, 7), (3, 1), (250, 250), (101, 103))
 _IMAGES = tuple(

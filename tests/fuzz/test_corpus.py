@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from shared.core.errors import ImageRejectedError
-from shared.core.findings import find_items
-from shared.core.images import probe
+from shared.core.images.probing import probe
 from shared.core.model import ImageInfo
-from shared.core.parsing import clean_text, parse_items
+from shared.core.replies.findings import find_items
+from shared.core.replies.parsing import clean_text, parse_items
 from tests.fuzz import minimise, run, target_envelopes, target_images, target_masks, target_replies
 from tests.fuzz.seeds import TARGETS, seeds
 from tests.hostile_builders import IMAGES, animation
@@ -62,7 +62,7 @@ def test_the_kept_inputs_of_a_target_are_many_and_small(target: str) -> None:
 
 
 def test_a_law_that_is_broken_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.core.findings.to_pixels", lambda *_, **__: (0, 0, 65, 48))
+    monkeypatch.setattr("shared.core.replies.findings.to_pixels", lambda *_, **__: (0, 0, 65, 48))
     with pytest.raises(AssertionError):
         target_replies.fuzz_one(bytes(4) + b'[{"box_2d": [1, 2, 300, 400], "label": "a"}]')
 

@@ -38,7 +38,10 @@ def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
 @pytest.mark.parametrize(
     "reading",
     [
-        "from shared.core import images, prepare; prepare.open_upright(data, images.probe(data), max_side_px=64)",
+        (
+            "from shared.core.images.prepare import open_upright; from shared.core.images.probing import probe;"
+            "open_upright(data, probe(data), max_side_px=64)"
+        ),
         "from infra.local.gemini.vision import picture; picture.read_picture(data)",
     ],
 )

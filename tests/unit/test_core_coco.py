@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from shared.core.coco import MaskCrop, Rle, Segmentation, compressed, polygons, read_mask, rle, to_coco
+from shared.core.masks.png_writing import encode_mask_png
 from shared.core.model import Mask
-from shared.core.png import encode_mask_png
+from shared.export.coco import MaskCrop, Rle, Segmentation, compressed, polygons, read_mask, rle, to_coco
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

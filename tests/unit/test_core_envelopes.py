@@ -22,9 +22,9 @@ from shared.core.envelopes import (
     source_document,
 )
 from shared.core.errors import EventRejectedError
-from shared.core.model import Source
+from shared.core.model import Source, TaskSettings
 from shared.core.ports import Message
-from shared.core.tasks import TASKS, TaskSettings
+from shared.core.tasks import TASKS
 from tests.strategies import json_values
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shared.core import findings
-from shared.core._mask_budget import Budget
-from shared.core.findings import Findings, find_items
 from shared.core.geometry import to_upright
+from shared.core.masks.budget import Budget
+from shared.core.masks.png_writing import encode_mask_png
 from shared.core.model import ImageInfo, Item
-from shared.core.png import encode_mask_png
+from shared.core.replies import findings
+from shared.core.replies.findings import Findings, find_items
 from tests.strategies import images, json_values, odd_boxes, odd_masks, replies
 
 INFO = ImageInfo(1000, 500, "jpeg", "image/jpeg")
@@ -230,7 +230,7 @@ def test_whatever_is_found_lies_in_the_image(text: str, info: ImageInfo, masks: 
 
 def test_importing_the_readers_loads_no_imaging_library() -> None:
     code = (
-        "import sys, shared.core.answer, shared.core.findings, shared.core.png;"
+        "import sys, shared.core.replies.answer, shared.core.replies.findings, shared.core.masks.png_writing;"
         "sys.exit(str([name for name in ('numpy', 'PIL') if name in sys.modules]))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.errors import ImageRejectedError
-from shared.core.heads import HEAD_BYTES, untouched
-from shared.core.images import Limits, probe
+from shared.core.images.heads import HEAD_BYTES, untouched
+from shared.core.images.probing import Limits, probe
 from tests.hostile_images import EXPECTED, hostile_images
 from tests.rig import picture
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images import probe
-from shared.core.prepare import prepare
+from shared.core.images.prepare import prepare
+from shared.core.images.probing import probe
 from tests.hostile_images import hostile_images
 
 SMALL_FILES = [data for data in hostile_images().values() if 0 < len(data) < 20_000]

@@ -16,8 +16,8 @@ CHILD = """
 import re, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
-from shared.core.images import probe
-from shared.core.prepare import prepare
+from shared.core.images.probing import probe
+from shared.core.images.prepare import prepare
 data = Path(sys.argv[1]).read_bytes()
 prepared = prepare(data, probe(data), accepted=frozenset(), max_side_px=int(sys.argv[2]))
 print(prepared.width, prepared.height, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images import Limits, probe
+from shared.core.images.prepare import prepare
+from shared.core.images.probing import Limits, probe
 from shared.core.model import ImageInfo
-from shared.core.prepare import prepare
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED, EXPECTED, MAX_SIDE_PX, hostile_images
 
@@ -181,7 +181,7 @@ def test_every_refusal_says_what_was_expected_and_what_to_do(name: str) -> None:
 @pytest.mark.fault(41, 42)
 def test_a_bomb_is_refused_without_any_decoder() -> None:
     script = (
-        "import sys; from pathlib import Path; from shared.core.images import probe\n"
+        "import sys; from pathlib import Path; from shared.core.images.probing import probe\n"
         "from shared.core.errors import ImageRejectedError\n"
         "assert 'PIL' not in sys.modules and 'numpy' not in sys.modules\n"
         "try: probe(sys.stdin.buffer.read())\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.jsonscan import MAX_FAILED_STARTS, MAX_TEXT, MAX_VALUES, complete_strings, scan
+from shared.core.replies.jsonscan import MAX_FAILED_STARTS, MAX_TEXT, MAX_VALUES, complete_strings, scan
 from tests.strategies import json_values
 
 MEGABYTE = 1_000_000

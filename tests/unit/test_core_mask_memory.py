@@ -18,9 +18,9 @@ import re, sys
 from pathlib import Path
 import numpy
 from PIL import Image
-from shared.core.findings import find_items
+from shared.core.replies.findings import find_items
 from shared.core.model import ImageInfo
-from shared.core.png import encode_mask_png
+from shared.core.masks.png_writing import encode_mask_png
 
 def megabytes():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024 // 1_000_000

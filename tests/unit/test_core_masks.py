@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.geometry import to_pixels
-from shared.core.masks import box_of_polygon, read_mask
+from shared.core.masks.reading import box_of_polygon, read_mask
 from tests.mask_bits import packed, pixels_of
 from tests.strategies import boxes, odd_masks
 

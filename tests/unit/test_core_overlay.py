@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from shared.core._overlay_mask import coverage
-from shared.core._overlay_tags import place_tag
 from shared.core.model import Item, Mask
-from shared.core.overlay import COLOURS, colour_of, draw_overlay
+from shared.core.overlays.coverage import coverage
+from shared.core.overlays.drawing import COLOURS, colour_of, draw_overlay
+from shared.core.overlays.tags import place_tag
 from tests.mask_bits import packed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def rgb(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
 
 
 def test_importing_the_overlay_loads_no_imaging_library() -> None:
-    code = "import sys, shared.core.overlay; print({'PIL', 'numpy', 'uharfbuzz'} & set(sys.modules))"
+    code = "import sys, shared.core.overlays.drawing; print({'PIL', 'numpy', 'uharfbuzz'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "set()\n"
 

@@ -4,9 +4,9 @@ from itertools import groupby
 
 import pytest
 
-from shared.core import _overlay_type
-from shared.core._overlay_text import clean_label, clusters, levels, visual_order
-from shared.core._overlay_type import fit, set_line
+from shared.core.overlays import typesetting
+from shared.core.overlays.text import clean_label, clusters, levels, visual_order
+from shared.core.overlays.typesetting import fit, set_line
 
 NO_GLYPH = "\U0010ffff"
 
@@ -63,7 +63,7 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_character_of_a_script_has_a_glyph(script: str) -> None:
-    glyphs, _ = _overlay_type._layout(clean_label(SCRIPTS[script]), 20)
+    glyphs, _ = typesetting._layout(clean_label(SCRIPTS[script]), 20)
     assert [glyph.code for glyph in glyphs if glyph.code == 0] == []
 
 
@@ -82,8 +82,8 @@ def test_arabic_letters_are_joined() -> None:
 
 
 def test_devanagari_vowels_are_reordered_before_their_consonant() -> None:
-    sign_first = _overlay_type._layout("कि", 20)[0][0].code
-    assert sign_first != _overlay_type._layout("क", 20)[0][0].code
+    sign_first = typesetting._layout("कि", 20)[0][0].code
+    assert sign_first != typesetting._layout("क", 20)[0][0].code
 
 
 def test_han_characters_take_the_shape_of_the_labels_language() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.parsing import RawItem, clean_text, parse_caption, parse_items, parse_labels
+from shared.core.replies.parsing import RawItem, clean_text, parse_caption, parse_items, parse_labels
 from tests.strategies import json_values, replies
 
 CAT = RawItem(label="cat", box=[1, 2, 3, 4])

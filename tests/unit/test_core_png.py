@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from shared.core.masks.png_writing import encode_mask_png
 from shared.core.model import BoxPx, Mask
-from shared.core.png import encode_mask_png
 from tests.mask_bits import packed, pixels_of
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images import probe
+from shared.core.images.prepare import prepare
+from shared.core.images.probing import probe
 from shared.core.model import Prepared
-from shared.core.prepare import prepare
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED, hostile_images
 from tests.prepared_images import UPRIGHT_CORNERS, assert_alike, corners, decoded, prepared, upright

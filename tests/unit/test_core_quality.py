@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageFilter
 from skimage import data as pictures
 
-from shared.core.images import probe
-from shared.core.quality import warnings_about
+from shared.core.images.probing import probe
+from shared.core.images.quality import warnings_about
 from tests.hostile_images import EXPECTED, hostile_images
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core import schemas
-from shared.core.answer import Answer
 from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent
-from shared.core.findings import find_items
 from shared.core.journal import Carried, JournalledReply
 from shared.core.model import ClassLabel, ImageInfo, Item, Mask, Source, Status, Usage
 from shared.core.planning import idempotency_key, resolve_settings
+from shared.core.replies.answer import Answer
+from shared.core.replies.findings import find_items
 from shared.core.results import ResultFile, answered, result_event, unanswered
 from shared.core.tasks import TASKS, Reading
 from tests.strategies import images, replies

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.sniff import Sniffed, describe, sniff
+from shared.core.images.sniff import Sniffed, describe, sniff
 from tests import hostile_builders as build
 
 

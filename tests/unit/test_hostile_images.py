@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images import probe
-from shared.core.prepare import prepare
+from shared.core.images.prepare import prepare
+from shared.core.images.probing import probe
 from tests.hostile_images import ACCEPTED, EXPECTED, MAX_SIDE_PX, hostile_images
 
 FILES = hostile_images()

@@ -19,8 +19,7 @@ from infra.local.viewer.cards import (
 from infra.local.viewer.names import Address
 from shared.core import results
 from shared.core.envelopes import ImageEvent, format_image_event
-from shared.core.model import ImageInfo, Source, Status
-from shared.core.tasks import TaskSettings
+from shared.core.model import ImageInfo, Source, Status, TaskSettings
 
 SOURCE = Source("uploads", "a b/ü#1.png", 1795256138836522)
 EVENT = ImageEvent(SOURCE, "segment", TaskSettings("gemini-3.8-flash", "p", "low", 25, 1000), "v1")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from infra.bench import bombs
-from shared.core import images
 from shared.core.errors import ImageRejectedError
-from shared.core.findings import find_items
+from shared.core.images import probing
 from shared.core.model import ImageInfo
+from shared.core.replies.findings import find_items
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def probe(folder: Path, name: str) -> Work:
 
     def work() -> Facts:
         try:
-            images.probe(data)
+            probing.probe(data)
         except ImageRejectedError as refusal:
             return {"refused": refusal.code, "bytes": len(data)}
         raise AssertionError("expected a refusal, found a bomb accepted")

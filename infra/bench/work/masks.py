@@ -8,10 +8,12 @@ import numpy as np  # noqa: F401 - all variants start with the libraries importe
 from PIL import Image
 
 from infra.bench.inputs import PHOTO, SIZE, reply_name
-from shared.core import images, naming, outputs, overlay, planning, prepare
-from shared.core.answer import Answer
+from shared.core import naming, outputs, planning
 from shared.core.choices import Choices
+from shared.core.images import prepare, probing
 from shared.core.model import Source
+from shared.core.overlays import drawing
+from shared.core.replies.answer import Answer
 from shared.core.results import ResultFile
 from shared.core.tasks import SEGMENT
 
@@ -44,7 +46,7 @@ def _work(folder: Path, form: str, overlay_px: int) -> Work:
     target.mkdir(exist_ok=True)
 
     def work() -> Facts:
-        info = images.probe(photo)
+        info = probing.probe(photo)
         reading = SEGMENT.read(Answer(text, "usable"), settings, info)
         masks = outputs.mask_files(reading, info, _PATHS)
         return _written([*masks.values(), _overlay(reading, info, photo, overlay_px)], target)
@@ -56,7 +58,7 @@ def _overlay(reading: Reading, info: ImageInfo, photo: bytes, max_side_px: int) 
     if max_side_px == outputs.OVERLAY_MAX_SIDE_PX:
         return outputs.overlay_file(reading, info, photo, _PATHS)
     picture = prepare.open_upright(photo, info, max_side_px=max_side_px)
-    drawn = overlay.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
+    drawn = drawing.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
     return ResultFile(_PATHS.file("overlay.jpg"), "image/jpeg", drawn)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
 
-from shared.core import images, prepare, transport
+from shared.core import transport
+from shared.core.images import prepare, probing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ def _ours(data: bytes, max_side_px: int) -> Work:
     Image.preinit()
 
     def work() -> Facts:
-        info = images.probe(data)
+        info = probing.probe(data)
         ready = prepare.prepare(data, info, accepted=transport.UNTOUCHED_TYPES, max_side_px=max_side_px)
         return {"size": f"{ready.width}x{ready.height}", "bytes": len(ready.data)}
 

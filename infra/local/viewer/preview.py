@@ -6,8 +6,8 @@ import io
 
 from infra.local.viewer.errors import ApiError
 from shared.core.errors import ImageRejectedError
-from shared.core.images import probe
-from shared.core.prepare import open_upright
+from shared.core.images.prepare import open_upright
+from shared.core.images.probing import probe
 
 MAX_SIDE_PX = 1600
 _JPEG_QUALITY = 85

@@ -1,0 +1,1 @@
+"""Images of every format: probed before a pixel is decoded, judged, and prepared for the model."""

@@ -1,0 +1,183 @@
+"""The boxes of HEIC, HEIF and AVIF files (ISO/IEC 14496-12 and 23008-12), walked without decoding a pixel.
+
+Size, frames and rotation are read by the decoders themselves, which parse these files without decoding. What
+they do not tell is how large the coded pictures are of which a small crop or a scaled copy is announced.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.core.images.limits import corrupt, truncated
+
+_MAX_BOXES = 20_000
+_MAX_ITEMS = 2_000
+_MAX_PARTS = 100
+_TO_THE_END, _LARGE = 0, 1
+_FULL_BOX_BYTES = 4
+_IN_FILE, _IN_IDAT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box, as offsets into the file: `start` of its header, `body` of what it holds, `end`."""
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
+
+
+def top_boxes(data: bytes, kind: str) -> tuple[Box, ...]:
+    """Return the outermost boxes; a file that stops inside one, or describes no image, is refused."""
+    boxes = tuple(_boxes(data, 0, len(data), kind))
+    if boxes and boxes[-1].end > len(data):
+        raise truncated(kind, f"has {len(data):,} of at least {boxes[-1].end:,} bytes")
+    if not any(box.kind == b"meta" for box in boxes):
+        raise corrupt(kind, "it holds no description of its images")
+    return boxes
+
+
+def largest_extent(data: bytes, boxes: tuple[Box, ...], kind: str) -> tuple[int, int]:
+    """Return the largest `ispe` (image spatial extent) of the file: crops announce less than is decoded."""
+    extents = (
+        struct.unpack_from(">II", data, ispe.body + _FULL_BOX_BYTES)
+        for iprp in _children(data, boxes, b"iprp", kind)
+        for ipco in _of_kind(data, iprp, b"ipco", kind)
+        for ispe in _of_kind(data, ipco, b"ispe", kind)
+    )
+    return max(extents, key=lambda extent: extent[0] * extent[1], default=(0, 0))
+
+
+def still_only(data: bytes) -> bytes | None:
+    """Return an animated AVIF as a still one, so that its first picture is decoded and no track; else None."""
+    return data[:8] + b"avif" + data[12:] if data[8:12] == b"avis" else None
+
+
+def without_descriptions(data: bytes, kind: str) -> bytes:
+    """Return the file with the links from metadata to its pictures renamed away.
+
+    Decoding needs none, and so no metadata of strangers is parsed: pi-heif 1.4 crashed on some. EXIF turns no HEIC.
+    """
+    boxes = top_boxes(data, kind)
+    links = [
+        link
+        for iref in _children(data, boxes, b"iref", kind)
+        for link in _boxes(data, iref.body + _FULL_BOX_BYTES, iref.end, kind)
+        if link.kind == b"cdsc"
+    ]
+    if not links:
+        return data
+    cleaned = bytearray(data)
+    for link in links:
+        cleaned[link.start + 4 : link.start + 8] = b"free"
+    return bytes(cleaned)
+
+
+def items(data: bytes, boxes: tuple[Box, ...], item_type: bytes, kind: str) -> Iterator[bytes]:
+    """Yield the payload of every item of one type."""
+    wanted = {
+        number for iinf in _children(data, boxes, b"iinf", kind) for number in _typed(data, iinf, item_type, kind)
+    }
+    idat = next(iter(_children(data, boxes, b"idat", kind)), None)
+    allowance = 2 * len(data)  # extents may overlap: a small file must not become gigabytes of payload
+    for iloc in _children(data, boxes, b"iloc", kind):
+        for number, spans in _locations(data, iloc, idat, kind):
+            allowance -= sum(length for _, length in spans)
+            if allowance < 0:
+                raise corrupt(kind, "its items overlap")
+            if number in wanted:
+                yield b"".join(data[at : at + length] for at, length in spans)
+
+
+def _children(data: bytes, boxes: tuple[Box, ...], wanted: bytes, kind: str) -> list[Box]:
+    return [
+        child
+        for meta in boxes
+        if meta.kind == b"meta"
+        for child in _boxes(data, meta.body + _FULL_BOX_BYTES, meta.end, kind)
+        if child.kind == wanted
+    ]
+
+
+def _of_kind(data: bytes, parent: Box, wanted: bytes, kind: str) -> list[Box]:
+    return [box for box in _boxes(data, parent.body, parent.end, kind) if box.kind == wanted]
+
+
+def _boxes(data: bytes, at: int, end: int, kind: str) -> Iterator[Box]:
+    for _ in range(_MAX_BOXES):
+        if at >= end:
+            return
+        box = _box(data, at, end, kind)
+        yield box
+        at = box.end
+    raise corrupt(kind, f"it has more than {_MAX_BOXES:,} boxes")
+
+
+def _box(data: bytes, at: int, end: int, kind: str) -> Box:
+    size = int.from_bytes(data[at : at + 4], "big")
+    header = 16 if size == _LARGE else 8
+    if at + header > end:
+        raise truncated(kind, "ends inside a box")
+    if size == _LARGE:
+        size = int.from_bytes(data[at + 8 : at + 16], "big")
+    if size != _TO_THE_END and size < header:
+        raise corrupt(kind, f"a box claims {size} bytes")
+    return Box(data[at + 4 : at + 8], at, at + header, end if size == _TO_THE_END else at + size)
+
+
+def _typed(data: bytes, iinf: Box, item_type: bytes, kind: str) -> Iterator[int]:
+    """Yield the numbers of the items of one type; `infe` has 32-bit numbers from version 3 on."""
+    count_bytes = 2 if data[iinf.body] == 0 else 4
+    for infe in _boxes(data, iinf.body + _FULL_BOX_BYTES + count_bytes, iinf.end, kind):
+        number_bytes = 4 if data[infe.body] >= 3 else 2  # noqa: PLR2004 - version of the box
+        at = infe.body + _FULL_BOX_BYTES
+        if data[at + number_bytes + 2 : at + number_bytes + 6] == item_type:
+            yield int.from_bytes(data[at : at + number_bytes], "big")
+
+
+def _locations(data: bytes, iloc: Box, idat: Box | None, kind: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Yield (item number, [(offset in the file, length)])."""
+    reader = _Reader(data, iloc.body)
+    version = reader.number(4) >> 24
+    sizes = reader.number(2)
+    offset_bytes, length_bytes, base_bytes = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index_bytes = sizes & 15 if version else 0
+    number_bytes = 4 if version >= 2 else 2  # noqa: PLR2004 - version of the box
+    count = reader.number(number_bytes)
+    if count > _MAX_ITEMS:
+        raise corrupt(kind, f"it claims {count:,} items")
+    for _ in range(count):
+        number = reader.number(number_bytes)
+        method = reader.number(2) & 15 if version else _IN_FILE
+        if method not in {_IN_FILE, _IN_IDAT} or (method == _IN_IDAT and idat is None):
+            raise corrupt(kind, "its items are stored in a way that still images do not use")
+        reader.number(2)
+        base = reader.number(base_bytes) + (idat.body if idat and method == _IN_IDAT else 0)
+        yield number, list(_spans(reader, base, (index_bytes, offset_bytes, length_bytes), kind))
+
+
+def _spans(reader: _Reader, base: int, sizes: tuple[int, int, int], kind: str) -> Iterator[tuple[int, int]]:
+    """Yield the parts of one item, cut at the end of the file; a length of 0 means to the end."""
+    index_bytes, offset_bytes, length_bytes = sizes
+    count = reader.number(2)
+    if count > _MAX_PARTS:
+        raise corrupt(kind, f"an item claims {count:,} parts")
+    for _ in range(count):
+        reader.number(index_bytes)
+        at = base + reader.number(offset_bytes)
+        left = max(0, len(reader.data) - at)
+        yield at, min(reader.number(length_bytes) or left, left)
+
+
+@dataclass(slots=True)
+class _Reader:
+    data: bytes
+    at: int
+
+    def number(self, size: int) -> int:
+        """Read a big-endian number of so many bytes; past the end it is made of what is left."""
+        self.at += size
+        return int.from_bytes(self.data[self.at - size : self.at], "big")

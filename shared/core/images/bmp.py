@@ -1,0 +1,34 @@
+"""The header of a Windows bitmap, checked against the size of the file."""
+
+from __future__ import annotations
+
+import struct
+
+from shared.core.images.limits import Limits, truncated
+from shared.core.images.structure import Structure
+
+_CORE_HEADER = 12
+_UNCOMPRESSED = frozenset({0, 3, 6})
+
+
+def scan(data: bytes, limits: Limits) -> Structure:
+    """Read the size; rows that are not compressed can be counted."""
+    del limits  # one frame, and a header of fixed size
+    try:
+        (pixels_at, header_bytes) = struct.unpack_from("<II", data, 10)
+        width, height, bits, compression = _fields(data, header_bytes)
+    except struct.error as error:
+        raise truncated("BMP", "ends inside its header") from error
+    row_bytes = (width * bits + 31) // 32 * 4
+    if compression in _UNCOMPRESSED and pixels_at + row_bytes * height > len(data):
+        raise truncated("BMP", f"has {len(data):,} of {pixels_at + row_bytes * height:,} bytes")
+    return Structure(width=width, height=height)
+
+
+def _fields(data: bytes, header_bytes: int) -> tuple[int, int, int, int]:
+    """Return width, height, bits per pixel and compression; a negative height means rows from the top down."""
+    if header_bytes == _CORE_HEADER:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        return width, height, bits, 0
+    width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
+    return max(0, width), abs(height), bits, compression

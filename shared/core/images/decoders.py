@@ -1,0 +1,99 @@
+"""The only door to the native decoders: one per format, named, lazily imported, every failure translated.
+
+`Image.open` is not used: given JPEG alone it still hands some files to its MPO plugin, and given a format
+that is not loaded yet it imports every plugin there is.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from shared.core.errors import ImageRejectedError
+from shared.core.images.bmff import without_descriptions
+from shared.core.images.limits import corrupt, too_many_pixels, truncated
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
+
+HEIF_FORMATS = frozenset({"heic", "heif"})
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
+_TRUNCATION_WORDS = ("truncated", "incomplete", "premature", "end of file", "unexpected eof")
+
+
+@contextmanager
+def refusing(kind: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on bad bytes into a refusal that says why."""
+    try:
+        yield
+    except ImageRejectedError:
+        raise
+    except MemoryError as error:
+        raise too_many_pixels(
+            f"Expected a {kind} image that fits into memory; found none left. Scale it down and upload it again."
+        ) from error
+    except Exception as error:
+        raise _refusal(kind, error) from error
+
+
+def open_pillow(data: bytes, image_format: str) -> ImageFile.ImageFile:
+    """Read the header with the one decoder of that format; pixels are decoded by `load()`."""
+    # Pillow's warnings repeat what our own checks decide; `catch_warnings` would not be safe in threads.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with refusing(image_format.upper()):
+        return _plugin(image_format)(io.BytesIO(data))
+
+
+def open_heif(data: bytes) -> Any:
+    """Parse a HEIC or HEIF container; pixels are decoded by `to_pillow()`, already upright."""
+    import pillow_heif
+
+    with refusing("HEIC"):
+        return pillow_heif.open_heif(without_descriptions(data, "HEIC"))
+
+
+def load(image: ImageFile.ImageFile, image_format: str) -> None:
+    """Decode the pixels of the first frame."""
+    with refusing(image_format.upper()):
+        image.load()
+
+
+def load_heif(container: Any) -> Image.Image:
+    """Decode the primary image of a container."""
+    with refusing("HEIC"):
+        image: Image.Image = container.to_pillow()
+        return image
+
+
+def _plugin(image_format: str) -> type[ImageFile.ImageFile]:
+    from PIL import (
+        AvifImagePlugin,
+        BmpImagePlugin,
+        GifImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        TiffImagePlugin,
+        WebPImagePlugin,
+    )
+
+    return {
+        "avif": AvifImagePlugin.AvifImageFile,
+        "bmp": BmpImagePlugin.BmpImageFile,
+        "gif": GifImagePlugin.GifImageFile,
+        "jpeg": JpegImagePlugin.JpegImageFile,
+        "png": PngImagePlugin.PngImageFile,
+        "tiff": TiffImagePlugin.TiffImageFile,
+        "webp": WebPImagePlugin.WebPImageFile,
+    }[image_format]
+
+
+def _refusal(kind: str, error: Exception) -> ImageRejectedError:
+    # libheif's words end in a line break and may quote the file.
+    words = _UNPRINTABLE.sub(" ", str(error)).strip() or type(error).__name__
+    if isinstance(error, EOFError) or any(word in words.lower() for word in _TRUNCATION_WORDS):
+        return truncated(kind, f"ends too early ({words})")
+    return corrupt(kind, f"its decoder says: {words}")

@@ -1,0 +1,143 @@
+"""Probing: what an uploaded file is, from its content and its header, before any pixel is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from shared.core.errors import ImageRejectedError
+from shared.core.images import bmp, gif, jpeg, png, tiff, webp
+from shared.core.images.av1 import coded_pixels
+from shared.core.images.bmff import largest_extent, still_only, top_boxes
+from shared.core.images.decoders import HEIF_FORMATS, open_heif, open_pillow, refusing
+from shared.core.images.limits import (
+    DEFAULT_LIMITS,
+    SUPPORTED,
+    Limits,
+    corrupt,
+    require_bytes,
+    require_size,
+    too_many_pixels,
+    unsupported,
+)
+from shared.core.images.sniff import Sniffed, describe, sniff
+from shared.core.images.structure import Structure
+from shared.core.images.tiff import exif_orientation
+from shared.core.model import ImageInfo
+
+__all__ = ["DEFAULT_LIMITS", "Limits", "outline", "probe"]
+
+_CODED_PIXEL_BYTES = 4
+
+_SCANS: dict[str, Callable[[bytes, Limits], Structure]] = {
+    "bmp": bmp.scan,
+    "gif": gif.scan,
+    "jpeg": jpeg.scan,
+    "png": png.scan,
+    "tiff": tiff.scan,
+    "webp": webp.scan,
+}
+
+
+def probe(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
+    """Return what the file is, or raise `ImageRejectedError` saying why Uplook does not take it."""
+    require_bytes(len(data), limits)
+    kind = _require_supported(data)
+    structure = outline(data, kind.format, limits=limits)
+    turned = structure.orientation >= 5  # noqa: PLR2004 - EXIF 5-8 are transposed
+    return ImageInfo(
+        width=structure.height if turned else structure.width,
+        height=structure.width if turned else structure.height,
+        format=kind.format,
+        mime_type=kind.mime_type,
+        orientation=structure.orientation,
+        frames=structure.frames,
+        mode=structure.mode,
+        warnings=structure.warnings,
+    )
+
+
+def outline(data: bytes, image_format: str, *, limits: Limits = DEFAULT_LIMITS) -> Structure:
+    """Return the structure of a file of a known format, its caps and its completeness checked.
+
+    Raises:
+        ImageRejectedError: a cap is exceeded, or the file is visibly truncated or corrupt.
+    """
+    if image_format in HEIF_FORMATS:
+        return _outline_heif(data, limits)
+    if image_format == "avif":
+        return _outline_avif(data, limits)
+    structure = _SCANS[image_format](data, limits)
+    require_size(structure.width, structure.height, limits)
+    return replace(structure, mode=_mode(structure, data, image_format))
+
+
+def _require_supported(data: bytes) -> Sniffed:
+    kind = sniff(data)
+    if kind is None:
+        raise ImageRejectedError(
+            "not_an_image",
+            f"Expected an image ({SUPPORTED}); the content looks like {describe(data)} whatever its name says. "
+            "Upload the image itself.",
+        )
+    if kind.format not in _SCANS and kind.format not in HEIF_FORMATS | {"avif"}:
+        raise unsupported(f"a file of type {kind.mime_type} ({kind.format.upper()})")
+    return kind
+
+
+def _mode(structure: Structure, data: bytes, image_format: str) -> str:
+    """Return Pillow's mode of the file, once Pillow agrees on its size."""
+    image = open_pillow(structure.decodable or data, image_format)
+    # Pillow announces a TIFF in its upright size, and turns it while loading.
+    turned = image_format == "tiff" and structure.orientation >= 5  # noqa: PLR2004 - EXIF 5-8 are transposed
+    if (image.size[::-1] if turned else image.size) != (structure.width, structure.height):
+        found = f"its header says {structure.width}x{structure.height}, its decoder {image.width}x{image.height}"
+        raise corrupt(image_format.upper(), found)
+    return image.mode
+
+
+def _outline_heif(data: bytes, limits: Limits) -> Structure:
+    """Take the size that the decoder will deliver: it turns the picture itself and ignores EXIF, as HEIF says."""
+    with refusing("HEIC"):
+        coded_width, coded_height = largest_extent(data, top_boxes(data, "HEIC"), "HEIC")
+        container = open_heif(data)
+        (width, height), mode, frames = container.size, container.mode, len(container)
+    require_size(width, height, limits)
+    return Structure(
+        width=width,
+        height=height,
+        frames=min(frames, limits.max_frames),
+        mode=mode,
+        whole_image_bytes=_hidden_bytes(coded_width * coded_height, width * height, limits),
+    )
+
+
+def _outline_avif(data: bytes, limits: Limits) -> Structure:
+    """Pillow reports the rotation that an AVIF asks for as EXIF, and leaves it to us."""
+    with refusing("AVIF"):
+        boxes = top_boxes(data, "AVIF")
+        coded = coded_pixels(data, boxes)
+        image = open_pillow(data, "avif")
+    require_size(image.width, image.height, limits)
+    exif = image.info.get("exif")
+    orientation, warnings = exif_orientation(exif) if exif else (1, ())
+    return Structure(
+        width=image.width,
+        height=image.height,
+        orientation=orientation,
+        frames=min(getattr(image, "n_frames", 1), limits.max_frames),
+        mode=image.mode,
+        whole_image_bytes=_hidden_bytes(coded, image.width * image.height, limits),
+        decodable=still_only(data),
+        warnings=warnings,
+    )
+
+
+def _hidden_bytes(coded: int, announced: int, limits: Limits) -> int:
+    """Return the memory of coded pixels that the announced size does not show, once they are within the cap."""
+    if coded > limits.max_pixels:
+        raise too_many_pixels(
+            f"Expected at most {limits.max_pixels:,} coded pixels; found {coded:,} in an image that shows "
+            f"{announced:,}. Scale the image down and upload it again."
+        )
+    return _CODED_PIXEL_BYTES * max(0, coded - announced)

@@ -1,0 +1,89 @@
+"""Masks from whatever a model sent in their place: the value decides, never the model's name.
+
+Seen so far: a PNG in base64 that fills the box, polygons in several spellings, codebook tokens that no public
+decoder reads, placeholders, lists of booleans, endless base64. What cannot be read leaves the box as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from shared.core.masks.bits import area
+from shared.core.masks.budget import Budget
+from shared.core.masks.png_reading import is_png_text, read_png
+from shared.core.masks.polygon import draw, is_polygon_text, read_polygon
+from shared.core.masks.refused import MaskRefusedError
+from shared.core.model import Mask
+
+if TYPE_CHECKING:
+    from shared.core.model import Box1000, BoxPx
+
+_CODEBOOK_MARKS = ("<start_of_mask>", "<seg")  # <start_of_mask><seg_35><seg_65>…
+_LOOP_LENGTH = 200
+_EXCERPT = 40
+
+
+def read_mask(
+    value: Any, *, box: Box1000 | None, box_px: BoxPx | None, width: int, height: int, budget: Budget | None = None
+) -> Mask:
+    """The mask inside `box_px`, or `unavailable` with the reason; never raises.
+
+    `width` and `height` are those of the upright image, `box` and `box_px` the same box in both units. `budget` is
+    what all masks of one answer share; without one, the mask has an answer's whole budget to itself.
+    """
+    try:
+        return _read(value, box, box_px, size=(width, height), budget=budget or Budget())
+    except MaskRefusedError as refusal:
+        return Mask("unavailable", box_px=box_px, reason=str(refusal))
+
+
+def box_of_polygon(value: Any) -> Box1000 | None:
+    """The box around a mask that is a polygon, for items that have no box of their own."""
+    if not _is_polygon(value):
+        return None
+    try:
+        return read_polygon(value, None).bounds
+    except MaskRefusedError:
+        return None
+
+
+def _read(value: Any, box: Box1000 | None, box_px: BoxPx | None, *, size: tuple[int, int], budget: Budget) -> Mask:
+    if value is None:
+        raise MaskRefusedError("no mask in the answer")
+    if box is None or box_px is None:
+        raise MaskRefusedError("a mask without a box has no place in the image")
+    if isinstance(value, str) and is_png_text(value):
+        budget.start(box_px)
+        x0, y0, x1, y1 = box_px
+        bitmap = read_png(value, width=x1 - x0, height=y1 - y0, budget=budget)
+        return _kept(Mask("ok", "png", box_px=box_px, bitmap=bitmap), budget)
+    if not _is_polygon(value):
+        raise MaskRefusedError(_describe(value))
+    budget.start(box_px)
+    polygon = read_polygon(value, box)
+    bitmap = draw(polygon, box_px, size=size, budget=budget)
+    return _kept(Mask("ok", "polygon", box_px=box_px, notes=polygon.notes, bitmap=bitmap), budget)
+
+
+def _kept(mask: Mask, budget: Budget) -> Mask:
+    area_px = area(mask.bitmap)
+    if not area_px:
+        raise MaskRefusedError(f"the {mask.source} mask covers no pixel of its box")
+    budget.keep(len(mask.bitmap))
+    return replace(mask, area_px=area_px)
+
+
+def _is_polygon(value: Any) -> bool:
+    return is_polygon_text(value) if isinstance(value, str) else isinstance(value, (list, Mapping))
+
+
+def _describe(value: Any) -> str:
+    if not isinstance(value, str):
+        return "expected a mask, found a single value"
+    if any(mark in value for mark in _CODEBOOK_MARKS):
+        return "segmentation tokens: the codebook that decodes them is not public"
+    if len(value) > _LOOP_LENGTH:
+        return f"expected a mask, found {len(value)} characters of other text (a loop of the model?)"
+    return f"expected a mask, found a placeholder: {value[:_EXCERPT]!a}"

@@ -1,0 +1,1 @@
+"""Overlays: boxes, masks and labels drawn over a picture, in any script."""

@@ -1,0 +1,24 @@
+"""The outside world of every use case, behind ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.config import Settings
+    from shared.core.ports import Clock, ObjectStore, Publisher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The outside world but for the model. `new_id` makes attempt ids, `jitter` numbers in 0-1."""
+
+    settings: Settings
+    store: ObjectStore
+    publisher: Publisher
+    clock: Clock
+    new_id: Callable[[], str]
+    jitter: Callable[[], float]

@@ -11,7 +11,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from functions import _stopping
 from shared import bootstrap, config, logs
 from shared.core.envelopes import parse_image_event, pubsub_message
-from shared.core.errors import EventRejectedError, TransientError
+from shared.core.errors import EventRejectedError, EventVersionError, TransientError
 from shared.pipeline.analyze import analyze
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def boundary(event: CloudEvent) -> Iterator[None]:
             if in_flight.stopping.is_set():
                 raise TransientError("This instance is stopping.")  # noqa: TRY301 - the same answer as to any other
             yield
+        except EventVersionError as error:
+            # A newer version wrote it: the dead-letter function keeps it until a redrive after the upgrade.
+            logs.error("an event of another version will be delivered again", reason=error.message)
+            raise
         except EventRejectedError as error:
-            if error.code == "unknown_schema":
-                # A newer version wrote it: the dead-letter function keeps it until a redrive after the upgrade.
-                logs.error("an event of another version will be delivered again", reason=error.message)
-                raise
             logs.error("a malformed event is acknowledged and dropped", code=error.code, reason=error.message)
         except TransientError as error:
             logs.warning("the event will be delivered again", reason=str(error))

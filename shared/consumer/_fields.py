@@ -6,18 +6,20 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import MalformedError, UnsupportedVersionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .values import Box
 
 _BOX_CORNERS = 4
 _DECIMAL = re.compile(r"[0-9]{1,19}")
 _SHOWN_CHARS = 100
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class Fields:
         if not all(isinstance(each, str) for each in found):
             raise self.wrong(name, "a list of texts", found)
         return tuple(found)
+
+    def optional_all(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...] | None:
+        """Return what `read` makes of every object in a list, or None where there is no list."""
+        if self.values.get(name) is None:
+            return None
+        return tuple(read(each) for each in self.children(name))
 
     def optional_box(self, name: str) -> Box | None:
         """Return the four numbers of a box, or None."""

@@ -41,15 +41,15 @@ def parse_result(data: bytes | str, *, uri: str) -> Result:
         usage=_usage(fields.optional_child("usage")),
         timing_ms=_timing(fields.child("timing_ms")),
         caption=fields.optional_text("caption"),
-        items=_items(fields, files),
-        classes=_classes(fields),
+        items=fields.optional_all("items", lambda item: _item(item, files)),
+        classes=fields.optional_all("classes", _class),
         question=fields.optional_text("question"),
         answer=fields.optional_text("answer"),
         files=tuple(files.values()),
         warnings=fields.texts("warnings"),
         error=_problem(fields.optional_child("error")),
         uri=uri,
-        images=_images(fields),
+        images=fields.optional_all("images", _seen),
         raw=document,
     )
 
@@ -91,12 +91,6 @@ def _transport(fields: Fields) -> Transport:
     )
 
 
-def _images(fields: Fields) -> tuple[SeenImage, ...] | None:
-    if fields.values.get("images") is None:
-        return None
-    return tuple(_seen(each) for each in fields.children("images"))
-
-
 def _seen(fields: Fields) -> SeenImage:
     return SeenImage(
         uri=fields.text("uri"),
@@ -128,12 +122,6 @@ def _timing(fields: Fields) -> Mapping[str, int]:
     return {name: fields.whole(name) for name in fields.values}
 
 
-def _items(fields: Fields, files: Mapping[str, File]) -> tuple[Item, ...] | None:
-    if fields.values.get("items") is None:
-        return None
-    return tuple(_item(each, files) for each in fields.children("items"))
-
-
 def _item(fields: Fields, files: Mapping[str, File]) -> Item:
     mask = fields.optional_child("mask")
     return Item(
@@ -160,12 +148,6 @@ def _mask(fields: Fields, files: Mapping[str, File]) -> Mask:
         area_px=fields.optional_whole("area_px"),
         reason=fields.optional_text("reason"),
     )
-
-
-def _classes(fields: Fields) -> tuple[ClassLabel, ...] | None:
-    if fields.values.get("classes") is None:
-        return None
-    return tuple(_class(each) for each in fields.children("classes"))
 
 
 def _class(fields: Fields) -> ClassLabel:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext, members
-from shared.core.errors import EventRejectedError
+from shared.core.errors import EventRejectedError, EventVersionError
 from shared.core.model import Source
 from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_run_name, is_task_name
 from shared.core.ports import Message
@@ -83,15 +83,16 @@ def parse_image_event(data: bytes) -> ImageEvent:
     """Read an image event; unknown fields are ignored (a newer minor version may add some).
 
     Raises:
-        EventRejectedError: it is malformed, or of another major version.
+        EventVersionError: it is of another version.
+        EventRejectedError: it is malformed.
     """
     document = _as_object(data, "an image event")
     schema = document.get("schema")
     if schema != IMAGE_SCHEMA:
-        raise EventRejectedError(
-            "unknown_schema" if _is_ours(schema) else "malformed_event",
-            f"Expected an event of {IMAGE_SCHEMA}, found {members.shown(schema)}.",
-        )
+        told = f"Expected an event of {IMAGE_SCHEMA}, found {members.shown(schema)}."
+        if _is_ours(schema):
+            raise EventVersionError("unknown_schema", told)
+        raise EventRejectedError("malformed_event", told)
     source = document.get("source")
     if not isinstance(source, dict):
         raise members.malformed("source", "an object", source)

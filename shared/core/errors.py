@@ -33,6 +33,10 @@ class EventRejectedError(PermanentError):
     """An event is malformed: nothing can be done for it, however often it is delivered."""
 
 
+class EventVersionError(EventRejectedError):
+    """An event of another version: one of this system's own makers is newer, or older, than this reader."""
+
+
 class ModelRejectedError(PermanentError):
     """The model refused the request itself (not its content): the same request will be refused again."""
 

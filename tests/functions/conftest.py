@@ -10,6 +10,7 @@ import pytest
 from shared import bootstrap
 from shared.core.choices import Choices
 from shared.core.rules import Rules
+from tests import canary
 from tests.functions.pushes import MAIN
 from tests.rig import Rig
 
@@ -52,4 +53,5 @@ _ENVIRONMENT = {
     "UPLOAD_BUCKETS": "uploads",
     "IMAGE_TOPIC": "projects/local-dev/topics/image-events",
     "RESULT_TOPIC": "projects/local-dev/topics/image-results",
+    "GEMINI_API_KEY": canary.KEY,  # without one a worker refuses to start
 }

@@ -2,21 +2,22 @@
 
 Every hop is judged anew: its address by the operator's origins, then every IP address that its name resolves to. The
 connection goes to the very address that was judged (a name that resolves differently the next moment gains nothing),
-while TLS and the Host header keep the name. One deadline covers all of it.
+while TLS and the Host header keep the name. One deadline covers all of it, the look-up of the names included.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import socket
 import ssl
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from shared.adapters.web_answers import BrokenAnswerError, Exchange, location, promised_bytes
 from shared.core.errors import ImageRejectedError, TransientError
 from shared.core.weburls import Target, is_public, shown, target
 
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 3
 _CONNECT_TIMEOUT_S = 10.0
-_CHUNK_BYTES = 64 * 1024
 _MAX_ADDRESSES = 4
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429})
-_HEADERS = {"User-Agent": "uplook", "Accept": "image/*", "Accept-Encoding": "identity"}
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -59,7 +58,12 @@ class WebImages:
         self._tls = tls or ssl.create_default_context()
 
     def fetch(self, url: str, *, max_bytes: int, timeout_s: float) -> bytes:
-        """Return what lies at an address; its declared type is nobody's word."""
+        """Return what lies at an address; its declared type is nobody's word.
+
+        Raises:
+            ImageRejectedError: it must not be fetched, is too large, or the server refuses it.
+            TransientError: it may be there later.
+        """
         deadline_s = time.monotonic() + timeout_s
         hop: str = url
         for _ in range(1 + MAX_REDIRECTS):
@@ -73,12 +77,10 @@ class WebImages:
         where = target(url, origins=self._origins)
         if isinstance(where, str):
             raise _refused(url, where)
-        addresses = self._judged(url, where)
-        with _reported(url), _connected(where, addresses, self._tls, deadline_s) as (connection, expired):
+        addresses = self._judged(url, where, deadline_s)
+        with _reported(url), _connected(where, addresses, self._tls, deadline_s) as (made, expired):
             try:
-                connection.request("GET", where.path, headers={"Host": where.host_header, **_HEADERS})
-                with contextlib.closing(connection.getresponse()) as response:
-                    found = _answer(url, response, max_bytes=max_bytes)
+                found = _answer(url, Exchange(made), where, max_bytes=max_bytes)
             except Exception:
                 if expired.is_set():
                     raise TimeoutError from None
@@ -87,10 +89,12 @@ class WebImages:
                 raise TimeoutError  # cut off at the deadline: what has come may look whole
             return found
 
-    def _judged(self, url: str, where: Target) -> Sequence[str]:
+    def _judged(self, url: str, where: Target, deadline_s: float) -> Sequence[str]:
         """Return the addresses of a host; one that is not public is enough to refuse them all."""
         try:
-            addresses = self._resolve(where.host, where.port)
+            addresses = _in_time(lambda: self._resolve(where.host, where.port), deadline_s)
+        except TimeoutError as error:
+            raise TransientError(f"{shown(url)}: the name {where.host} was not resolved in time.") from error
         except (OSError, UnicodeError) as error:
             raise TransientError(f"{shown(url)}: the name {where.host} could not be resolved.") from error
         private = [address for address in addresses if not is_public(address)]
@@ -99,22 +103,31 @@ class WebImages:
         return addresses[:_MAX_ADDRESSES]
 
 
-class _Pinned(http.client.HTTPConnection):
-    """A connection over a socket that is made already: to an address, not to a name."""
+def _in_time(look_up: Callable[[], Sequence[str]], deadline_s: float) -> Sequence[str]:
+    """Return what a look-up finds, or give it up at the deadline.
 
-    def __init__(self, host: str, port: int, made: socket.socket) -> None:
-        super().__init__(host, port)
-        self.sock = made
+    The system's resolver takes no time-out. A look-up that is given up goes on in its thread until the resolver, which
+    has limits of its own, has done; each fetch leaves one behind at most.
 
-    def connect(self) -> None:
-        """Never again: a second connection would resolve the name anew."""
-        raise ConnectionError("the connection was closed")
+    Raises:
+        TimeoutError: the time is up.
+    """
+    found: Future[Sequence[str]] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(look_up())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="look-up", daemon=True).start()
+    return found.result(timeout=max(0.0, deadline_s - time.monotonic()))
 
 
 @contextlib.contextmanager
 def _connected(
     where: Target, addresses: Sequence[str], tls: ssl.SSLContext, deadline_s: float
-) -> Iterator[tuple[_Pinned, threading.Event]]:
+) -> Iterator[tuple[socket.socket, threading.Event]]:
     """Yield a connection that is cut at the deadline, and what tells that it was.
 
     A time-out of the socket alone bounds each read: a server that sends a byte now and then would hold it for ever.
@@ -130,7 +143,7 @@ def _connected(
         made.settimeout(max(0.001, deadline_s - time.monotonic()))
         if where.scheme == "https":
             made = stack.enter_context(tls.wrap_socket(made, server_hostname=where.host))
-        yield _Pinned(where.host, where.port, made), expired
+        yield made, expired
 
 
 def _dial(addresses: Sequence[str], port: int, deadline_s: float) -> socket.socket:
@@ -152,35 +165,34 @@ def _cut(handle: socket.socket, expired: threading.Event) -> None:
         handle.shutdown(socket.SHUT_RDWR)
 
 
-def _answer(url: str, response: http.client.HTTPResponse, *, max_bytes: int) -> bytes | _Redirect:
-    if response.status in _REDIRECTS:
-        location = response.getheader("Location")
-        if not location:
-            raise _refused(url, f"it answered {response.status} without saying where to")
+def _answer(url: str, exchange: Exchange, where: Target, *, max_bytes: int) -> bytes | _Redirect:
+    head = exchange.ask(where)
+    status = head.status_code
+    if status in _REDIRECTS:
+        leads_to = location(head)
+        if not leads_to:
+            raise _refused(url, f"it answered {status} without saying where to")
+        return _redirect(url, leads_to)
+    if status >= 500 or status in _PASSING:  # noqa: PLR2004 - server errors
+        raise TransientError(f"{shown(url)} answered {status}.")
+    if status != _OK:
+        raise _refused(url, f"it answered {status}")
+    body = None if promised_bytes(head) > max_bytes else exchange.body(max_bytes=max_bytes)
+    if body is None:
+        raise ImageRejectedError("too_many_bytes", f"{shown(url)} has more than {max_bytes:,} bytes.")
+    return body
+
+
+def _redirect(url: str, location: str) -> _Redirect:
+    try:
         return _Redirect(urljoin(url, location))
-    if response.status >= 500 or response.status in _PASSING:  # noqa: PLR2004 - server errors
-        raise TransientError(f"{shown(url)} answered {response.status}.")
-    if response.status != _OK:
-        raise _refused(url, f"it answered {response.status}")
-    announced = response.length or 0
-    if announced > max_bytes:
-        raise _too_large(url, max_bytes)
-    body = bytearray()
-    while chunk := response.read(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            raise _too_large(url, max_bytes)
-    if response.length:  # what is still to come, by the server's own word; read() itself lets it pass
-        raise http.client.IncompleteRead(bytes(body), response.length)
-    return bytes(body)
+    except ValueError:
+        # Without its cause, which quotes the address: there may be a password in it.
+        raise _refused(url, "it redirects to an address that is malformed") from None
 
 
 def _refused(url: str, why: str) -> ImageRejectedError:
     return ImageRejectedError("url_refused", f"{shown(url)} was not fetched: {why}.")
-
-
-def _too_large(url: str, max_bytes: int) -> ImageRejectedError:
-    return ImageRejectedError("too_many_bytes", f"{shown(url)} has more than {max_bytes:,} bytes.")
 
 
 @contextlib.contextmanager
@@ -192,5 +204,7 @@ def _reported(url: str) -> Iterator[None]:
         raise _refused(url, f"its certificate is not valid ({error.verify_message})") from error
     except TimeoutError as error:
         raise TransientError(f"{shown(url)} did not answer in time.") from error
-    except (OSError, http.client.HTTPException) as error:
+    except BrokenAnswerError as error:
+        raise TransientError(f"{shown(url)} could not be read: {error}.") from error
+    except OSError as error:
         raise TransientError(f"{shown(url)} could not be read: {type(error).__name__}.") from error

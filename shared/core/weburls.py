@@ -20,8 +20,15 @@ MAX_URL_LENGTH = 2000
 
 _PORTS = {"https": 443, "http": 80}
 _UNSAFE = re.compile(r"[^\x21-\x7e]|\\")  # said positively: a range up to U+10FFFF takes 5 ms to compile
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\]")
-_PASSWORD = re.compile(r"//[^/]*@")
+_HOST = re.compile(  # labels as long as a resolver takes them: it raises at others
+    r"(?=[a-z0-9])(?!.{254})[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]{2,45}\]"
+)
+_USER = re.compile(
+    r"\A([^/\\]*+(?<![^:])[/\\]++)"  # up to the host, however many slashes a slip made of two
+    r"(?:(?!\[[0-9a-f:.]+\])[^/?#:]*:.*|[^/?#]*)@",  # a colon: a password, which may hold any character
+    re.DOTALL | re.IGNORECASE,
+)
+_REST = re.compile(r"[?#]")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
@@ -96,9 +103,25 @@ def is_public(address: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """Return a URL fit for logs and results: without a password, and without a query, which may be a signature."""
-    bare = _PASSWORD.sub("//…@", url.partition("#")[0].partition("?")[0])
+    """Return a URL fit for logs and results: without a password, and without a query, which may be a signature.
+
+    A slash in a password makes it look like a port and a path. As it must never be shown, all that may belong to one
+    is hidden: of `http://127.0.0.1:8080/a@2x.jpg`, too, only what follows the last @ is told.
+    """
+    bare = _REST.split(_USER.sub(_without_user, url), maxsplit=1)[0]
+    told = bare if len(bare) <= MAX_URL_LENGTH else f"{bare[:MAX_URL_LENGTH]}…"
+    return f"{told}?…" if "?" in url else told
+
+
+def without_query(url: str) -> str:
+    """Return a URL that was fetched, and so holds no password, fit for results: its query may be a signature."""
+    bare = _REST.split(url, maxsplit=1)[0]
     return f"{bare}?…" if "?" in url else bare
+
+
+def _without_user(found: re.Match[str]) -> str:
+    # The end of a password that holds a ? or # looks just like a query: nothing after it is told.
+    return f"{found[1]}…#" if _REST.search(found[0]) else f"{found[1]}…@"
 
 
 def _permitted(found: Target, origins: Collection[str]) -> Target | str:

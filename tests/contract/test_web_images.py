@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.adapters.web import MAX_REDIRECTS, WebImages
+from shared.adapters.web_answers import MAX_HEAD_BYTES
 from shared.core.errors import PermanentError, TransientError
 from tests.contract.web_rig import HOST, Server, answer, certificate, dripping, redirect
 from tests.rig import picture
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 PUBLIC = "93.184.215.14"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def _fetch(url: str, *origins: str, max_bytes: int = 100_000, timeout_s: float = TIMEOUT_S) -> bytes:
@@ -88,13 +93,20 @@ def test_another_spelling_of_an_inner_address_is_refused_by_the_systems_own_reso
         "//127.0.0.1/",
         "file:///etc/passwd",
         "https://user:secret@example.com/",
+        "https://user:sec/ret@example.com/",
+        "http://[",
+        "//[::zz]/a",
+        "https://user:secret@[/",
+        "https://example.com:99999999999/",
+        "https://a..example/",
     ],
 )
 def test_a_redirect_is_judged_like_the_first_address(location: str) -> None:
     with Server(redirect(location)) as server, pytest.raises(PermanentError) as caught:
         _fetch(f"{server.origin}/a.jpg", server.origin, "https://*")
 
-    assert "secret" not in str(caught.value)
+    assert caught.value.code == "url_refused"
+    assert not {"sec", "ret", "secret"} & set(re.split(r"\W", str(caught.value)))
     assert len(server.requests) == 1
 
 
@@ -150,7 +162,7 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
         pytest.param(answer(b"x" * 2000), id="announced"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2000, id="without a length"),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"3e8\r\n" + b"x" * 1000 + b"\r\n") * 100,
+            CHUNKED + (b"3e8\r\n" + b"x" * 1000 + b"\r\n") * 100,
             id="in chunks",
         ),
     ],
@@ -162,6 +174,39 @@ def test_a_body_beyond_the_cap_is_refused_however_it_comes(said: bytes) -> None:
     assert caught.value.code == "too_many_bytes"
 
 
+@pytest.mark.parametrize("size", ["-1", "-5", "+5", "0x5", "0_5", " 5", "", "f" * 21])
+def test_a_chunk_whose_size_is_no_plain_number_is_not_read(size: str) -> None:
+    """-1 is what a file takes for `all there is`: the cap would be asked only when all of it lies in memory."""
+    head = CHUNKED + size.encode() + b"\r\n"
+    with (
+        dripping(head) as (drip, _),
+        Server(drip) as server,
+        pytest.raises(TransientError, match="illegal chunk header"),
+    ):
+        _fetch(f"{server.origin}/a.jpg", server.origin)
+
+
+def test_chunks_are_put_together_and_what_else_an_answer_says_is_passed_over() -> None:
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+    odd = b"HTTP/1.1 200\ncontent-length: 5\nTransfer-Encoding:\n chunked\n\n"
+    with Server(early + odd + b"0A;x=1\r\n0123456789\r\n1\r\nx\r\n0\r\nTrailer: x\r\n\r\n") as server:
+        assert _fetch(f"{server.origin}/a.jpg", server.origin) == b"0123456789x"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        pytest.param("multipart/x; boundary*0=a; boundary*=b", id="raises"),
+        pytest.param('multipart/x; a="' + ";" * 60_000, id="takes seconds"),
+    ],
+)
+def test_a_header_that_the_library_for_mail_stumbles_over_is_not_given_to_it(content_type: str) -> None:
+    with Server(answer(picture(), headers=f"Content-Type: {content_type}\r\n")) as server:
+        begun_s = time.thread_time()
+        assert _fetch(f"{server.origin}/a.jpg", server.origin) == picture()
+        assert time.thread_time() - begun_s < 1.0
+
+
 def test_a_body_of_exactly_the_cap_is_taken() -> None:
     with Server(answer(b"x" * 2000)) as server:
         assert len(_fetch(f"{server.origin}/a.jpg", server.origin, max_bytes=2000)) == 2000
@@ -171,7 +216,14 @@ def test_a_body_of_exactly_the_cap_is_taken() -> None:
     "said",
     [
         pytest.param(answer(b"short", length=500), id="less than announced"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nxx", id="a chunk broken off"),
+        pytest.param(CHUNKED + b"3e8\r\nxx", id="a chunk broken off"),
+        pytest.param(CHUNKED + b"2\r\nxxx\r\n0\r\n\r\n", id="a chunk beyond its size"),
+        pytest.param(CHUNKED + b"2\r\nxx\r\n", id="no last chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", id="another coding"),
+        pytest.param(answer(length=-1), id="a negative length"),
+        pytest.param(answer(b"xx", headers="Content-Length: 1\r\n"), id="two lengths"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Header: ", id="a head broken off"),
+        pytest.param(answer(b"xx", headers="X-Header: x\r\n" * MAX_HEAD_BYTES), id="a head too long"),
         pytest.param(b"no HTTP at all\r\n\r\n", id="no HTTP"),
         pytest.param(b"", id="nothing"),
         pytest.param(answer(status="503 Service Unavailable"), id="503"),
@@ -213,6 +265,26 @@ def test_a_server_that_is_cut_off_under_tls_too(tmp_path: Path) -> None:
         web = WebImages(origins=[origin], resolver=_Resolver(["127.0.0.1"]), tls=trusting)
         with pytest.raises(TransientError):
             web.fetch(f"{origin}/a.jpg", max_bytes=200_000, timeout_s=0.5)
+
+
+def test_a_resolver_that_does_not_answer_is_given_up_at_the_deadline() -> None:
+    ended = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def resolver(host: str, port: int) -> Sequence[str]:
+        del host, port
+        threads.append(threading.current_thread())
+        ended.wait(TIMEOUT_S)
+        return ["10.0.0.1"]
+
+    with pytest.raises(TransientError, match="not resolved in time"):
+        WebImages(origins=["https://*"], resolver=resolver).fetch("https://slow.example/", max_bytes=1, timeout_s=0.1)
+    (thread,) = threads
+    assert thread.is_alive()
+    assert thread.daemon
+
+    ended.set()
+    wait_until(lambda: not thread.is_alive(), "end of the look-up")
 
 
 def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.weburls import ANY_PUBLIC, Target, is_public, origin_problem, shown, target
+from shared.core.weburls import ANY_PUBLIC, Target, is_public, origin_problem, shown, target, without_query
 
 LISTED = ("https://images.example.com", "http://127.0.0.1:8080", "https://[2001:db8::1]:8443")
 
@@ -50,6 +50,7 @@ def test_an_address_of_a_listed_origin_may_be_fetched_wherever_it_leads(
         "file:///etc/passwd",
         "//images.example.com/a",
         "https://images.exämple.com/a",
+        "https://[::zz]/a",
         "https://" + "a" * 2000,
     ],
 )
@@ -96,6 +97,17 @@ def test_no_text_breaks_the_judgement(text: str, origins: tuple[str, ...]) -> No
         assert isinstance(found, str) or found.literal or origins == (ANY_PUBLIC,)
 
 
+@pytest.mark.parametrize("host", ["a..example", "a." + "b" * 64, ".example", "a.example..", "a." * 127])
+def test_a_name_that_no_resolver_takes_is_refused(host: str) -> None:
+    assert target(f"https://{host}/", origins=[ANY_PUBLIC]) == "its host is malformed"
+
+
+@pytest.mark.parametrize("host", ["a", "a.example.", "x_y.a-b.example", "a." + "b" * 63, ("a." * 127)[:253]])
+def test_a_name_that_a_resolver_takes_may_be_asked_for(host: str) -> None:
+    assert isinstance(target(f"https://{host}/", origins=[ANY_PUBLIC]), Target)
+    assert host.encode("idna")
+
+
 @pytest.mark.parametrize("origin", ["https://*", "https://images.example.com", "http://127.0.0.1:8080"])
 def test_an_origin_may_be_listed(origin: str) -> None:
     assert origin_problem(origin) is None
@@ -114,7 +126,30 @@ def test_what_is_no_origin_is_refused_with_an_example(origin: str) -> None:
         ("https://a.example/b.jpg?X-Goog-Signature=abc#x", "https://a.example/b.jpg?…"),
         ("https://user:secret@a.example/b.jpg", "https://…@a.example/b.jpg"),
         ("https://a.example/b@c.jpg", "https://a.example/b@c.jpg"),
+        ("https://[2001:db8::1]:8443/b@c.jpg", "https://[2001:db8::1]:8443/b@c.jpg"),
+        ("gs://bucket/a:b@c.jpg", "gs://bucket/a:b@c.jpg"),
+        ("folder/a:b@c.jpg", "folder/a:b@c.jpg"),
+        ("https://user:se/cr@et@a.example/b.jpg", "https://…@a.example/b.jpg"),
+        ("https://user:80/secret@a.example/b.jpg", "https://…@a.example/b.jpg"),
+        ("https://user:sec?ret@a.example/b.jpg?X-Goog-Signature=abc", "https://…?…"),
+        ("https://user:s@ec#ret@a.example/b.jpg", "https://…"),
+        ("https://secret@a.example/b.jpg?to=a@b", "https://…@a.example/b.jpg?…"),
+        ("https:/user:sec/ret@a.example/b.jpg", "https:/…@a.example/b.jpg"),
+        (" https:\\\\user:sec\nret@a.example/b.jpg", " https:\\\\…@a.example/b.jpg"),
+        ("https://a.example/" + "b" * 3000, "https://a.example/" + "b" * 1982 + "…"),
     ],
 )
 def test_neither_a_signature_nor_a_password_is_shown(url: str, expected: str) -> None:
     assert shown(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:8080/a@2x.jpg", "http://127.0.0.1:8080/a@2x.jpg"),
+        ("https://h/a.jpg?signature=s#part", "https://h/a.jpg?…"),
+        ("https://h/a.jpg#part", "https://h/a.jpg"),
+    ],
+)
+def test_an_address_that_was_fetched_is_shown_in_full_but_for_its_query(url: str, expected: str) -> None:
+    assert without_query(url) == expected

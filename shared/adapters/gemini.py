@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.adapters.gemini_access import open_client, storage_reader
 from shared.adapters.gemini_errors import translate
+from shared.adapters.total_timeout import within
 from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
 from shared.core.ports import ModelFile
 from shared.core.request import InlineImage
@@ -16,9 +17,10 @@ from shared.core.request import InlineImage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from google.genai import types
+    from google.genai import errors, types
 
     from shared.adapters.gemini_access import ByKey, OnVertex
+    from shared.core.errors import UplookError
     from shared.core.request import ImagePart, ModelRequest
 
 
@@ -32,10 +34,9 @@ class GeminiModel:
 
     def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
         """Return the raw reply, parsed as JSON and otherwise untouched."""
-        with _translated("model", request.model):
-            reply = self._client.models.generate_content(
-                model=request.model, contents=_contents(request), config=_config(request, timeout_s)
-            )
+        contents, config = _contents(request), _config(request, timeout_s)
+        with _called("model", request.model, timeout_s):
+            reply = self._client.models.generate_content(model=request.model, contents=contents, config=config)
         return _body(reply)
 
     def upload(self, name: str, data: bytes, *, mime_type: str, timeout_s: float) -> ModelFile:
@@ -43,42 +44,41 @@ class GeminiModel:
         from google.genai import types
 
         config = types.UploadFileConfig(name=name, mime_type=mime_type, http_options=_http_options(timeout_s))
-        with _translated("file", name):
-            return _file(self._client.files.upload(file=io.BytesIO(data), config=config))
+        with _called("file", name, timeout_s):
+            file = self._client.files.upload(file=io.BytesIO(data), config=config)
+        return _file(file, name)
 
     def get_file(self, name: str, *, timeout_s: float) -> ModelFile | None:
         """Describe an uploaded file, or None where it is gone, expired or not ours."""
         from google.genai import types
 
+        config = types.GetFileConfig(http_options=_http_options(timeout_s))
         try:
-            with _translated("file", name):
-                config = types.GetFileConfig(http_options=_http_options(timeout_s))
-                return _file(self._client.files.get(name=name, config=config))
+            with _called("file", name, timeout_s):
+                file = self._client.files.get(name=name, config=config)
         except FileUnavailableError:
             return None
+        return _file(file, name)
 
     def delete_file(self, name: str, *, timeout_s: float) -> None:
         """Delete an uploaded file; deleting what is gone is no error."""
         from google.genai import types
 
-        try:
-            with _translated("file", name):
-                config = types.DeleteFileConfig(http_options=_http_options(timeout_s))
-                self._client.files.delete(name=name, config=config)
-        except FileUnavailableError:
-            return
+        config = types.DeleteFileConfig(http_options=_http_options(timeout_s))
+        with suppress(FileUnavailableError), _called("file", name, timeout_s):
+            self._client.files.delete(name=name, config=config)
 
     def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:
         """Make a file of an object in Cloud Storage that the service reads from there itself."""
         from google.genai import types
 
+        auth = storage_reader(self._base_url)
         config = types.RegisterFilesConfig(http_options=_http_options(timeout_s))
-        with _translated("file", uri):
-            auth = storage_reader(self._base_url)
+        with _called("file", uri, timeout_s):
             found = self._client.files.register_files(auth=auth, uris=[uri], config=config).files
         if not found:
             raise TransientError(f"Gemini registered no file for {uri}.")
-        return _file(found[0])
+        return _file(found[0], uri)
 
 
 def _contents(request: ModelRequest) -> types.Content:
@@ -150,8 +150,10 @@ def _body(reply: types.GenerateContentResponse) -> Mapping[str, Any]:
     return body
 
 
-def _file(file: types.File) -> ModelFile:
-    return ModelFile(name=file.name or "", uri=file.uri or "", mime_type=file.mime_type or "", state=_state(file.state))
+def _file(file: types.File, asked: str) -> ModelFile:
+    if not file.name or not file.uri:
+        raise TransientError(f"Gemini described {asked} without {'an address' if file.name else 'a name'}.")
+    return ModelFile(name=file.name, uri=file.uri, mime_type=file.mime_type or "", state=_state(file.state))
 
 
 def _state(state: types.FileState | None) -> Literal["PROCESSING", "ACTIVE", "FAILED"]:
@@ -165,22 +167,37 @@ def _state(state: types.FileState | None) -> Literal["PROCESSING", "ACTIVE", "FA
 
 
 @contextmanager
-def _translated(about: Literal["file", "model"], name: str) -> Iterator[None]:
+def _called(about: Literal["file", "model"], name: str, timeout_s: float) -> Iterator[None]:
+    """Bound one call of the SDK, which alone belongs in here, and translate what it ends in."""
     import httpx2
     from google.auth import exceptions as auth
     from google.genai import errors
 
-    try:
-        yield
-    except errors.APIError as error:
-        headers = getattr(error.response, "headers", None) or {}
-        raise translate(
-            code=error.code, message=error.message or "", details=error.details, headers=headers, about=about, name=name
-        ) from error
-    except (httpx2.HTTPError, json.JSONDecodeError, KeyError) as error:
-        # KeyError: an upload answer without its URL header. The type alone: a URL or header may hold a key.
-        raise TransientError(f"Gemini could not be reached: {type(error).__name__}.") from error
-    except (auth.DefaultCredentialsError, auth.RefreshError) as error:
-        raise ConfigurationError(f"Google's credentials do not work: {type(error).__name__}.") from error
-    except auth.GoogleAuthError as error:
-        raise TransientError(f"Google's credentials could not be renewed: {type(error).__name__}.") from error
+    with within(timeout_s) as call:
+        try:
+            yield
+        except errors.APIError as error:
+            raise _refusal(error, about, name) from error
+        except httpx2.HTTPError as error:
+            # The type alone: a URL or header may hold a key.
+            raise TransientError(f"Gemini could not be reached: {type(error).__name__}.") from error
+        except (auth.DefaultCredentialsError, auth.RefreshError) as error:
+            raise ConfigurationError(f"Google's credentials do not work: {type(error).__name__}.") from error
+        except auth.GoogleAuthError as error:
+            raise TransientError(f"Google's credentials could not be renewed: {type(error).__name__}.") from error
+        except Exception as error:
+            if not call.answered:
+                raise  # a flaw of ours, which no further attempt mends
+            # The SDK trusts the service: over an answer that is not as documented it stumbles in every way there is.
+            raise TransientError(f"Gemini's answer cannot be read: {type(error).__name__}.") from error
+
+
+def _refusal(error: errors.APIError, about: Literal["file", "model"], name: str) -> UplookError:
+    return translate(
+        code=error.code,
+        message=str(error.message or ""),  # whatever JSON came in its place
+        details=error.details,
+        headers=getattr(error.response, "headers", None) or {},
+        about=about,
+        name=name,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.adapters.total_timeout import event_hooks
 from shared.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,17 +35,15 @@ class OnVertex:
 
 
 def open_client(access: ByKey | OnVertex, *, base_url: str | None, connections: int) -> Client:
-    """Return a client; `base_url` replaces the service's own address."""
+    """Return a client whose calls are made `within` a time-out; `base_url` replaces the service's own address."""
     import httpx2
     from google import genai
     from google.genai import types
 
-    from shared.adapters import total_timeout
-
     limits = httpx2.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_S
     )
-    client_args = {"limits": limits, "event_hooks": total_timeout.event_hooks()}
+    client_args = {"limits": limits, "event_hooks": event_hooks()}
     options = types.HttpOptions(base_url=base_url, client_args=client_args)
     # The back end is said outright: where the environment alone chooses it, the SDK mixes up its base URLs.
     if isinstance(access, ByKey):

@@ -27,7 +27,7 @@ MAX_RETRY_AFTER_S = 600.0
 """A server's wish is honoured up to here: real answers have asked for 292 billion years."""
 
 _TOO_MANY_REQUESTS = 429
-_MAYBE_DONE = frozenset({408, 499, 504})
+_MAYBE_DONE = frozenset({*range(200, 400), 408, 499, 504})
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -62,6 +62,8 @@ _TABLE = (
     _Row((403, 404), "file", None, FileUnavailableError),
     _Row((403, 404), "model", r"\bfiles?\b", FileUnavailableError),
     _Row((400,), "any", r"not in an active state", lambda text: RefusedError(text, retry_after_s=2.0)),
+    # Vertex in a new project, for some minutes, asked about a first gs:// image.
+    _Row((400,), "model", r"service agents are being provisioned", lambda text: RefusedError(text, retry_after_s=60.0)),
     _Row((400,), "any", r"api[ _]key|location is not supported|billing", ConfigurationError),
     _Row((401, 403, 404), "any", None, ConfigurationError),
     _Row(
@@ -94,7 +96,7 @@ def translate(
 def _meaning(code: int, details: Any) -> type[TransientError]:
     if code == _TOO_MANY_REQUESTS:
         return DailyQuotaError if _is_daily(details) else ThrottledError
-    # A gateway's time-out says nothing of the model behind it: that answer may be billed.
+    # A gateway's time-out, or a 2xx of another kind, says nothing of the model behind it: that answer may be billed.
     return TransientError if code in _MAYBE_DONE else RefusedError
 
 

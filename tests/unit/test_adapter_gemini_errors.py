@@ -40,6 +40,8 @@ def _details(*delays: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("code", "about", "message", "meaning"),
     [
+        (201, "model", "", TransientError),
+        (302, "model", "", TransientError),
         (409, "file", "Requested entity already exists", AlreadyExistsError),
         (403, "file", "You do not have permission to access the File abc or it may not exist.", FileUnavailableError),
         (404, "file", "", FileUnavailableError),
@@ -49,6 +51,7 @@ def _details(*delays: Any) -> dict[str, Any]:
         (400, "model", "The object gs://b/o.jpg does not exist.", FileUnavailableError),
         (400, "model", "Unable to process input image gs://b/o.jpg", ModelRejectedError),
         (400, "model", "The File abc is not in an ACTIVE state and usage is not allowed.", RefusedError),
+        (400, "model", "Service agents are being provisioned. So please try again in a few minutes.", RefusedError),
         (400, "model", "Unable to process input image. Please retry or report", ModelRejectedError),
         (400, "model", "Provided image is not valid.", ModelRejectedError),
         (400, "model", "Unsupported MIME type: image/bmp", ModelRejectedError),

@@ -11,7 +11,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from functions import _stopping
 from shared import bootstrap, config, logs
 from shared.core.envelopes import parse_image_event, pubsub_message
-from shared.core.errors import EventRejectedError, EventVersionError, TransientError
+from shared.core.errors import EventRejectedError, EventVersionError, SettingsError, TransientError
 from shared.pipeline.analyze import analyze
 
 if TYPE_CHECKING:
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
-config.check_at_start()
+
+def _start() -> None:
+    """Refuse to start a misconfigured instance in the words that mend it, which a traceback would bury."""
+    try:
+        config.check_at_start()
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
+
+
+_start()
 
 
 @contextlib.contextmanager

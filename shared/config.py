@@ -18,8 +18,11 @@ from shared.core.weburls import origin_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.core.registry import Backend
+
 _BUNDLED_RULES = Path(__file__).with_name("rules.toml")
 _MAX_ACK_DEADLINE_S = 600
+_PLANNER = "ingest"
 
 
 @dataclass(frozen=True)  # no slots: the class attributes are the documented defaults
@@ -57,6 +60,11 @@ class Settings:
     max_images_per_question: int = 20
     storage_emulator_host: str | None = None
     pubsub_emulator_host: str | None = None
+
+    @property
+    def backend(self) -> Backend:
+        """Where Gemini is asked."""
+        return "vertex" if self.enterprise else "developer"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -112,16 +120,13 @@ def load() -> Settings:
 
 
 def read_rules(settings: Settings, *, today: dt.date | None = None) -> Rules:
-    """Read the task rules, and hold their models to the registry as of today (UTC).
+    """Read the task rules to plan by: their models must be served today (UTC), by the back end that is asked.
 
     Raises:
         SettingsError: naming the file, and every problem found in it.
     """
-    try:
-        rules = parse_rules(settings.rules_file.read_text(encoding="utf-8-sig"))
-    except (SettingsError, OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{settings.rules_file}: {error}") from error
-    problems = model_checks.problems(rules, today=today or _today())
+    rules = _parsed_rules(settings)
+    problems = model_checks.problems(rules, today=today or _today(), backend=settings.backend)
     if problems:
         raise SettingsError(f"{settings.rules_file}:\n" + "\n".join(f"  - {line}" for line in problems))
     return rules
@@ -130,6 +135,13 @@ def read_rules(settings: Settings, *, today: dt.date | None = None) -> Rules:
 def model_cautions(rules: Rules, *, today: dt.date | None = None) -> list[str]:
     """Return what should be logged at start about the models of these rules."""
     return model_checks.cautions(rules, today=today or _today())
+
+
+def _parsed_rules(settings: Settings) -> Rules:
+    try:
+        return parse_rules(settings.rules_file.read_text(encoding="utf-8-sig"))
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{settings.rules_file}: {error}") from error
 
 
 def _today() -> dt.date:
@@ -159,7 +171,10 @@ def check_at_start() -> None:
     target = os.environ.get("FUNCTION_TARGET")  # set wherever functions-framework serves, local or deployed
     if target:
         settings = load()
-        read_rules(settings)
+        if target == _PLANNER:
+            read_rules(settings)
+        else:
+            _parsed_rules(settings)  # the day a model retires must not stop what was planned before
         if target in TASKS and not (settings.gemini_api_key or settings.enterprise):
             raise SettingsError(
                 f"Uplook cannot start: {target} asks Gemini, and neither GEMINI_API_KEY is set nor"

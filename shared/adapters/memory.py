@@ -86,7 +86,10 @@ class MemoryStore:
         if live is None:
             return None
         age_s = self._clock.monotonic_s() - live.written_s
-        return ObjectInfo(live.generation, len(live.data), jsontext.crc32c(live.data), dict(live.metadata), age_s)
+        checksum = jsontext.crc32c(live.data)
+        return ObjectInfo(
+            live.generation, len(live.data), checksum, dict(live.metadata), age_s, content_type=live.content_type
+        )
 
     def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
         """Read an object."""

@@ -153,6 +153,7 @@ class GoogleStorage:
             crc32c=blob.crc32c or "",
             metadata=dict(blob.metadata or {}),
             age_s=self._clock.seconds_since(blob.updated),
+            content_type=blob.content_type,
         )
 
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from shared.core._rule_checks import task_keys
 from shared.core.manifest import is_manifest
+from shared.core.model_checks import maskless
 from shared.core.planning import EXCLUDED, plan, why_not
+from shared.core.registry import profile
 from shared.core.rules import merged
 from shared.core.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shared.core.choices import Level
-    from shared.core.envelopes import Upload
+    from shared.core.envelopes import ImageEvent, Upload
     from shared.core.model import TaskSettings
     from shared.core.rules import Rules
 
@@ -75,12 +77,29 @@ def explain(upload: Upload, rules: Rules) -> Explanation:
         else TaskPlan(task, left_out=left(task))
         for task in TASKS
     )
-    return Explanation(tuple(level.place for level in levels), tuple(tasks), left_out, planned.warnings)
+    warnings = (*planned.warnings, *(text for event in planned.events for text in _expected(event)))
+    return Explanation(tuple(level.place for level in levels), tuple(tasks), left_out, warnings)
+
+
+def _expected(event: ImageEvent) -> Iterator[str]:
+    """Yield what can be told beforehand of a worker's result, and is no concern of ingest's."""
+    size, most = event.source.size, event.settings.max_bytes
+    if size is not None and size > most and not is_manifest(event.source.name):
+        yield f"{event.task}: it has {size:,} bytes, and max_bytes is {most:,}: the worker will refuse it"
+    reason = maskless(event.task, event.settings.model)
+    if reason is not None:
+        yield f"{event.task}: {reason}"
 
 
 def _decisions(task: str, settings: TaskSettings, levels: Sequence[Level]) -> tuple[Decision, ...]:
     keys = [key for key in task_keys(task) if getattr(settings, key)]
-    return tuple(Decision(key, _text(getattr(settings, key)), _place(key, task, levels)) for key in keys)
+    return tuple(Decision(key, _value(key, settings), _place(key, task, levels)) for key in keys)
+
+
+def _value(key: str, settings: TaskSettings) -> str:
+    if key == "thinking":  # the event carries what is wanted; each model is asked for what it takes
+        return profile(settings.model).thinks(settings.thinking)
+    return _text(getattr(settings, key))
 
 
 def _place(key: str, task: str, levels: Sequence[Level]) -> str:

@@ -23,6 +23,7 @@ class ObjectInfo:
     crc32c: str
     metadata: Mapping[str, str]
     age_s: float
+    content_type: str | None = None
 
 
 class ObjectStore(Protocol):

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Backend = Literal["developer", "vertex"]
 MaskStyle = Literal["png", "polygon", "none"]
 WARN_DAYS_BEFORE_RETIREMENT = 30
+_SERVICES: Mapping[str, str] = {"developer": "the Gemini Developer API", "vertex": "Vertex AI"}
+_SWITCHED_OFF = "switched_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class ModelProfile:
     media_resolutions: tuple[str, ...] = ("low", "medium", "high")
     sampling: bool = False
     counting: Literal["fixed", "tiles"] = "fixed"
-    backends: tuple[str, ...] = ("developer", "vertex")
+    backends: tuple[Backend, ...] = ("developer", "vertex")
     prices: tuple[Price, ...] = ()
     retired: dt.date | None = None
     successor: str | None = None
@@ -50,6 +53,13 @@ class ModelProfile:
         """Return the thinking level to ask for: the wanted one, or the lowest where the model rejects it."""
         return wanted if wanted in self.levels else self.levels[0]
 
+    def thinks(self, wanted: str) -> str:
+        """Return, for people, how it is asked to think where this level is wanted."""
+        if self.thinking != "level":
+            return f"budget {self.least_budget}" if self.thinking == "budget" else "none"
+        level = self.level(wanted)
+        return level if level == wanted else f"{level} ({wanted} is not among {', '.join(self.levels)})"
+
     def resolution(self, wanted: str) -> str:
         """Return the media resolution to ask for: the wanted one, or the highest where the model rejects it."""
         return wanted if wanted in self.media_resolutions else self.media_resolutions[-1]
@@ -57,12 +67,17 @@ class ModelProfile:
 
 def profile(model_id: str) -> ModelProfile:
     """Return the profile of a model; an unknown id gets the defaults of today's models, and `known=False`."""
-    return _registry().get(model_id) or ModelProfile(model_id, known=False)
+    return _registry().get(model_id) or _switched_off().get(model_id) or ModelProfile(model_id, known=False)
 
 
 def known_models() -> tuple[ModelProfile, ...]:
     """Return every profile of the registry, in the file's order."""
     return tuple(_registry().values())
+
+
+def switched_off() -> tuple[ModelProfile, ...]:
+    """Return the ids of which nothing is known but when they went and what to name instead, in the file's order."""
+    return tuple(_switched_off().values())
 
 
 def refusal(model: ModelProfile, today: dt.date) -> str | None:
@@ -72,19 +87,50 @@ def refusal(model: ModelProfile, today: dt.date) -> str | None:
     return f"{model.id} was retired on {model.retired}: name {model.successor} instead"
 
 
+def unserved(model: ModelProfile, backend: Backend) -> str | None:
+    """Return why a model cannot be asked by this back end, or None."""
+    if backend in model.backends:
+        return None
+    served = " and ".join(_SERVICES[each] for each in model.backends)
+    return (
+        f"{model.id} is served by {served}, and {_SERVICES[backend]} is asked: name a model that this one has,"
+        " or change the back end (GOOGLE_GENAI_USE_ENTERPRISE)"
+    )
+
+
 def caution(model: ModelProfile, today: dt.date) -> str | None:
     """Return what an operator should know about a model that may be named, or None."""
+    if model.id.endswith("-latest"):
+        return (
+            f"{model.id} is an alias: the model behind it changes, and the Gemini Developer API knows it in v1beta"
+            " only, while v1 is asked; name the id of one model, as docs/models.md has them"
+        )
     if not model.known:
         return f"{model.id} is not in the model registry: it is asked like a model of today, and its price is unknown"
     if model.retired is None or (model.retired - today).days > WARN_DAYS_BEFORE_RETIREMENT:
         return None
-    return f"{model.id} will be retired on {model.retired}, and refused at start from then on: name {model.successor}"
+    return (
+        f"{model.id} will be retired on {model.retired}, and ingest refuses to start from then on:"
+        f" name {model.successor}"
+    )
+
+
+@cache
+def _document() -> Mapping[str, Any]:
+    return tomllib.loads(resources.files("shared.core").joinpath("models.toml").read_text(encoding="utf-8"))
 
 
 @cache
 def _registry() -> dict[str, ModelProfile]:
-    text = resources.files("shared.core").joinpath("models.toml").read_text(encoding="utf-8")
-    return {model_id: _profile(model_id, table) for model_id, table in tomllib.loads(text).items()}
+    return {model_id: _profile(model_id, table) for model_id, table in _document().items() if model_id != _SWITCHED_OFF}
+
+
+@cache
+def _switched_off() -> dict[str, ModelProfile]:
+    return {
+        model_id: ModelProfile(model_id, retired=row["retired"], successor=row["successor"])
+        for model_id, row in _document()[_SWITCHED_OFF].items()
+    }
 
 
 def _profile(model_id: str, table: Mapping[str, Any]) -> ModelProfile:

@@ -53,12 +53,15 @@ class Rules:
         levels, warnings = self.levels_for(bucket, name, metadata)
         return merged(levels), warnings
 
+    def levels(self) -> tuple[Level, ...]:
+        """Return every level of the file, the defaults first."""
+        numbered = (Level(f"rules[{index}]", rule.choices) for index, rule in enumerate(self.rules))
+        return (Level("defaults", self.defaults), *numbered)
+
     def models(self) -> Iterator[tuple[str, str]]:
         """Yield every model that the file names, behind its place: `("defaults.detect.model", "gemini-…")`."""
-        for place, choices in (
-            ("defaults", self.defaults),
-            *((f"rules[{index}]", rule.choices) for index, rule in enumerate(self.rules)),
-        ):
+        for level in self.levels():
+            place, choices = level.place, level.choices
             tables = {place: choices.for_all} | {f"{place}.{task}": each for task, each in choices.for_task.items()}
             yield from ((f"{where}.model", each.model) for where, each in tables.items() if each.model)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.core.explaining import Explanation
+    from shared.core.ports import ObjectInfo
 
 _SCHEME = "gs://"
 _TRANSPORT = (
@@ -38,16 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--metadata", type=_pair, action="append", default=[], metavar="KEY=VALUE", help="such as uplook-tasks=ask"
     )
     parser.add_argument("--rules", type=Path, metavar="FILE", help="try these rules; no deployment's settings are read")
-    parser.add_argument("--live", action="store_true", help="read the metadata of the object as it is in the bucket")
+    parser.add_argument("--live", action="store_true", help="plan for the object as it is in the bucket")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan of one object."""
     bucket, name = args.object
-    metadata = dict(args.metadata)
-    if args.live:
-        metadata = {**_stored(bucket, name), **metadata}
-    upload = Upload(Source(bucket, name, 1, content_type=args.content_type), metadata)
+    upload = _upload(args)
     settings = _settings(bucket, args.rules)
     rules = config.read_rules(settings)
     explained = explain(upload, rules)
@@ -58,6 +56,18 @@ def run(args: argparse.Namespace) -> int:
     )
     sys.stdout.writelines(f"{line}\n" for line in _lines(f"{_SCHEME}{bucket}/{name}", explained))
     return DONE
+
+
+def _upload(args: argparse.Namespace) -> Upload:
+    """Return the upload as ingest would be told of it; what was typed stands above what is stored."""
+    bucket, name = args.object
+    metadata = dict(args.metadata)
+    if not args.live:
+        return Upload(Source(bucket, name, 1, content_type=args.content_type), metadata)
+    found = _stored(bucket, name)
+    content_type = found.content_type if args.content_type is None else args.content_type
+    source = Source(bucket, name, found.generation, found.size, content_type, found.crc32c)
+    return Upload(source, {**found.metadata, **metadata})
 
 
 def _settings(bucket: str, rules: Path | None) -> Settings:
@@ -76,7 +86,7 @@ def _refused(upload: Upload, settings: Settings) -> str | None:
     return loops.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
 
 
-def _stored(bucket: str, name: str) -> dict[str, str]:
+def _stored(bucket: str, name: str) -> ObjectInfo:
     from shared.adapters.storage import GoogleStorage
 
     client = config.client_settings()
@@ -84,7 +94,7 @@ def _stored(bucket: str, name: str) -> dict[str, str]:
     found = store.stat(bucket, name)
     if found is None:
         raise NotFoundError(f"there is no gs://{bucket}/{name}: leave out --live to plan for an object to come")
-    return dict(found.metadata)
+    return found
 
 
 def _lines(uri: str, explained: Explanation) -> Iterator[str]:

@@ -136,13 +136,14 @@ def test_what_never_was_is_not_found(store: ObjectStore, name: str) -> None:
         store.read("contract", name, max_bytes=100)
 
 
-def test_stat_tells_size_checksum_metadata_and_generation(store: ObjectStore, name: str) -> None:
+def test_stat_tells_size_checksum_type_metadata_and_generation(store: ObjectStore, name: str) -> None:
     generation = store.create("contract", name, b"hello", content_type=TEXT, metadata={"uplook-attempt": "a1"})
 
     info = store.stat("contract", name)
 
     assert info is not None
     assert (info.generation, info.size, info.crc32c) == (generation, 5, crc32c(b"hello"))
+    assert info.content_type == TEXT
     assert dict(info.metadata) == {"uplook-attempt": "a1"}
 
 

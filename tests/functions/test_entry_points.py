@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.local.process import ROOT
 from shared.core.errors import TransientError
 from shared.pipeline import leases
 from shared.pipeline.work import begin
@@ -24,6 +27,16 @@ def test_a_worker_does_its_task_and_acknowledges(rig: Rig, client: Any, task: st
     assert push(client(task), event) == OK
 
     assert rig.document(event)["status"] == "ok"
+
+
+def test_a_misconfigured_instance_refuses_to_start_in_words_and_without_a_traceback() -> None:
+    argv = [sys.executable, "-m", "functions_framework", "--target", "caption", "--host", "127.0.0.1", "--port", "0"]
+    ended = subprocess.run(argv, cwd=ROOT, env={"PATH": "", "RUN": "V 2"}, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "RUN: expected" in ended.stderr
+    assert "RESULTS_BUCKET" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_worker_acknowledges_another_tasks_event_unseen(rig: Rig, client: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.core.registry import known_models
+from shared.core.registry import known_models, switched_off
 
 if TYPE_CHECKING:
     from shared.core.registry import ModelProfile
@@ -33,9 +33,16 @@ def _row(model: ModelProfile) -> str:
     return f"| {' | '.join(cells)} |".replace("|  |", "| |")
 
 
+def _shown(part: str) -> str:
+    text = PAGE.read_text(encoding="utf-8")
+    return text.partition(f"<!-- {part} -->\n")[2].partition(f"\n<!-- /{part} -->")[0]
+
+
 def test_the_page_shows_every_model_as_the_registry_has_it() -> None:
-    expected = "\n".join([*HEADER, *map(_row, known_models())])
+    assert _shown("models") == "\n".join([*HEADER, *map(_row, known_models())])
 
-    shown = PAGE.read_text(encoding="utf-8").partition("<!-- models -->\n")[2].partition("\n<!-- /models -->")[0]
 
-    assert shown == expected
+def test_the_page_shows_every_id_that_is_switched_off() -> None:
+    rows = [f"| `{model.id}` | {model.retired} | `{model.successor}` |" for model in switched_off()]
+
+    assert _shown("switched off") == "\n".join(["| id | since | name instead |", "|---|---|---|", *rows])

@@ -9,8 +9,11 @@ import pytest
 
 from shared import config
 from shared.config import Settings
+from shared.core import model_checks
 from shared.core.choices import Choices
 from shared.core.errors import SettingsError
+from shared.core.registry import ModelProfile
+from shared.core.tasks import TASKS
 
 ENVIRON = {
     "RESULTS_BUCKET": "results",
@@ -286,6 +289,15 @@ def test_rules_that_name_a_retired_model_are_refused_with_every_place_and_succes
     ]
 
 
+@pytest.mark.fault(91, 115)
+def test_rules_that_name_a_model_of_another_back_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_checks, "profile", lambda name: ModelProfile(name, backends=("developer",)))
+
+    config.read_rules(_settings())
+    with pytest.raises(SettingsError, match=r"the default of caption: .* and Vertex AI is asked: name a model"):
+        config.read_rules(_settings(GOOGLE_GENAI_USE_ENTERPRISE="true", GOOGLE_CLOUD_PROJECT="p"))
+
+
 @pytest.mark.fault(115)
 def test_rules_that_name_a_model_that_ends_soon_or_that_nobody_knows_are_cautioned_about(tmp_path: Path) -> None:
     rules = tmp_path / "my.toml"
@@ -319,6 +331,25 @@ def test_a_served_function_refuses_to_start_without_settings_or_with_broken_rule
     for name, value in {**ENVIRON, "RULES_FILE": str(broken)}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=r"defaults\.tasks"):
+        config.check_at_start()
+
+
+@pytest.mark.fault(91, 115)
+def test_on_the_day_a_model_retires_ingest_alone_refuses_to_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was planned before goes on: it is asked, recorded, released and forgotten."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[defaults.detect]\nmodel = "gemini-2.5-flash"\n')
+    for name, value in {**ENVIRON, "RULES_FILE": str(rules), "GEMINI_API_KEY": "k"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(config, "_today", lambda: dt.date(2026, 12, 1))
+
+    for target in (*TASKS, "dead_letter", "release", "forget"):
+        monkeypatch.setenv("FUNCTION_TARGET", target)
+        config.check_at_start()
+    monkeypatch.setenv("FUNCTION_TARGET", "ingest")
+    with pytest.raises(SettingsError, match=r"name gemini-3\.5-flash-lite instead"):
         config.check_at_start()
 
 

@@ -65,6 +65,44 @@ def test_every_setting_names_the_place_that_decided_it() -> None:
     assert _places(explained, "classify")["multi_label"] == ("true", "rules[0].classify.multi_label")
 
 
+def test_thinking_is_shown_as_the_model_will_be_asked() -> None:
+    rules = parse_rules("""
+    [defaults]
+    tasks = ["caption", "detect"]
+    [defaults.caption]
+    model = "gemini-3.8-flash"
+    [defaults.detect]
+    model = "gemini-2.5-flash-lite"
+    """)
+
+    explained = explain(Upload(Source("uploads", "cat.jpg", 1), {}), rules)
+
+    assert _places(explained, "caption")["thinking"] == ("low (minimal is not among low, medium, high)", "default")
+    assert _places(explained, "detect")["thinking"] == ("budget 0", "default")
+    assert explained.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "warning"),
+    [
+        (Source("uploads", "cat.jpg", 1, size=2000), "segment: it has 2,000 bytes, and max_bytes is 1,000"),
+        (Source("uploads", "cat.jpg", 1, size=1000), "segment: gemini-3.1-flash-lite is not known to give masks"),
+    ],
+)
+def test_what_a_worker_will_not_manage_is_told_beforehand(source: Source, warning: str) -> None:
+    rules = parse_rules("""
+    [defaults]
+    tasks = ["caption"]
+    max_bytes = 1000
+    [defaults.segment]
+    model = "gemini-3.1-flash-lite"
+    """)
+
+    explained = explain(Upload(source, {"uplook-tasks": "segment"}), rules)
+
+    assert warning in explained.warnings[0]
+
+
 def test_a_task_that_is_not_done_says_why() -> None:
     explained = _explained("zoo/1.jpg")
 

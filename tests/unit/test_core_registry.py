@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from shared.core.registry import ModelProfile, caution, known_models, profile, refusal
+from shared.core.registry import ModelProfile, caution, known_models, profile, refusal, switched_off, unserved
 from shared.core.tasks import TASKS, Task
 
 TODAY = dt.date(2026, 11, 21)
@@ -62,6 +62,27 @@ def test_a_model_that_ends_has_a_successor_that_goes_on(model: ModelProfile) -> 
         assert profile(model.successor).prices
 
 
+@pytest.mark.fault(91)
+@pytest.mark.parametrize("model", switched_off(), ids=lambda model: model.id)
+def test_a_model_that_was_gone_early_is_refused_for_a_successor_that_goes_on(model: ModelProfile) -> None:
+    assert (
+        refusal(profile(model.id), TODAY)
+        == f"{model.id} was retired on {model.retired}: name {model.successor} instead"
+    )
+    assert profile(model.successor or "") in known_models()
+    assert profile(model.successor or "").retired is None
+
+
+def test_every_id_of_published_guides_that_is_gone_is_known_as_gone() -> None:
+    """Those of the guides of 2025, and of the pages that came after them."""
+    assert {
+        "gemini-2.0-flash-exp",
+        "gemini-2.5-flash-preview-05-20",
+        "gemini-2.5-pro-preview-06-05",
+        "gemini-robotics-er-1.6-preview",
+    } <= {model.id for model in switched_off()}
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_every_task_has_a_known_model_that_lives_and_takes_its_thinking_level(task: Task) -> None:
     default = profile(task.model)
@@ -99,6 +120,20 @@ def test_an_unknown_model_is_taken_for_one_of_today_and_says_that_it_is_unknown(
 )
 def test_a_level_the_model_rejects_becomes_its_lowest(model: str, wanted: str, asked_for: str) -> None:
     assert profile(model).level(wanted) == asked_for
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "told"),
+    [
+        ("gemini-3.8-flash", "low", "low"),
+        ("gemini-3.8-flash", "minimal", "low (minimal is not among low, medium, high)"),
+        ("gemini-2.5-flash-lite", "low", "budget 0"),
+        ("gemini-2.5-pro", "low", "budget 128"),
+        ("gemini-2.0-flash", "low", "none"),
+    ],
+)
+def test_how_a_model_is_asked_to_think_is_told_as_it_is_sent(model: str, wanted: str, told: str) -> None:
+    assert profile(model).thinks(wanted) == told
 
 
 @pytest.mark.parametrize(
@@ -141,6 +176,7 @@ def test_a_retired_model_is_refused_with_its_successor_named(model: str, today: 
         ("gemini-2.5-pro", dt.date(2026, 10, 31), None),  # 31 days before
         ("gemini-2.5-pro", dt.date(2026, 11, 1), "will be retired on 2026-12-01"),
         ("gemini-2.5-pro", TODAY, "name gemini-3.8-flash"),
+        ("gemini-flash-latest", TODAY, "name the id of one model"),  # answered with 404: v1 has no aliases
         ("gemini-9-uranium", TODAY, "gemini-9-uranium is not in the model registry"),
         ("gemini-3.8-flash", TODAY, None),
     ],
@@ -151,3 +187,13 @@ def test_a_model_that_ends_within_a_month_or_that_nobody_knows_is_warned_about(
     told = caution(profile(model), today)
 
     assert (told is None) if words is None else (told is not None and words in told)
+
+
+def test_a_model_of_another_back_end_is_refused_with_what_to_do() -> None:
+    model = ModelProfile("gemini-9-uranium", backends=("developer",))
+
+    assert unserved(model, "developer") is None
+    assert unserved(model, "vertex") == (
+        "gemini-9-uranium is served by the Gemini Developer API, and Vertex AI is asked: name a model that this one"
+        " has, or change the back end (GOOGLE_GENAI_USE_ENTERPRISE)"
+    )

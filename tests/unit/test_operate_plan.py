@@ -103,6 +103,24 @@ def test_what_is_no_object_and_no_pair_is_wrong_usage(arguments: tuple[str, ...]
     assert ended.value.code == 2
 
 
+def test_live_plans_for_the_content_type_that_the_object_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running("storage") as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        bucket = resources.storage_client(url).create_bucket("uploads")
+        bucket.blob("scan-0001").upload_from_string(b"x", content_type="text/plain")
+        bucket.blob("photo.raw-export").upload_from_string(b"x", content_type="image/jpeg")
+
+        scan, *_ = _plan(capsys, "gs://uploads/scan-0001", "--live")
+        photo, *_ = _plan(capsys, "gs://uploads/photo.raw-export", "--live")
+        tried, *_ = _plan(capsys, "gs://uploads/scan-0001", "--live", "--content-type", "image/png")
+
+    assert scan == "gs://uploads/scan-0001: left out, not an image by name or content type (text/plain)"
+    assert photo == "gs://uploads/photo.raw-export: caption, detect, segment"
+    assert tried == "gs://uploads/scan-0001: caption, detect, segment"
+
+
 def test_live_reads_the_metadata_that_the_object_has(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

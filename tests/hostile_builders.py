@@ -43,6 +43,13 @@ def heic(name: str) -> bytes:
     return (IMAGES / f"{name}.heic").read_bytes()
 
 
+def heif(name: str) -> bytes:
+    """Return the same as a file that says no more of its coding than that it is HEIF (ISO/IEC 23008-12, 10.2)."""
+    data = heic(name)
+    end = int.from_bytes(data[:4], "big")
+    return data[:8] + b"mif1" + data[12:end].replace(b"heic", b"miaf") + data[end:]
+
+
 def cut(data: bytes, percent: int = 60) -> bytes:
     return data[: len(data) * percent // 100]
 

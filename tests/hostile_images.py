@@ -95,6 +95,7 @@ _OTHER_IMAGES: dict[str, Outcome] = {
         lambda: build.claiming_extent((build.IMAGES / "large.avif").read_bytes(), (64, 48)),
     ),
     "heic": ("untouched", lambda: build.heic("plain")),
+    "heif": ("untouched", lambda: build.heif("plain")),
     "heic-rotated": ("untouched", lambda: build.heic("rotated")),
     "heic-two-images": ("converted", lambda: build.heic("pair")),
     "heic-truncated": ("truncated", lambda: cut(build.heic("plain"), 90)),

@@ -7,23 +7,26 @@ import binascii
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.core import jsontext, members
 from shared.core.errors import EventRejectedError, EventVersionError
 from shared.core.model import Source
-from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_run_name, is_task_name
+from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_object_name, is_run_name, is_task_name
 from shared.core.ports import Message
 from shared.core.settings_codec import parse_settings, settings_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from shared.core.model import TaskSettings
 
 IMAGE_SCHEMA = "uplook.image/1"
-_MAX_NAME_BYTES = 1024
+MAX_BATCH_BYTES = 8_000_000
+"""Most data to publish at once: Pub/Sub refuses a request over 10,000,000 bytes, attributes and all."""
+
 _DECIMAL = re.compile(r"[0-9]{1,19}")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,23 @@ def parse_image_event(data: bytes) -> ImageEvent:
     )
 
 
+def batches(
+    items: Iterable[_Item], message_of: Callable[[_Item], Message | None], *, max_bytes: int = MAX_BATCH_BYTES
+) -> Iterator[Sequence[_Item]]:
+    """Cut items, in their order, into what one request can publish; an item without a message weighs nothing."""
+    batch, size = list[_Item](), 0
+    for item in items:
+        message = message_of(item)
+        weight = len(message.data) if message is not None else 0
+        if batch and size + weight > max_bytes:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += weight
+    if batch:
+        yield batch
+
+
 def is_image_event(data: bytes) -> bool:
     """Whether this is an image event at all, of whatever version.
 
@@ -147,16 +167,12 @@ def _source(value: Mapping[str, Any]) -> Source:
         raise members.malformed("generation", "a whole number above 0", value.get("generation"))
     return Source(
         bucket=members.name(value, "bucket", is_bucket_name, "the name of a bucket"),
-        name=members.name(value, "name", _is_object_name, "1-1024 bytes without line breaks"),
+        name=members.name(value, "name", is_object_name, "1-1024 bytes without line breaks, not . or .."),
         generation=generation,
         size=_whole_number(value.get("size")),
         content_type=members.optional_text(value, "contentType") or members.optional_text(value, "content_type"),
         crc32c=members.optional_text(value, "crc32c"),
     )
-
-
-def _is_object_name(name: str) -> bool:
-    return len(name.encode()) <= _MAX_NAME_BYTES and "\r" not in name and "\n" not in name
 
 
 def _redrive(value: Any) -> int:

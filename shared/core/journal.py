@@ -28,9 +28,11 @@ class JournalError(UplookError):
 class JournalledReply:
     """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step.
 
-    `image` and `transport` are those of the first image where several were `asked` about.
+    `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
+    image and task may be asked about in other words, after a change of the rules.
     """
 
+    key: str
     attempt: str
     model: str
     answered_at: str
@@ -48,6 +50,7 @@ def format_reply(reply: JournalledReply) -> bytes:
     """
     document = {
         "schema": REPLY_SCHEMA,
+        "key": reply.key,
         "attempt": reply.attempt,
         "model": reply.model,
         "answered_at": reply.answered_at,
@@ -72,6 +75,7 @@ def parse_reply(data: bytes) -> JournalledReply:
             raise JournalError(f"Expected a journal entry of {REPLY_SCHEMA}, found {document['schema']!r}.")
         asked = document.get("asked")
         return JournalledReply(
+            key=_field(document, "key", str),
             attempt=_field(document, "attempt", str),
             model=_field(document, "model", str),
             answered_at=_field(document, "answered_at", str),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import members
 from shared.core.errors import PermanentError
-from shared.core.naming import MAX_NAME_BYTES, is_bucket_name
+from shared.core.naming import is_bucket_name, is_object_name
 from shared.core.weburls import Target, shown, target
 
 if TYPE_CHECKING:
@@ -140,10 +140,10 @@ def _image(text: Any, permitted: Permitted) -> ImageReference | str:
 
 
 def _stored(bucket: str, name: str, permitted: Permitted) -> StoredImage | str:
-    if not is_bucket_name(bucket) or not name or name.endswith("/") or len(name.encode()) > MAX_NAME_BYTES:
-        return "it names no object of a bucket"
     if any(character in name for character in "\r\n\0"):
         return "its name holds a line break"
+    if not is_bucket_name(bucket) or not is_object_name(name) or name.endswith("/"):
+        return "it names no object of a bucket"
     if bucket not in permitted.buckets:
         return f"{bucket} is not an upload bucket (UPLOAD_BUCKETS)"
     if is_manifest(name):

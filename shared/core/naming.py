@@ -73,6 +73,14 @@ def is_bucket_name(bucket: str) -> bool:
     return _BUCKET.fullmatch(bucket) is not None
 
 
+def is_object_name(name: str) -> bool:
+    """Whether Cloud Storage could have an object of this name: 1-1024 bytes, no line break, not `.` and not `..`.
+
+    https://cloud.google.com/storage/docs/objects#naming. In an address the last two would mean the bucket itself.
+    """
+    return 0 < len(name.encode()) <= MAX_NAME_BYTES and not {"\r", "\n"} & set(name) and name not in {".", ".."}
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """Every object name that belongs to one task of one image generation.

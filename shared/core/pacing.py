@@ -25,6 +25,18 @@ class Pace:
     refused_at_s: float = float("-inf")
 
 
+@dataclass(frozen=True, slots=True)
+class DayPause:
+    """A model refused for a spending day: nobody asks before `until_s`, unless another day has begun by then."""
+
+    day: str
+    until_s: float
+
+    def holds(self, *, day: str, now_s: float) -> bool:
+        """Whether the refusal is still believed."""
+        return day == self.day and now_s < self.until_s
+
+
 def admit(pace: Pace, *, now_s: float) -> tuple[float, Pace]:
     """Return how long this call must wait, and the pace for whoever comes next."""
     start_s = max(now_s, pace.not_before_s)

@@ -1,11 +1,11 @@
-"""What a redrive asks for: the image event of a failed document, once more, with the next number."""
+"""What a redrive asks for: the image event of a failed document, once more, or the function of a kept storage event."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from shared.core import jsontext, naming
+from shared.core import jsontext, members, naming, storage_events
 from shared.core.envelopes import IMAGE_SCHEMA, parse_image_event
 from shared.core.errors import PermanentError
 from shared.core.naming import MAX_REDRIVE
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from shared.core.envelopes import ImageEvent
 
+INGEST, FORGET = "ingest", "forget"
+_UPLOADED = frozenset({storage_events.FINALIZED, "OBJECT_FINALIZE"})
 _ERROR = re.compile(r".*\.error-(?P<number>[0-9]{1,4})\.json", re.DOTALL)
 
 
@@ -58,3 +60,26 @@ def next_event(document: Mapping[str, Any], name: str, *, prefix: str) -> ImageE
     if lies_at != name:
         raise PermanentError("elsewhere", f"It belongs to {lies_at}: redrive it there (a copy cannot be redriven).")
     return event
+
+
+def function_of(kind: str) -> str:
+    """Return which function a kept storage event was for, by what its message called it.
+
+    Raises:
+        PermanentError: it was for none; the message says what to do instead.
+    """
+    if kind in _UPLOADED:
+        return INGEST
+    if kind == storage_events.DELETED:  # only the trigger of `forget` asks for these
+        return FORGET
+    if storage_events.is_deletion(kind):
+        raise PermanentError(
+            "other_event",
+            "It tells of a deletion by a notification of the bucket, which does not show that `forget` was meant. Where"
+            " the results are to go, publish it again to the topic of `forget`; then delete this object.",
+        )
+    raise PermanentError(
+        "other_event",
+        f"Expected an upload ({storage_events.FINALIZED} or OBJECT_FINALIZE), found {members.shown(kind)}: there is"
+        " nothing to do for it. Delete this object.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,3 +48,17 @@ class ModelRequest:
     media_resolution: str | None = None
     safety: tuple[tuple[str, str], ...] = ()
     text_last: bool = True
+
+    @property
+    def text_bytes(self) -> int:
+        """The size of prompt, system instruction and schema in UTF-8: what tokens are estimated from."""
+        return sum(len(each.encode(errors="surrogatepass")) for each in (*self._texts, json.dumps(self.schema)))
+
+    @property
+    def sent_text_bytes(self) -> int:
+        """Their size in the request: the SDK escapes all that is not ASCII, a Chinese letter as six bytes."""
+        return len(json.dumps([*self._texts, self.schema]))
+
+    @property
+    def _texts(self) -> tuple[str, str]:
+        return self.prompt, self.system_instruction or ""

@@ -73,6 +73,14 @@ class Allowance:
         return Allowance(self.calls - calls, self.usd - usd)
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one call has taken out of a day's ceiling; it is given back or corrected only while it is that day."""
+
+    day: str
+    usd: float = 0.0
+
+
 def grant_count(ceiling: Ceiling) -> int:
     """Return how many grants a day's ceiling is cut into."""
     by_calls = ceiling.calls if ceiling.calls is not None else MAX_GRANTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,18 +26,17 @@ from shared.core.journal import JournalledReply
 from shared.core.registry import profile
 from shared.core.replies.answer import is_answer
 from shared.core.request import ModelRequest
-from shared.core.retrying import RESERVE_S
 from shared.core.tasks import TASKS
 from shared.pipeline import carrying
 from shared.pipeline.leases import ATTEMPT
 from shared.pipeline.patience import patiently
-from shared.pipeline.work import remaining_s
+from shared.pipeline.work import remaining_s, require_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.pipeline.carrying import Load
     from shared.pipeline.gathering import Sight
+    from shared.pipeline.loading import Load
     from shared.pipeline.ports import Ports
     from shared.pipeline.work import Job, WorkerPorts
 
@@ -45,6 +45,14 @@ _MAX_REPLY_BYTES = 64_000_000
 
 def journalled(job: Job, ports: Ports, *, ask: int) -> JournalledReply | None:
     """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
+    stored = _stored(job, ports, ask=ask)
+    if stored is not None and stored.key != job.key:
+        logs.warning("the journal holds an answer to other settings, which have changed since: the model is asked")
+        return None
+    return stored
+
+
+def _stored(job: Job, ports: Ports, *, ask: int) -> JournalledReply | None:
     name = job.paths.reply(ask)
     try:
         return journal.parse_reply(ports.store.read(ports.settings.work_bucket, name, max_bytes=_MAX_REPLY_BYTES))
@@ -67,12 +75,14 @@ def ask(job: Job, sight: Sight, ports: WorkerPorts, *, ask: int, addition: str |
     request = replace(_request(job), prompt=sight.prompt)
     if addition:
         request = replace(request, prompt=f"{request.prompt} {addition}")
-    loads = carrying.carry(job, request, sight.images, ports)
-    watch.lap("transport")
-    response, loads = _generate(job, request, loads, ports)
+    with _holding(ports):
+        loads = carrying.carry(job, request, sight.images, ports)
+        watch.lap("transport")
+        response, loads = _generate(job, request, loads, ports)
     watch.lap("model")
     patiently(job, ports, lambda: carrying.verify(loads, ports))
     reply = JournalledReply(
+        key=job.key,
         attempt=job.attempt,
         model=request.model,
         answered_at=ports.clock.now_iso(),
@@ -132,9 +142,10 @@ def _generate(
     """Ask, and once more with a fresh upload where the file had expired between upload and call."""
     try:
         return _answer(job, request, loads, ports), loads
-    except FileUnavailableError:
-        logs.warning("the uploaded file is not available any more: it is uploaded again")
-    fresh = carrying.carry_again(job, request, loads, ports)
+    except FileUnavailableError as error:
+        logs.warning("a file or an object is not available to Gemini: it travels anew", reason=str(error))
+        unavailable = str(error)
+    fresh = carrying.carry_again(job, request, loads, ports, refusal=unavailable)
     try:
         return _answer(job, request, fresh, ports), fresh
     except FileUnavailableError as error:
@@ -144,11 +155,17 @@ def _generate(
 def _answer(job: Job, request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> Mapping[str, Any]:
     whole = replace(request, images=tuple(load.part for load in loads))
     estimate_usd = _estimate_usd(whole, loads, ports)
+    return patiently(job, ports, lambda: _call(job, whole, estimate_usd, ports))
+
+
+@contextlib.contextmanager
+def _holding(ports: WorkerPorts) -> Iterator[None]:
+    """Hold the event where no minute's patience helps."""
+    day = spending.day_of(ports.clock.now_iso())  # a refusal that comes after the day's end tells of this day
     try:
-        return patiently(job, ports, lambda: _call(job, whole, estimate_usd, ports))
+        yield
     except DailyQuotaError as error:
-        until = spending.end_of(spending.day_of(ports.clock.now_iso()))
-        raise HoldError("daily_quota", str(error), until=until) from error
+        raise HoldError("daily_quota", str(error), until=spending.end_of(day)) from error
     except ConfigurationError as error:
         logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
         raise HoldError("configuration", str(error), until=spending.next_hour(ports.clock.now_iso())) from error
@@ -158,7 +175,7 @@ def _estimate_usd(request: ModelRequest, loads: Sequence[Load], ports: WorkerPor
     return pricing.estimate_usd(
         profile(request.model),
         images_px=[load.size_px for load in loads],
-        text_bytes=carrying.text_bytes(request),
+        text_bytes=request.text_bytes,
         max_output_tokens=request.max_output_tokens,
         media_resolution=request.media_resolution,
         day=dt.date.fromisoformat(ports.clock.now_iso()[:10]),
@@ -168,25 +185,25 @@ def _estimate_usd(request: ModelRequest, loads: Sequence[Load], ports: WorkerPor
 def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: WorkerPorts) -> Mapping[str, Any]:
     """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
     ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
+    require_time(job, ports, "a model call")  # it would be paid for, and nobody would be there to take the answer
     left_s = remaining_s(job, ports)
-    if left_s < min(RESERVE_S, ports.settings.timeout_s / 2):
-        # It would be paid for, and nobody would be there to take the answer.
-        raise TransientError(f"{left_s:.1f} s of this delivery are left: too little for a model call.")
     ports.in_flight.asking(job.attempt)
-    reserved_usd = ports.budget.reserve(estimate_usd, ports)
+    reserved = ports.budget.reserve(estimate_usd, ports)
     logs.info("asking", model=request.model)
     begun_s = ports.clock.monotonic_s()
     try:
         response = ports.model.generate(request, timeout_s=left_s)
     except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
-        ports.budget.refund(reserved_usd)
+        ports.budget.refund(reserved)
         if isinstance(error, ThrottledError):
             now_s = ports.clock.monotonic_s()
-            ports.pacer.refused(request.model, error, begun_s=begun_s, now_s=now_s, jitter=ports.jitter())
+            ports.pacer.refused(
+                request.model, error, day=reserved.day, begun_s=begun_s, now_s=now_s, jitter=ports.jitter()
+            )
         raise
     ports.in_flight.answered(job.attempt)
     ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
-    ports.budget.settle(reserved_usd, spending.paid_usd(request.model, response, now_iso=ports.clock.now_iso()))
+    ports.budget.settle(reserved, spending.paid_usd(request.model, response, now_iso=ports.clock.now_iso()))
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
     return response
@@ -211,9 +228,11 @@ def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, ask: 
             metadata={ATTEMPT: job.attempt},
         )
     except AlreadyExistsError:
-        stored = journalled(job, ports, ask=ask)
+        stored = _stored(job, ports, ask=ask)
         if stored is None:
             raise TransientError("The journalled reply vanished while it was read.") from None
+        if stored.key != job.key:
+            return reply  # the other's place is taken: should this attempt die now, its answer is paid for again
         if stored.attempt != reply.attempt:
             logs.warning("another attempt's reply was journalled first: this one is dropped", key=job.key)
         return stored

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core import spending
 from shared.core.errors import AlreadyExistsError, HoldError
-from shared.core.spending import Allowance, Ceiling
+from shared.core.spending import Allowance, Ceiling, Reservation
 
 if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
@@ -37,36 +37,38 @@ class Budget:
             if self._spent_day == day and not self._left.covers(0.0):
                 raise self._spent(day)
 
-    def reserve(self, usd: float | None, ports: Ports) -> float:
-        """Take one call of this estimate out of the day's ceiling; return what was reserved, in US dollars.
+    def reserve(self, usd: float | None, ports: Ports) -> Reservation:
+        """Take one call of this estimate, in US dollars, out of the day's ceiling; return what was reserved.
 
         Raises:
             HoldError: the ceiling is reached.
             TransientError: the work bucket is away: no call is made unseen.
         """
         if not self._ceiling.limits:
-            return 0.0
+            return Reservation(self._today(ports))
         wanted_usd = usd if usd is not None else spending.UNKNOWN_CALL_USD
-        day = self._today(ports)
         with self._lock:
+            day = self._today(ports)
             if day != self._day:
                 self._day, self._left = day, _NOTHING
             while not self._left.covers(wanted_usd):
                 self._left = self._left.plus(self._take_grant(day, ports))
             self._left = self._left.less(calls=1, usd=wanted_usd)
-        return wanted_usd
+        return Reservation(day, wanted_usd)
 
-    def settle(self, reserved_usd: float, actual_usd: float | None) -> None:
+    def settle(self, reserved: Reservation, actual_usd: float | None) -> None:
         """Correct an estimate by what the answer really cost."""
         if actual_usd is not None:
-            with self._lock:
-                self._left = self._left.less(calls=0, usd=actual_usd - reserved_usd)
+            self._correct(reserved, calls=0, usd=actual_usd - reserved.usd)
 
-    def refund(self, reserved_usd: float) -> None:
+    def refund(self, reserved: Reservation) -> None:
         """Give back what a refused call did not cost."""
-        if self._ceiling.limits:
-            with self._lock:
-                self._left = self._left.less(calls=-1, usd=-reserved_usd)
+        self._correct(reserved, calls=-1, usd=-reserved.usd)
+
+    def _correct(self, reserved: Reservation, *, calls: float, usd: float) -> None:
+        with self._lock:
+            if reserved.day == self._day:  # a call of yesterday must not change what today may spend
+                self._left = self._left.less(calls=calls, usd=usd)
 
     def _take_grant(self, day: str, ports: Ports) -> Allowance:
         folder = spending.folder(self._ceiling, day)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared import logs
 from shared.core import transport
-from shared.core.errors import AlreadyExistsError, TransientError
+from shared.core.errors import AlreadyExistsError, ConfigurationError, FileUnavailableError, TransientError
 from shared.pipeline.patience import patiently
 from shared.pipeline.work import remaining_s
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from shared.pipeline.work import Job, WorkerPorts
 
 MAX_WAIT_S = 60.0
+_LOOK_TIMEOUT_S = 15.0
+"""For questions that carry no image."""
+
 _FIRST_POLL_S = 0.2
 _LONGEST_POLL_S = 3.0
 
@@ -41,7 +44,7 @@ def ensure(job: Job, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile,
 def upload_again(job: Job, prepared: Prepared, ports: WorkerPorts) -> ModelFile:
     """Return an ACTIVE file that was uploaded anew: the old one is refused although it is listed."""
     name = transport.file_name(prepared.data)
-    patiently(job, ports, lambda: ports.model.delete_file(name, timeout_s=remaining_s(job, ports)))
+    patiently(job, ports, lambda: ports.model.delete_file(name, timeout_s=_look_timeout_s(job, ports)))
     file, _ = _upload(job, name, prepared, ports)
     file = _processed(job, name, file, ports)
     if file.state != "ACTIVE":
@@ -64,7 +67,11 @@ def register(job: Job, uri: str, ports: WorkerPorts) -> ModelFile:
 
 
 def _look(job: Job, name: str, ports: WorkerPorts) -> ModelFile | None:
-    return patiently(job, ports, lambda: ports.model.get_file(name, timeout_s=remaining_s(job, ports)))
+    return patiently(job, ports, lambda: ports.model.get_file(name, timeout_s=_look_timeout_s(job, ports)))
+
+
+def _look_timeout_s(job: Job, ports: WorkerPorts) -> float:
+    return min(_LOOK_TIMEOUT_S, remaining_s(job, ports))
 
 
 def _upload(job: Job, name: str, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile | None, bool]:
@@ -76,6 +83,9 @@ def _upload(job: Job, name: str, prepared: Prepared, ports: WorkerPorts) -> tupl
         return patiently(job, ports, upload), False
     except AlreadyExistsError:
         return None, True  # another worker uploads the same bytes right now, or did: wait for its file
+    except FileUnavailableError as error:
+        # What does not exist yet cannot have expired: this key, or this project, may not upload.
+        raise ConfigurationError(str(error)) from error
 
 
 def _processed(job: Job, name: str, file: ModelFile | None, ports: WorkerPorts) -> ModelFile:

@@ -13,7 +13,7 @@ from shared.core.images.limits import require_bytes
 from shared.core.images.probing import Limits
 from shared.core.jsontext import crc32c
 from shared.core.tasks import TASKS
-from shared.core.weburls import shown
+from shared.core.weburls import without_query
 
 if TYPE_CHECKING:
     from shared.core.model import ImageInfo, Prepared, Source
@@ -51,6 +51,16 @@ class Image:
     download_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of a stored image: all its bytes, or what its first bytes settled (`info`)."""
+
+    source: Source
+    data: bytes | None = field(repr=False)
+    info: ImageInfo | None
+    download_ms: int
+
+
 def fetch(job: Job, source: Source, ports: Ports) -> Image:
     """Download and probe an image.
 
@@ -60,9 +70,7 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
     """
     begun_s = ports.clock.monotonic_s()
     data = _download(job, source, ports)
-    download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
-    info = _probed(data, job, ports)
-    return Image(data, info, len(data), _uri(source), source=source, download_ms=download_ms)
+    return judge(job, Read(source, data, None, round((ports.clock.monotonic_s() - begun_s) * 1000)), ports)
 
 
 def look(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Image:
@@ -71,15 +79,41 @@ def look(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Image:
     Raises:
         SourceGoneError, ImageRejectedError: as `fetch`.
     """
-    if source.size and _by_reference(source.size, back_end) and not TASKS[job.event.task].draws_overlay:
-        require_bytes(source.size, _limits(job, ports))
-        begun_s = ports.clock.monotonic_s()
+    return judge(job, read(job, source, ports, back_end=back_end), ports)
+
+
+def is_read_whole(job: Job, source: Source, *, back_end: BackEnd) -> bool:
+    """Whether `read` will take all bytes of an image: the model service cannot, or an overlay is drawn on them."""
+    return not source.size or not _by_reference(source.size, back_end) or TASKS[job.event.task].draws_overlay
+
+
+def read(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Read:
+    """Read as much of an image as is needed, and decode nothing of it.
+
+    Raises:
+        SourceGoneError: this generation exists no longer.
+        ImageRejectedError: it is empty or too large.
+    """
+    begun_s = ports.clock.monotonic_s()
+    info, data = None, None
+    if not is_read_whole(job, source, back_end=back_end):
+        require_bytes(source.size or 0, _limits(job, ports))
         head = _head(source, ports)
         info = heads.untouched(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
-        if info is not None:
-            download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
-            return Image(None, info, source.size, _uri(source), source=source, download_ms=download_ms)
-    return fetch(job, source, ports)
+    if info is None:
+        data = _download(job, source, ports)
+    return Read(source, data, info, round((ports.clock.monotonic_s() - begun_s) * 1000))
+
+
+def judge(job: Job, found: Read, ports: Ports) -> Image:
+    """Probe what was read.
+
+    Raises:
+        ImageRejectedError: it is no image that Uplook accepts.
+    """
+    size = found.source.size or 0 if found.data is None else len(found.data)
+    info = found.info or _probed(found.data or b"", job, ports)
+    return Image(found.data, info, size, _uri(found.source), source=found.source, download_ms=found.download_ms)
 
 
 def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Image:
@@ -92,7 +126,7 @@ def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Im
     data = ports.web.fetch(url, max_bytes=job.event.settings.max_bytes, timeout_s=timeout_s)
     download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
     digest = hashlib.sha256(data).hexdigest()
-    return Image(data, _probed(data, job, ports), len(data), shown(url), sha256=digest, download_ms=download_ms)
+    return Image(data, _probed(data, job, ports), len(data), without_query(url), sha256=digest, download_ms=download_ms)
 
 
 def download(source: Source, ports: Ports, *, max_bytes: int) -> bytes:

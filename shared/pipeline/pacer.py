@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from shared.core import pacing
+from shared.core import pacing, spending
 from shared.core.errors import DailyQuotaError, ThrottledError
-from shared.core.pacing import Pace
+from shared.core.pacing import DayPause, Pace
 from shared.core.retrying import RESERVE_S
 
 if TYPE_CHECKING:
     from shared.core.ports import Clock
 
 DAY_PAUSE_S = 600.0
-"""How long an instance believes that a day's quota is used up before it asks once more."""
+"""How long an instance believes that a day's quota is used up before it asks once more; never beyond that day."""
 
 
 class Pacer:
@@ -23,7 +23,7 @@ class Pacer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._paces: dict[str, Pace] = {}
-        self._paused_until_s: dict[str, float] = {}
+        self._pauses: dict[str, DayPause] = {}
 
     def wait(self, model: str, clock: Clock, *, remaining_s: float) -> None:
         """Wait for this call's turn.
@@ -32,9 +32,10 @@ class Pacer:
             ThrottledError: it would come too late for this delivery; the turn is left to others.
             DailyQuotaError: the model refused for the day a moment ago.
         """
-        now_s = clock.monotonic_s()
+        now_s, day = clock.monotonic_s(), spending.day_of(clock.now_iso())
         with self._lock:
-            if now_s < self._paused_until_s.get(model, now_s):
+            pause = self._pauses.get(model)
+            if pause is not None and pause.holds(day=day, now_s=now_s):
                 raise DailyQuotaError(f"{model}: the day's quota was used up a moment ago.")
             wait_s, after = pacing.admit(self._pace(model), now_s=now_s)
             if wait_s > 0 and wait_s + RESERVE_S > remaining_s:
@@ -51,11 +52,13 @@ class Pacer:
             if model in self._paces:
                 self._paces[model] = pacing.after_answer(self._paces[model], now_s=now_s)
 
-    def refused(self, model: str, error: ThrottledError, *, begun_s: float, now_s: float, jitter: float) -> None:
-        """Note a 429 to a call that began at `begun_s`."""
+    def refused(
+        self, model: str, error: ThrottledError, *, day: str, begun_s: float, now_s: float, jitter: float
+    ) -> None:
+        """Note a 429 to a call that began at `begun_s`, on this spending day."""
         with self._lock:
             if isinstance(error, DailyQuotaError):
-                self._paused_until_s[model] = now_s + DAY_PAUSE_S
+                self._pauses[model] = DayPause(day, now_s + DAY_PAUSE_S)
                 return
             self._paces[model] = pacing.after_refusal(
                 self._pace(model), begun_s=begun_s, now_s=now_s, retry_after_s=error.retry_after_s, jitter=jitter

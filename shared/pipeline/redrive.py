@@ -1,6 +1,6 @@
 """Failed work gets another chance: image events go out again, and storage events that nobody could handle are handled.
 
-Nothing is deleted or overwritten: an error document stays, and what comes of the redrive is committed beside it. Until
+No error document is deleted or overwritten: it stays, and what comes of the redrive is committed beside it. Until
 then, redriving again publishes the same event, and the delivery protocol sees a duplicate.
 """
 
@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core import redriving, storage_events
-from shared.core.envelopes import format_image_event, is_image_event, parse_image_event, parse_upload
+from shared.core import redriving
+from shared.core.envelopes import batches, format_image_event, is_image_event, parse_image_event, parse_upload
 from shared.core.errors import NotFoundError, PermanentError
 from shared.pipeline import dead_letter, leases
 from shared.pipeline.forget import forget
@@ -21,11 +21,11 @@ from shared.pipeline.ingest import ingest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.ports import Message
     from shared.core.rules import Rules
     from shared.pipeline.ports import Ports
 
-_BATCH = 100
+_READ = 100
 _PARALLEL_READS = 8
 
 
@@ -42,7 +42,7 @@ class Redriven:
 @dataclass(frozen=True, slots=True)
 class _Failure:
     seen: Redriven
-    event: ImageEvent | None = None
+    message: Message | None = None
 
 
 def redrive_errors(
@@ -54,17 +54,18 @@ def redrive_errors(
         TransientError: a service is away; what was not yielded was not redriven, or will be a duplicate.
     """
     with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="redrive") as pool:
-        for at in range(0, len(names), _BATCH):
-            read = pool.map(lambda name: _failure(name, ports), names[at : at + _BATCH])
+        for at in range(0, len(names), _READ):
+            read = pool.map(lambda name: _failure(name, ports), names[at : at + _READ])
             failures = [each for each in read if code in (None, each.seen.code)]
-            messages = [format_image_event(each.event) for each in failures if each.event is not None]
-            if messages and not dry_run:
-                ports.publisher.publish(ports.settings.image_topic, messages)
-            yield from (each.seen for each in failures)
+            for batch in batches(failures, lambda each: each.message):
+                messages = [each.message for each in batch if each.message is not None]
+                if messages and not dry_run:
+                    ports.publisher.publish(ports.settings.image_topic, messages)
+                yield from (each.seen for each in batch)
 
 
 def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool = False) -> Redriven:
-    """Handle a kept event the way its function would have, then delete it; what cannot be read is kept.
+    """Handle a kept event the way its function would have, then delete it; what is for no function is kept.
 
     It is a storage event, or an image event of a version that was unknown when it was kept.
 
@@ -74,18 +75,19 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
     bucket = ports.settings.work_bucket
     there = ports.store.stat(bucket, name)
     place, kind = f"gs://{bucket}/{name}", there.metadata.get(dead_letter.KIND, "") if there else ""
-    task = "forget" if storage_events.is_deletion(kind) else "ingest"
+    task = ""
     try:
         data = ports.store.read(bucket, name, max_bytes=leases.MAX_DOCUMENT_BYTES)
         if is_image_event(data):
             return _redrive_image_event(name, data, ports, dry_run=dry_run)
+        task = redriving.function_of(kind)
         upload = parse_upload(data)
     except NotFoundError:
         return Redriven(place, task, "dead_letter", "It is gone: another redrive was faster.")
     except PermanentError as error:
         return Redriven(place, task, error.code, error.message)
     if not dry_run:
-        if task == "forget":
+        if task == redriving.FORGET:
             forget(upload, ports)
         else:
             ingest(upload, rules=rules, settings=ports.settings, publisher=ports.publisher)
@@ -111,7 +113,7 @@ def _failure(name: str, ports: Ports) -> _Failure:
         return _Failure(Redriven(place, _task(document), _code(document) or error.code, error.message))
     except NotFoundError:
         return _Failure(Redriven(place, "", "gone", "It is gone: somebody removed it meanwhile."))
-    return _Failure(Redriven(place, event.task, _code(document)), event)
+    return _Failure(Redriven(place, event.task, _code(document)), format_image_event(event))
 
 
 def _read(name: str, ports: Ports) -> dict[str, Any]:

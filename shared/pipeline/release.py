@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared import logs
 from shared.core import envelopes
-from shared.core.errors import EventRejectedError, NotFoundError
+from shared.core.errors import NotFoundError, PermanentError
 from shared.core.naming import HELD
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from shared.core.ports import Message
     from shared.pipeline.ports import Ports
 
-_BATCH = 100
+_READ = 100
 _PARALLEL = 8
-_MAX_EVENT_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +49,18 @@ def release(until: str, ports: Ports) -> int:
         TransientError: some are still held; a further release goes on.
     """
     names = ports.store.list_names(ports.settings.work_bucket, f"{HELD}{until}/")
-    released = sum(_release_batch(names[at : at + _BATCH], ports) for at in range(0, len(names), _BATCH))
+    released = sum(_release_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
     if released:
         logs.info("released held events", until=until, events=released)
     return released
 
 
-def _release_batch(names: Sequence[str], ports: Ports) -> int:
+def _release_some(names: Sequence[str], ports: Ports) -> int:
     with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="release") as pool:
         held = [each for each in pool.map(lambda name: _read(name, ports), names) if each is not None]
-        if held:
-            ports.publisher.publish(ports.settings.image_topic, [each.message for each in held])
-        list(pool.map(lambda each: _forget(each, ports), held))  # raises what a thread raised
+        for batch in envelopes.batches(held, lambda each: each.message):
+            ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
+            list(pool.map(lambda each: _forget(each, ports), batch))  # raises what a thread raised
     return len(held)
 
 
@@ -71,11 +70,11 @@ def _read(name: str, ports: Ports) -> _Held | None:
     if there is None:
         return None  # another release was faster
     try:
-        data = ports.store.read(bucket, name, generation=there.generation, max_bytes=_MAX_EVENT_BYTES)
+        data = ports.store.read(bucket, name, generation=there.generation, max_bytes=envelopes.MAX_BATCH_BYTES)
         event = envelopes.parse_image_event(data)
     except NotFoundError:
         return None
-    except EventRejectedError as error:
+    except PermanentError as error:  # a foreign object: it must not keep the others waiting
         logs.error("a held event cannot be read and stays where it is", held=name, reason=error.message)
         return None
     return _Held(name, there.generation, envelopes.format_image_event(event))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.core import naming, planning
+from shared.core.errors import TransientError
+from shared.core.retrying import RESERVE_S
 from shared.pipeline.in_flight import InFlight
 from shared.pipeline.ports import Ports
 
@@ -53,3 +55,14 @@ def begin(event: ImageEvent, ports: Ports) -> Job:
 def remaining_s(job: Job, ports: Ports) -> float:
     """Return the seconds left of the delivery's deadline, at least a moment."""
     return max(0.05, job.deadline_s - ports.clock.monotonic_s())
+
+
+def require_time(job: Job, ports: Ports, what: str) -> None:
+    """Begin nothing that this delivery could not finish.
+
+    Raises:
+        TransientError: too little is left of the deadline.
+    """
+    left_s = remaining_s(job, ports)
+    if left_s < min(RESERVE_S, ports.settings.timeout_s / 2):
+        raise TransientError(f"{left_s:.1f} s of this delivery are left: too little for {what}.")

@@ -107,7 +107,7 @@ def _envelopes() -> list[bytes]:
     }
     push = {"message": {"data": "eyJhIjogMX0=", "messageId": "17", "attributes": {}}, "subscription": "s"}
     info, carried = ImageInfo(4, 3, "png", "image/png"), Carried("inline", "image/png", 3, reused=False, reason="fits")
-    journal = JournalledReply("a", "m", "2026-11-21T09:30:00Z", info, carried, {"model": 1}, _body("[]"))
+    journal = JournalledReply("k", "a", "m", "2026-11-21T09:30:00Z", info, carried, {"model": 1}, _body("[]"))
     long = upload | {"name": "../" + "%~#/" * 250 + "/./a.jpg", "contentType": None}
     documents = [
         json.dumps(long).encode(),

@@ -108,7 +108,7 @@ def _must_be_answer(answer: Answer) -> None:
 
 def _must_be_document(event: ImageEvent, body: dict[str, Any], info: ImageInfo, *, check_schemas: bool) -> None:
     """What is committed for a body fits the published schemas, and a replay of its journal writes the same bytes."""
-    reply = JournalledReply("a", _MODEL, "2026-11-21T09:30:00Z", info, _CARRIED, {"model": 1}, body)
+    reply = JournalledReply("k", "a", _MODEL, "2026-11-21T09:30:00Z", info, _CARRIED, {"model": 1}, body)
     document = _document(event, reply)
     again = _document(event, parse_reply(format_reply(reply)))
     assert jsontext.dump_compact(document) == jsontext.dump_compact(again)

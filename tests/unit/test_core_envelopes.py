@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ from shared.core import schemas
 from shared.core.envelopes import (
     ImageEvent,
     Upload,
+    batches,
     format_image_event,
     parse_image_event,
     parse_upload,
@@ -50,7 +52,9 @@ HALF_PAIR = "\ud83d"
 _texts = st.text(min_size=1, max_size=20)
 _words = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=20)
 _large = st.integers(1, 2**63 - 1)
-_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), min_size=1, max_size=250)
+_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), min_size=1, max_size=250).filter(
+    lambda name: name not in {".", ".."}
+)
 _sources = st.builds(
     Source,
     bucket=_words,
@@ -129,6 +133,18 @@ def test_settings_of_another_type_are_refused(key: str, value: Any, expected: st
     settings = _document()["settings"]
 
     assert expected in str(_rejected(_document(settings=settings | {key: value})))
+
+
+@given(st.lists(st.none() | st.binary(max_size=11), max_size=20))
+def test_a_batch_holds_as_many_messages_in_their_order_as_one_request_takes(payloads: list[bytes | None]) -> None:
+    items = [None if data is None else Message(data, {}) for data in payloads]
+
+    cut = list(batches(items, lambda item: item, max_bytes=10))
+
+    assert [item for batch in cut for item in batch] == items
+    weights = [[len(item.data) for item in batch if item is not None] for batch in cut]
+    assert all(len(batch) == 1 or sum(weight) <= 10 for batch, weight in zip(cut, weights, strict=True))
+    assert all(sum(one) + sum(other[:1]) > 10 for one, other in itertools.pairwise(weights))
 
 
 def test_the_attributes_are_those_that_filters_need() -> None:
@@ -217,7 +233,8 @@ def test_every_name_that_cloud_storage_takes_is_taken(name: str) -> None:
 
 @pytest.mark.fault(27)
 @pytest.mark.parametrize(
-    "name", [None, "", 5, ["a"], "x" * 1025, "🍋" * 257, "a\nb", "a\rb", f"a{HALF_PAIR}b", f"a{HALF_PAIR}\n"]
+    "name",
+    [None, "", 5, ["a"], ".", "..", "x" * 1025, "🍋" * 257, "a\nb", "a\rb", f"a{HALF_PAIR}b", f"a{HALF_PAIR}\n"],
 )
 def test_a_name_that_cloud_storage_forbids_is_refused(name: Any) -> None:
     with pytest.raises(EventRejectedError, match="name: expected") as caught:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.core.tasks import Reading
 
 CARRIED = Carried("inline", "image/jpeg", 1, reused=False, reason="it fits")
-JOURNALLED = JournalledReply("a", "m", "2026-11-21", ImageInfo(80, 60, "jpeg", "image/jpeg"), CARRIED, {}, {})
+JOURNALLED = JournalledReply("k", "a", "m", "2026-11-21", ImageInfo(80, 60, "jpeg", "image/jpeg"), CARRIED, {}, {})
 BOX = '{"label": "cat", "box_2d": [1, 2, 3, 4]}'
 
 

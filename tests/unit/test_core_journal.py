@@ -16,6 +16,7 @@ from shared.core.model import ImageInfo
 from tests.strategies import json_values
 
 REPLY = JournalledReply(
+    key="k",
     attempt="attempt-1",
     model="gemini-3.8-flash",
     answered_at="2026-11-21T00:16:40.000Z",
@@ -64,6 +65,7 @@ _asked = st.builds(
 )
 _replies = st.builds(
     JournalledReply,
+    key=st.text(),
     attempt=st.text(),
     model=st.text(),
     answered_at=st.text(),

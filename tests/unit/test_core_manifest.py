@@ -83,6 +83,9 @@ def test_as_many_images_as_a_request_of_the_api_takes_may_be_named() -> None:
         ({"images": ["gs://secrets/key.png"]}, "secrets is not an upload bucket"),
         ({"images": ["gs://archive"]}, "it names no object"),
         ({"images": ["gs://archive/folder/"]}, "it names no object"),
+        ({"images": ["gs://archive/."]}, "it names no object"),
+        ({"images": ["gs://archive/.."]}, "it names no object"),
+        ({"images": ["gs://archive/a\nb"]}, "its name holds a line break"),
         ({"images": ["b.uplook.json"]}, "it is a manifest itself"),
         ({"images": ["https://evil.example/a"]}, "is not among the origins"),
         ({"images": ["http://images.example.com/a"]}, "is not among the origins"),
@@ -113,6 +116,12 @@ def test_no_document_breaks_it(value: Any) -> None:
     for document in (value, {**WELL, "images": value}, {**WELL, "question": value}):
         with contextlib.suppress(PermanentError):
             assert parse_manifest(json.dumps(document).encode(), PERMITTED).images
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_beside_a_manifest_at_the_top_of_a_bucket_the_bucket_itself_is_no_image(name: str) -> None:
+    with pytest.raises(PermanentError, match="it names no object"):
+        parse_manifest(json.dumps({**WELL, "images": [name]}).encode(), replace(PERMITTED, folder=""))
 
 
 @given(st.text(max_size=30))

@@ -17,6 +17,7 @@ from shared.core.naming import (
     decode_object_name,
     encode_object_name,
     is_bucket_name,
+    is_object_name,
     is_run_name,
     is_task_name,
     paths,
@@ -247,6 +248,15 @@ def test_a_bucket_has_the_name_that_cloud_storage_gives(bucket: str) -> None:
 @pytest.mark.parametrize("bucket", ["", ".", "..", "a/b", "gs://a", "A", "a b", "a\n", "ä", "b" * 223])
 def test_what_could_leave_its_folder_is_no_bucket(bucket: str) -> None:
     assert not is_bucket_name(bucket)
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [("a/../b", True), ("...", True), ("x" * 1024, True), ("", False), (".", False), ("..", False), ("a\nb", False)],
+)
+def test_an_object_has_a_name_that_cloud_storage_gives(name: str, *, fine: bool) -> None:
+    assert is_object_name(name) is fine
+    assert not is_object_name(name + "ä" * 513)
 
 
 @pytest.mark.parametrize(("task", "fine"), [("caption", True), ("t" * 32, True), ("", False), ("a/b", False)])

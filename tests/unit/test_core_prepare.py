@@ -32,6 +32,10 @@ def test_a_heic_is_sent_byte_for_byte(name: str, size: tuple[int, int]) -> None:
     assert prepared(build.heic(name)) == Prepared(build.heic(name), "image/heic", *size, ())
 
 
+def test_a_heif_is_sent_byte_for_byte() -> None:
+    assert prepared(build.heif("plain")) == Prepared(build.heif("plain"), "image/heif", 64, 48, ())
+
+
 def test_a_file_is_untouched_up_to_the_side_that_the_model_takes() -> None:
     data = build.encode(build.picture(), "PNG")
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared.core import naming, results, schemas
+from shared.core import naming, results, schemas, storage_events
 from shared.core.choices import Choices
 from shared.core.envelopes import ImageEvent
 from shared.core.errors import PermanentError
 from shared.core.model import Source
 from shared.core.naming import MAX_REDRIVE
 from shared.core.planning import idempotency_key, resolve_settings
-from shared.core.redriving import error_number, next_event
+from shared.core.redriving import error_number, function_of, next_event
 
 SOURCE = Source("uploads", "a/Köln #1.jpg", 2**53 + 1, 5, "image/jpeg", "AAAAAA==")
 SETTINGS = replace(resolve_settings("detect", Choices()), labels=("cat", "Säule"), max_items=3)
@@ -98,3 +98,32 @@ def test_a_copy_is_not_redriven_for_its_original() -> None:
 )
 def test_the_number_is_read_from_the_end_of_the_name(name: str, number: int | None) -> None:
     assert error_number(name) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [
+        (storage_events.FINALIZED, "ingest"),
+        ("OBJECT_FINALIZE", "ingest"),
+        (storage_events.DELETED, "forget"),
+    ],
+)
+def test_a_kept_storage_event_was_for_one_function(kind: str, function: str) -> None:
+    assert function_of(kind) == function
+
+
+@pytest.mark.fault(15)
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("OBJECT_ARCHIVE", "found 'OBJECT_ARCHIVE': there is nothing to do for it"),
+        ("google.cloud.storage.object.v1.metadataUpdated", "there is nothing to do for it"),
+        ("", "found ''"),
+        ("OBJECT_DELETE", "does not show that `forget` was meant"),
+    ],
+)
+def test_a_kept_storage_event_of_another_kind_says_what_to_do(kind: str, said: str) -> None:
+    with pytest.raises(PermanentError, match="elete this object") as raised:
+        function_of(kind)
+
+    assert said in raised.value.message

@@ -26,6 +26,7 @@ STATUSES = get_args(Status)
 SOURCE = Source("uploads", "a/cat.jpg", 1763712000000001, 900, "image/jpeg", "4waSgw==")
 INFO = ImageInfo(80, 60, "jpeg", "image/jpeg", orientation=6, warnings=("odd EXIF",))
 REPLY = JournalledReply(
+    key="k",
     attempt="attempt-1",
     model="gemini-3.8-flash",
     answered_at="2026-11-21T00:16:40.000Z",

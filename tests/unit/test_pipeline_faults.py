@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -137,6 +139,22 @@ def test_a_lease_that_cannot_be_released_does_not_undo_an_error_result() -> None
     assert rig.document(event, error=0)["status"] == "failed"
     assert len(rig.result_events()) == 1
     assert rig.store.faults.left == 0
+
+
+def test_an_answer_to_other_settings_in_the_journal_is_not_taken_for_an_answer_to_these() -> None:
+    rig = Rig(answer=lambda request: reply(json.dumps({"answer": request.prompt})))
+    now = rig.upload(task="ask")
+    before = dataclasses.replace(now, settings=dataclasses.replace(now.settings, prompt="How many dogs are there?"))
+    analyze(before, rig.ports)
+    rig.store.delete(
+        RESULTS, naming.paths(before.source, run=before.run, task="ask").result
+    )  # as if the worker had died between journal and commit
+    rig.clock.sleep(rig.settings.lease_ttl_s)
+
+    analyze(now, rig.ports)
+
+    assert [request.prompt for request in rig.model.requests] == [before.settings.prompt, now.settings.prompt]
+    assert rig.document(now)["answer"] == now.settings.prompt
 
 
 def _bug(*_: object) -> None:

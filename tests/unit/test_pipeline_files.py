@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from typing import Any
 
 import pytest
 
-from shared.core.errors import FileUnavailableError, TransientError
+from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
 from shared.core.ports import ModelFile
 from shared.core.request import InlineImage, ReferencedImage
 from shared.core.retrying import MAX_ATTEMPTS
@@ -34,6 +35,17 @@ def test_an_image_beyond_the_inline_limit_is_uploaded_and_referenced_with_the_re
     carried = rig.document(event)["transport"]
     assert (carried["kind"], carried["reused"]) == ("file", False)
     assert "exceeds the inline limit" in carried["reason"]
+
+
+def test_a_system_instruction_takes_room_in_the_request_too() -> None:
+    rig = Rig(settings=dataclasses.replace(SETTINGS, inline_limit_bytes=15_000))
+    event = rig.upload(task="caption")
+    wordy = dataclasses.replace(event.settings, system_instruction="Be kind. " * 1000)
+
+    for each in (event, dataclasses.replace(event, settings=wordy, run="v2")):
+        analyze(each, rig.ports)
+
+    assert [type(request.images[0]) for request in rig.model.requests] == [InlineImage, ReferencedImage]
 
 
 def test_three_tasks_of_one_image_share_one_upload() -> None:
@@ -170,3 +182,34 @@ def test_a_file_that_is_refused_twice_waits_for_a_redelivery() -> None:
 
     with pytest.raises(TransientError, match="after a fresh upload"):
         analyze(event, rig.ports)
+
+
+@pytest.mark.fault(95)
+@pytest.mark.parametrize("operation", ["get_file", "upload"])
+def test_a_files_api_that_hangs_leaves_time_for_the_inline_route(operation: str) -> None:
+    rig = Rig(settings=SMALL_LIMIT)
+    event = rig.upload()
+
+    def hang(*_: Any, timeout_s: float, **__: Any) -> None:
+        rig.clock.sleep(timeout_s)
+        raise TransientError("No answer in time.")
+
+    setattr(rig.model, operation, hang)
+
+    analyze(event, rig.ports)
+
+    assert rig.document(event)["transport"]["kind"] == "inline"
+
+
+@pytest.mark.fault(90)
+@pytest.mark.parametrize("error", [FileUnavailableError("403"), ConfigurationError("401")])
+def test_a_key_that_may_not_upload_is_no_fault_of_the_image(error: Exception) -> None:
+    too_large = dataclasses.replace(SMALL_LIMIT, inline_hard_limit_bytes=100)
+    for rig, status in ((Rig(settings=SMALL_LIMIT), "ok"), (Rig(settings=too_large), "held")):
+        event = rig.upload()
+        rig.model.faults.add("upload", error)
+
+        analyze(event, rig.ports)
+
+        (told,) = rig.result_events()
+        assert told["status"] == status

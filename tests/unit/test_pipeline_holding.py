@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.core import envelopes, schemas
-from shared.core.errors import ConfigurationError, DailyQuotaError, ModelRejectedError, RefusedError, TransientError
+from shared.core import envelopes, schemas, spending
+from shared.core.errors import (
+    ConfigurationError,
+    DailyQuotaError,
+    HoldError,
+    ModelRejectedError,
+    RefusedError,
+    TransientError,
+)
 from shared.core.spending import Ceiling
 from shared.pipeline.analyze import analyze
 from shared.pipeline.budget import Budget
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from shared.core.envelopes import ImageEvent
 
 DAY_S = 86_400.0
+DAY_ENDS_S = spending.DAY_BEGINS_HOUR_UTC * 3600.0
 CAPTION = '{"caption": "A red square on white."}'
 
 
@@ -236,6 +244,70 @@ def test_a_day_whose_quota_is_used_up_holds_events_without_asking_for_each() -> 
     assert {(told["status"], told["error"]) for told in rig.result_events()} == {("held", "daily_quota")}
 
 
+@pytest.mark.fault(87)
+def test_what_a_used_up_quota_held_back_is_done_as_soon_as_the_next_day_has_begun() -> None:
+    rig = Rig()
+    rig.clock.time_s = DAY_ENDS_S - 120
+    rig.model.faults.add("generate", DailyQuotaError("429: GenerateRequestsPerDayPerProjectPerModel"))
+    (event,) = captions(rig, 1)
+    analyze(event, rig.ports)
+
+    rig.clock.time_s = DAY_ENDS_S + 300  # less than the instance would believe the refusal on the same day
+    release_due(rig.ports)
+    for again in released(rig):
+        analyze(again, rig.ports)
+
+    assert len(rig.model.requests) == 1 + 1
+    assert statuses(rig) == ["held", "ok"]
+
+
+@pytest.mark.fault(87)
+def test_a_refusal_on_its_way_while_the_day_ends_holds_nothing_for_another_day() -> None:
+    rig = Rig()
+    rig.clock.time_s = DAY_ENDS_S - 2
+
+    def refuse_late(_: Any) -> Any:
+        rig.answer, rig.clock.time_s = None, DAY_ENDS_S + 2
+        raise DailyQuotaError("429: GenerateRequestsPerDayPerProjectPerModel")
+
+    rig.answer = refuse_late
+    first, second = captions(rig, 2)
+
+    analyze(first, rig.ports)
+    analyze(second, rig.ports)
+
+    assert [(told["status"], told.get("until")) for told in rig.result_events()] == [
+        ("held", "2026-11-21T08:00:00Z"),
+        ("ok", None),
+    ]
+
+
+def test_a_call_of_yesterday_that_is_refused_gives_nothing_back_to_today() -> None:
+    rig, budget = Rig(), Budget(Ceiling(calls=1))
+    rig.clock.time_s = DAY_ENDS_S - 1
+    yesterday = budget.reserve(None, rig.ports)
+    rig.clock.time_s = DAY_ENDS_S
+    budget.reserve(None, rig.ports)
+
+    budget.refund(yesterday)
+
+    with pytest.raises(HoldError):
+        budget.reserve(None, rig.ports)
+
+
+def test_an_answer_of_yesterday_that_cost_less_than_estimated_leaves_no_more_for_today() -> None:
+    rig, budget = Rig(), Budget(Ceiling(usd=1.0))
+    rig.clock.time_s = DAY_ENDS_S - 1
+    yesterday = budget.reserve(0.5, rig.ports)
+    rig.clock.time_s = DAY_ENDS_S
+    budget.reserve(0.9, rig.ports)
+
+    budget.settle(yesterday, 0.0)
+
+    with pytest.raises(HoldError):
+        budget.reserve(0.3, rig.ports)
+
+
 @pytest.mark.fault(90)
 def test_a_wrong_key_holds_events_for_an_hour_and_is_never_charged_to_the_image() -> None:
     rig = Rig()
@@ -253,16 +325,40 @@ def test_a_wrong_key_holds_events_for_an_hour_and_is_never_charged_to_the_image(
     assert rig.document(event)["status"] == "ok"
 
 
-def test_a_foreign_object_among_the_held_ones_stays_and_hinders_nobody() -> None:
+@pytest.mark.parametrize("data", [b"hello", b" " * 20_000_000], ids=["small", "large"])
+def test_a_foreign_object_among_the_held_ones_stays_and_hinders_nobody(data: bytes) -> None:
     rig = rig_with(max_calls_per_day=1)
     for event in captions(rig, 2):
         analyze(event, rig.ports)
     (hour,) = held_hours(rig.ports)
-    rig.store.create(WORK, f"held/{hour}/note.txt", b"hello", content_type="text/plain")
+    rig.store.create(WORK, f"held/{hour}/note.txt", data, content_type="text/plain")
 
     assert release(hour, rig.ports) == 1
 
     assert held(rig) == [f"held/{hour}/note.txt"]
+
+
+def test_large_events_are_released_in_requests_that_pubsub_takes() -> None:
+    rig = rig_with(max_calls_per_day=1)
+    first, *events = captions(rig, 5)
+    large = [dataclasses.replace(each.settings, prompt="x" * 3_000_000) for each in events]
+    analyze(first, rig.ports)
+    for event, settings in zip(events, large, strict=True):
+        analyze(dataclasses.replace(event, settings=settings), rig.ports)
+    published, publish = list[int](), rig.publisher.publish
+
+    def publish_and_weigh(topic: str, messages: Any) -> None:
+        published.append(sum(len(message.data) for message in messages))
+        publish(topic, messages)
+
+    rig.publisher.publish = publish_and_weigh  # type: ignore[method-assign]
+    (hour,) = held_hours(rig.ports)
+
+    assert release(hour, rig.ports) == 4
+
+    assert len(released(rig)) == 4
+    assert max(published) < 10_000_000
+    assert held(rig) == []
 
 
 def test_a_changed_ceiling_counts_anew() -> None:

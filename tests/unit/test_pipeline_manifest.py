@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.core import jsontext, schemas
+from shared.core import jsontext, schemas, transport
 from shared.core.envelopes import ImageEvent, Upload, format_image_event, parse_image_event
 from shared.core.errors import FileUnavailableError, TransientError
 from shared.core.model import Source
 from shared.core.planning import plan
 from shared.core.request import InlineImage, ReferencedImage
 from shared.core.rules import parse_rules
-from shared.pipeline import gathering
+from shared.pipeline import several
 from shared.pipeline.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, Rig, picture
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,16 +141,19 @@ def test_a_manifest_that_names_a_foreign_bucket_or_origin_reads_nothing_there() 
     assert rig.web.faults.calls["fetch"] == 0
 
 
-def test_more_images_than_a_worker_can_hold_are_refused_before_all_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "MAX_TOTAL_BYTES", 2000)
-    rig = Rig()
-    for name in "abcdef":
-        _put(rig, f"trip/{name}.jpg", picture())
-    event = _manifest(rig, [f"{name}.jpg" for name in "abcdef"])
+def test_more_images_from_the_web_than_a_worker_can_hold_are_refused_before_all_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(several, "MAX_TOTAL_BYTES", 2000)
+    rig = Rig(settings=OPEN)
+    pages = [f"https://images.example.com/{name}.jpg" for name in "abcdef"]
+    rig.web.pages |= dict.fromkeys(pages, picture())
+    event = _manifest(rig, pages)
 
     analyze(event, rig.ports)
 
     assert rig.document(event, error=0)["error"]["code"] == "too_many_bytes"
+    assert rig.web.faults.calls["fetch"] < len(pages)
 
 
 def test_a_manifest_that_is_gone_is_skipped() -> None:
@@ -174,20 +179,98 @@ def test_a_file_that_expired_is_uploaded_again_and_inline_images_stay_what_they_
     assert document["status"] == "ok"
 
 
-def test_more_inline_images_than_vertex_takes_are_refused_in_words() -> None:
-    settings = dataclasses.replace(
-        SETTINGS, enterprise=True, project="p", inline_limit_bytes=30_000, inline_hard_limit_bytes=30_000
-    )
-    rig = Rig(settings=settings)
-    rig.model.faults.add("generate", FileUnavailableError("404 Cannot find gs://…"))
-    for name in "abcdefghijklmnop":
+def _by_address(rig: Rig, names: str) -> ImageEvent:
+    """Name images that lie in the bucket; each would fit the request, not all of them."""
+    for name in names:
         _put(rig, f"trip/{name}.jpg", picture() + b"\0" * 2000)
-    event = _manifest(rig, [f"{name}.jpg" for name in "abcdefghijklmnop"])
+    return _manifest(rig, [f"{name}.jpg" for name in names])
+
+
+TIGHT = dataclasses.replace(
+    SETTINGS, enterprise=True, project="p", inline_limit_bytes=30_000, inline_hard_limit_bytes=30_000
+)
+
+
+def test_one_object_that_vertex_cannot_read_travels_inline_and_the_others_by_their_addresses() -> None:
+    rig = Rig(settings=TIGHT)
+    event = _by_address(rig, "abcdefghijklmnop")
+    rig.model.faults.add("generate", FileUnavailableError("404 Cannot find gs://uploads/trip/b.jpg."))
+
+    analyze(event, rig.ports)
+
+    inline = [isinstance(part, InlineImage) for part in rig.model.requests[1].images]
+    assert inline == [name == "b" for name in "abcdefghijklmnop"]
+    assert rig.document(event)["status"] == "ok"
+
+
+def test_objects_that_vertex_cannot_read_and_that_do_not_fit_the_request_may_be_readable_later() -> None:
+    rig = Rig(settings=TIGHT)
+    event = _by_address(rig, "abcdefghijklmnop")
+    rig.model.faults.add("generate", FileUnavailableError("404 Cannot find gs://…"))
+
+    with pytest.raises(TransientError, match="16 images would have to travel inline"):
+        analyze(event, rig.ports)
+    analyze(event, rig.ports)
+
+    assert rig.document(event)["status"] == "ok"
+
+
+def test_more_inline_images_than_vertex_takes_are_refused_in_words() -> None:
+    rig = Rig(settings=dataclasses.replace(TIGHT, storage_emulator_host="http://127.0.0.1:9"))  # no addresses then
+    event = _by_address(rig, "abcdefghijklmnop")
 
     analyze(event, rig.ports)
 
     error = rig.document(event, error=0)["error"]
-    assert (error["code"], "16 images would have to travel inline" in error["message"]) == ("too_many_bytes", True)
+    assert (error["code"], "images would have to travel inline" in error["message"]) == ("too_many_bytes", True)
+
+
+def test_one_file_that_expired_among_several_is_uploaded_again_alone() -> None:
+    rig = Rig(settings=dataclasses.replace(SETTINGS, inline_limit_bytes=2000))
+    datas = [picture() + bytes([number]) * 5000 for number in range(3)]
+    for number, data in enumerate(datas):
+        _put(rig, f"trip/{number}.jpg", data)
+    file = transport.file_name(datas[1]).removeprefix("files/")
+    rig.model.faults.add(
+        "generate", FileUnavailableError(f"403 You may not access the File {file} or it may not exist.")
+    )
+
+    document = _ask(rig, ["0.jpg", "1.jpg", "2.jpg"])
+
+    assert (rig.model.faults.calls["upload"], rig.model.faults.calls["delete_file"]) == (4, 1)
+    assert document["status"] == "ok"
+
+
+def test_the_images_of_a_manifest_are_looked_up_several_at_a_time() -> None:
+    rig = Rig()
+    for name in "abc":
+        _put(rig, f"trip/{name}.jpg", picture())
+    event = _manifest(rig, ["a.jpg", "b.jpg", "c.jpg"])
+    stat, everyone = rig.store.stat, threading.Barrier(3, timeout=WAIT_S)
+
+    def stat_with_the_others(bucket: str, name: str) -> Any:
+        if name.startswith("trip/") and name.endswith(".jpg"):
+            everyone.wait()
+        return stat(bucket, name)
+
+    rig.store.stat = stat_with_the_others  # type: ignore[method-assign]
+
+    analyze(event, rig.ports)
+
+    assert rig.document(event)["status"] == "ok"
+
+
+def test_images_too_large_together_are_refused_before_a_byte_of_them_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several, "MAX_TOTAL_BYTES", 2000)
+    rig = Rig()
+    for name in "abcdef":
+        _put(rig, f"trip/{name}.jpg", picture())
+    event = _manifest(rig, [f"{name}.jpg" for name in "abcdef"])
+
+    analyze(event, rig.ports)
+
+    assert rig.store.faults.calls["read"] == 1  # the manifest
+    assert rig.document(event, error=0)["error"]["code"] == "too_many_bytes"
 
 
 def test_an_image_that_is_overwritten_between_pinning_and_reading_is_pinned_anew_by_a_redelivery() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from shared.adapters.memory import ManualClock
+from shared.core import spending
 from shared.core.errors import DailyQuotaError, ThrottledError
 from shared.pipeline.analyze import analyze
 from shared.pipeline.pacer import DAY_PAUSE_S, Pacer
 from tests.rig import Rig
 
 MODEL = "gemini-3.8-flash"
+DAY = "2026-11-20"  # until eight in the morning of the clock's day
+DAY_ENDS_S = spending.DAY_BEGINS_HOUR_UTC * 3600.0
 
 
 @pytest.mark.fault(85)
@@ -29,7 +32,9 @@ def test_after_a_429_every_other_delivery_waits_as_the_server_wished() -> None:
 
 def test_a_turn_that_would_come_too_late_is_left_to_others_and_no_call_is_made() -> None:
     clock, pacer = ManualClock(), Pacer()
-    pacer.refused(MODEL, ThrottledError("429", retry_after_s=500.0), begun_s=0.0, now_s=clock.time_s, jitter=0.0)
+    pacer.refused(
+        MODEL, ThrottledError("429", retry_after_s=500.0), day=DAY, begun_s=0.0, now_s=clock.time_s, jitter=0.0
+    )
 
     with pytest.raises(ThrottledError, match="next turn is in 500 s") as refused:
         pacer.wait(MODEL, clock, remaining_s=300.0)
@@ -40,7 +45,9 @@ def test_a_turn_that_would_come_too_late_is_left_to_others_and_no_call_is_made()
 
 def test_one_model_does_not_slow_another_down() -> None:
     clock, pacer = ManualClock(), Pacer()
-    pacer.refused(MODEL, ThrottledError("429", retry_after_s=60.0), begun_s=0.0, now_s=clock.time_s, jitter=0.0)
+    pacer.refused(
+        MODEL, ThrottledError("429", retry_after_s=60.0), day=DAY, begun_s=0.0, now_s=clock.time_s, jitter=0.0
+    )
 
     pacer.wait("gemini-3.5-flash-lite", clock, remaining_s=300.0)
 
@@ -50,11 +57,21 @@ def test_one_model_does_not_slow_another_down() -> None:
 @pytest.mark.fault(87)
 def test_a_used_up_day_is_believed_for_a_while_and_then_tried_again() -> None:
     clock, pacer = ManualClock(), Pacer()
-    pacer.refused(MODEL, DailyQuotaError("429"), begun_s=0.0, now_s=clock.time_s, jitter=0.0)
+    pacer.refused(MODEL, DailyQuotaError("429"), day=DAY, begun_s=0.0, now_s=clock.time_s, jitter=0.0)
 
     with pytest.raises(DailyQuotaError):
         pacer.wait(MODEL, clock, remaining_s=300.0)
     clock.time_s += DAY_PAUSE_S
+
+    pacer.wait(MODEL, clock, remaining_s=300.0)
+
+
+@pytest.mark.fault(87)
+def test_a_used_up_day_is_no_reason_to_wait_on_the_next() -> None:
+    clock, pacer = ManualClock(), Pacer()
+    clock.time_s = DAY_ENDS_S - 1
+    pacer.refused(MODEL, DailyQuotaError("429"), day=DAY, begun_s=0.0, now_s=clock.time_s, jitter=0.0)
+    clock.time_s = DAY_ENDS_S
 
     pacer.wait(MODEL, clock, remaining_s=300.0)
 
@@ -79,6 +96,7 @@ def test_at_twice_the_quota_few_calls_are_wasted() -> None:
             pacer.refused(
                 MODEL,
                 ThrottledError("429", retry_after_s=wish_s),
+                day=DAY,
                 begun_s=clock.time_s,
                 now_s=clock.time_s,
                 jitter=0.5,

@@ -166,6 +166,26 @@ def test_where_publishing_fails_nothing_is_told_as_done() -> None:
         _redrive(rig)
 
 
+def test_large_events_are_redriven_in_requests_that_pubsub_takes() -> None:
+    rig = Rig()
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
+        event = rig.upload(name)
+        rig.model.faults.add("generate", ModelRejectedError("model_rejected", "400: no"))
+        analyze(replace(event, settings=replace(event.settings, prompt="x" * 3_000_000)), rig.ports)
+    published, publish = list[int](), rig.publisher.publish
+
+    def publish_and_weigh(topic: str, messages: Any) -> None:
+        published.append(sum(len(message.data) for message in messages))
+        publish(topic, messages)
+
+    rig.publisher.publish = publish_and_weigh  # type: ignore[method-assign]
+
+    assert len(_redrive(rig)) == 4
+
+    assert len(_image_events(rig)) == 4
+    assert max(published) < 10_000_000
+
+
 # Storage events that no function could handle
 
 
@@ -197,6 +217,34 @@ def test_a_kept_deletion_is_carried_out() -> None:
 
     assert rig.store.list_names(RESULTS, "") == []
     assert _image_events(rig) == []
+
+
+@pytest.mark.fault(15)
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"eventType": "OBJECT_ARCHIVE"},
+        {"eventType": "OBJECT_METADATA_UPDATE"},
+        {"eventType": "OBJECT_DELETE"},
+        {"ce-type": "google.cloud.storage.object.v1.archived"},
+        {},
+    ],
+)
+def test_a_kept_event_that_was_for_no_function_is_told_and_left(attributes: dict[str, str]) -> None:
+    rig = Rig()
+    event = rig.upload(task="caption")
+    analyze(event, rig.ports)
+    resource = RESOURCE | {"name": event.source.name, "generation": str(event.source.generation)}
+    record_dead_letter(Message(json.dumps(resource).encode(), attributes), rig.ports)
+    (name,) = rig.store.list_names(WORK, "dead/")
+
+    left = redrive_dead_letter(name, rig.ports, rules=RULES)
+
+    assert left.code == "other_event"
+    assert left.left is not None
+    assert _image_events(rig) == []
+    assert rig.document(event)["status"] == "ok"
+    assert rig.store.list_names(WORK, "dead/") == [name]
 
 
 def test_a_kept_image_event_of_a_version_that_is_known_by_now_goes_out_again() -> None:

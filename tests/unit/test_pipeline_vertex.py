@@ -168,4 +168,5 @@ def test_a_registered_file_that_expired_is_uploaded() -> None:
     analyze(event, rig.ports)
 
     assert rig.model.faults.calls["upload"] == 1
-    assert rig.document(event)["transport"]["kind"] == "file"
+    carried = rig.document(event)["transport"]
+    assert (carried["kind"], carried["reason"]) == ("file", "the registered object was refused")

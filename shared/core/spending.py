@@ -52,6 +52,16 @@ class Ceiling:
         parts = [f"{self.calls}-calls" if self.calls is not None else "", f"{self.usd:g}-usd" if self.usd else ""]
         return "-".join(part for part in parts if part)
 
+    @property
+    def words(self) -> str:
+        """The same for people.
+
+        >>> Ceiling(calls=500, usd=2.5).words
+        '500 calls or 2.5 dollars'
+        """
+        calls = f"{self.calls} calls" if self.calls is not None else ""
+        return " or ".join(each for each in (calls, f"{self.usd:g} dollars" if self.usd else "") if each)
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:

@@ -78,7 +78,7 @@ class Budget:
             free = spending.free_grants(self._ceiling, frozenset(int(name.rpartition("/")[2]) for name in names))
             if not free:
                 self._spent_day = day
-                logs.error("today's ceiling is reached: events are held until tomorrow", ceiling=self._ceiling.name)
+                logs.error("today's ceiling is reached: events are held until tomorrow", ceiling=self._ceiling.words)
                 break
             # Any of them: instances that all reached for the first would meet there.
             number = free[int(ports.jitter() * len(free)) % len(free)]
@@ -92,7 +92,7 @@ class Budget:
     def _spent(self, day: str) -> HoldError:
         return HoldError(
             "daily_ceiling",
-            f"The ceiling of {self._ceiling.name} a day is reached (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY).",
+            f"The ceiling of {self._ceiling.words} a day is reached (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY).",
             until=spending.end_of(day),
         )
 

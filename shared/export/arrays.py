@@ -28,7 +28,7 @@ class Arrays:
     item has none; None where masks were not asked for, or the task gives none. `indices` (int64) are the items'
     `index` in the document. Gemini gives no confidence: there is nothing but None.
 
-    >>> supervision.Detections(xyxy=a.xyxy, mask=a.mask, class_id=a.class_id, data=a.data)  # doctest: +SKIP
+    `supervision.Detections(xyxy=a.xyxy, mask=a.mask, class_id=a.class_id, data=a.data)` takes them as they are.
     """
 
     width: int

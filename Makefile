@@ -1,7 +1,7 @@
 # One line per command; everything else is in `python -m infra.local --help`.
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin/python
+PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 CHECKOV := .venv-checkov
 
@@ -14,7 +14,7 @@ help: ## show this list
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Uplook needs Python 3.11 or newer, this is {v[0]}.{v[1]}: name another with make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 setup: $(STAMP) ## create .venv with everything, pinned by hash
@@ -24,11 +24,11 @@ check: $(STAMP) policy ## format, lint, types, import contracts, what infra/ pro
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
-	$(RUN) -m pytest -n auto --dist loadfile tests/policy
+	$(PY) -m pytest -n auto --dist loadfile tests/policy
 
 # An environment of its own: checkov pins versions of what we use, too.
 $(CHECKOV)/.installed: requirements-checkov.txt $(STAMP)
-	$(VENV)/bin/uv venv --quiet --allow-existing --python $(RUN) $(CHECKOV)
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) $(CHECKOV)
 	$(VENV)/bin/uv pip install --quiet --python $(CHECKOV)/bin/python --require-hashes -r requirements-checkov.txt
 	@touch $@
 
@@ -43,16 +43,16 @@ format: $(STAMP) ## format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 test: $(STAMP) ## every test
-	$(RUN) -m pytest -n auto --dist loadfile
+	$(PY) -m pytest -n auto --dist loadfile
 
 demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
-	@$(RUN) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))
+	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))
 
 up: $(STAMP) ## start the stack; it stays until make down, or Ctrl-C in a terminal
-	@$(RUN) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
+	@$(PY) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
 
 down: $(STAMP) ## end the stack
-	@$(RUN) -m infra.local down $(if $(STATE),--state "$(STATE)")
+	@$(PY) -m infra.local down $(if $(STATE),--state "$(STATE)")
 
 lock: $(STAMP) ## pin requirements*.txt anew from requirements*.in, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
@@ -61,22 +61,22 @@ lock: $(STAMP) ## pin requirements*.txt anew from requirements*.in, with hashes
 
 sbom: $(STAMP) ## bill of materials of what ships (CycloneDX): .build/sbom.cdx.json
 	@mkdir -p .build
-	@$(RUN) -m infra.supply > .build/sbom.cdx.json
+	@$(PY) -m infra.supply > .build/sbom.cdx.json
 	@echo .build/sbom.cdx.json
 
 bench: $(STAMP) ## benchmarks against their baselines: JSON on stdout, a table on stderr
-	@$(RUN) -m infra.bench $(ARGS)
+	@$(PY) -m infra.bench $(ARGS)
 
 fuzz: $(STAMP) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
-	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
-	$(RUN) -m tests.fuzz.run --seconds $(or $(SECONDS),600) $(if $(TARGET),--target $(TARGET))
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+	$(PY) -m tests.fuzz.run --seconds $(or $(SECONDS),600) $(if $(TARGET),--target $(TARGET))
 
 conformance: $(STAMP) ## Google's own system tests of the client libraries, against our emulators
-	$(RUN) -m infra.conformance.storage
-	$(RUN) -m infra.conformance.pubsub
+	$(PY) -m infra.conformance.storage
+	$(PY) -m infra.conformance.pubsub
 
 explore: $(STAMP) ## crash the delivery protocol at every step, in every schedule: RANDOM_RUNS=100000 SEED=1
-	$(RUN) -m tests.explore --exhaustive --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)
+	$(PY) -m tests.explore --exhaustive --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)
 
 storm: $(STAMP) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
-	@$(RUN) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))
+	@$(PY) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))

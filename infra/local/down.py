@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local.up import stop
+from infra.local import arguments
+from infra.local.up import STATE_DIR, stop
 
 if TYPE_CHECKING:
     import argparse
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `down`."""
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder given to `up`")
+    parser.add_argument("--state", type=arguments.path, default=STATE_DIR, help="folder given to `up`")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,9 +7,11 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from google.api_core.exceptions import AlreadyExists, Conflict, NotFound
+from google.api_core.exceptions import AlreadyExists, Conflict, NotFound, ServiceUnavailable
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.local.topology import Subscription
+
+_TIMEOUT_S = 5.0
+_PATIENCE_S = 15.0
+"""For a server on this machine; the clients' own patience is ten minutes, in silence."""
 
 
 def publisher(host: str) -> PublisherClient:
@@ -46,9 +52,10 @@ def storage_client(url: str) -> storage.Client:
 def create_topics(host: str) -> None:
     """Create every topic that does not exist."""
     client = publisher(host)
+    retry = Retry(predicate=if_exception_type(ServiceUnavailable), initial=0.1, timeout=_PATIENCE_S)
     for topic in topology.TOPICS:
         try:
-            client.create_topic(name=topology.topic_path(topic))
+            client.create_topic(name=topology.topic_path(topic), timeout=_TIMEOUT_S, retry=retry)
         except AlreadyExists:
             continue
 
@@ -58,7 +65,7 @@ def create_buckets(url: str, *, notify: bool) -> None:
     client = storage_client(url)
     for name in topology.BUCKETS:
         try:
-            client.create_bucket(name)
+            client.create_bucket(name, timeout=_TIMEOUT_S, retry=DEFAULT_RETRY.with_timeout(_PATIENCE_S))
         except Conflict:
             continue
     if notify:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import endpoints, resources, topology
+from infra.local import endpoints, given, resources, topology
 from infra.local.endpoints import Endpoints, State
 from infra.local.process import ROOT, Process, free_port, service_argv
 from infra.local.pubsub import official
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from infra.local.topology import Function
 
 START_TIMEOUT_S = 60.0
-_OWN_GEMINI = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_ENTERPRISE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Stack:
         self._on_line = on_line
         self._children: list[Process] = []
         self._ticker: Ticker | None = None
+        self._sockets: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -86,12 +87,17 @@ class Stack:
         for child in reversed(self._children):
             child.stop()
         self._children.clear()
+        if self._sockets is not None:
+            self._sockets.cleanup()
         endpoints.remove(self._options.state_dir)
 
     def _start(self) -> None:
+        self._given = given.read(self._environ)
         self._options.state_dir.mkdir(parents=True, exist_ok=True)
+        self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         pubsub = self._start_pubsub()
-        resources.create_topics(pubsub)
+        with given.answering(given.PUBSUB, self._given.pubsub):
+            resources.create_topics(pubsub)
         storage = self._start_storage(pubsub)
         gemini = self._start_gemini(storage)
         self._endpoints = Endpoints(
@@ -108,19 +114,18 @@ class Stack:
         endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
 
     def _start_gemini(self, storage: str) -> Process | None:
-        given = [name for name in _OWN_GEMINI if self._environ.get(name)]
-        if given:
-            self._say(f"gemini     yours, as {' and '.join(given)} say{'s' if len(given) == 1 else ''}")
+        names = self._given.gemini
+        if names:
+            self._say(f"gemini     yours, as {' and '.join(names)} say{'s' if len(names) == 1 else ''}")
             if self._options.vertex:
                 self._say("           (your own Vertex: GOOGLE_GENAI_USE_ENTERPRISE; --backend is the emulator's)")
             return None
         return self._service("gemini", "--storage", storage)  # so that it can fetch gs:// images itself
 
     def _start_pubsub(self) -> str:
-        given = self._environ.get("PUBSUB_EMULATOR_HOST")
-        if given:
-            self._say(f"pubsub     yours, at {given}")
-            return given
+        if self._given.pubsub:
+            self._say(f"pubsub     yours, at {self._given.pubsub}")
+            return self._given.pubsub
         if self._options.official_pubsub:
             return self._start_official_pubsub()
         url = self._service("pubsub").wait_ready(timeout_s=START_TIMEOUT_S)
@@ -135,11 +140,11 @@ class Stack:
         return f"127.0.0.1:{port}"
 
     def _start_storage(self, pubsub: str) -> str:
-        given = self._environ.get("STORAGE_EMULATOR_HOST")
-        if given:
-            self._say(f"storage    yours, at {given}")
-            resources.create_buckets(given, notify=True)
-            return given
+        if self._given.storage:
+            self._say(f"storage    yours, at {self._given.storage}")
+            with given.answering(given.STORAGE, self._given.storage):
+                resources.create_buckets(self._given.storage, notify=True)
+            return self._given.storage
         eventarc = f"{topology.UPLOADS}={topology.topic_path(topology.UPLOAD_EVENTS)}"
         url = self._service("storage", "--pubsub", pubsub, "--eventarc", eventarc).wait_ready(timeout_s=START_TIMEOUT_S)
         self._say(f"storage    {url}")
@@ -156,9 +161,7 @@ class Stack:
         started = [self._start_function(function, ports[function.name]) for function in functions]
         with ThreadPoolExecutor(len(started)) as pool:
             list(pool.map(lambda one: one[0].wait_port(one[1], timeout_s=START_TIMEOUT_S), started))
-        resources.create_subscriptions(
-            self._endpoints.pubsub, ports, cloud_events=not self._environ.get("STORAGE_EMULATOR_HOST")
-        )
+        resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=self._given.storage is None)
         self._say(f"functions  {', '.join(function.name for function in functions)}")
 
     def _start_function(self, function: Function, port: int) -> tuple[Process, int]:
@@ -174,9 +177,20 @@ class Stack:
             str(port),
         ]
         env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
-        if self._environ.get("GOOGLE_GENAI_USE_ENTERPRISE"):  # yours: the project that is asked, and pays
+        env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
+        if self._given.vertex:  # yours: the project that is asked, and pays
             env |= {key: self._environ[key] for key in ("GOOGLE_CLOUD_PROJECT",) if key in self._environ}
         return self._child(function.name, argv, env), port
+
+    def _socket_dir(self, name: str) -> str:
+        """A folder for gunicorn's control socket, which lies in one place for all of a person's servers otherwise.
+
+        Not in the state folder: the path of a Unix socket has 108 bytes at most.
+        """
+        assert self._sockets is not None  # noqa: S101 - made before any part starts
+        folder = Path(self._sockets.name, name)
+        folder.mkdir()
+        return str(folder)
 
     def _with_viewer(self) -> Endpoints:
         found = self._endpoints

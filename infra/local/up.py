@@ -6,9 +6,10 @@ Started by a program (or with `--detach`), it returns once everything is ready, 
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local import endpoints
+from infra.local import arguments, ending, endpoints
 from infra.local.lines import write_line
 from infra.local.process import ROOT, ServiceError
 from infra.local.pubsub.official import OfficialUnavailableError
@@ -25,10 +26,11 @@ from infra.local.serve import listen
 from infra.local.stack import Options, Stack
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
+STATE_DIR = Path(".local")
 VIEWER_PORT = 8080
-_PORTS = range(65536)
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 25.0
 _POLL_S = 0.1
@@ -36,11 +38,11 @@ _POLL_S = 0.1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `up`."""
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of stack.env and the logs")
+    parser.add_argument("--state", type=arguments.path, default=STATE_DIR, help="folder of stack.env and the logs")
     parser.add_argument("--pubsub", choices=["embedded", "official"], default="embedded", help="which emulator")
     parser.add_argument("--backend", choices=["developer", "vertex"], default="developer", help="which Gemini API")
     parser.add_argument(
-        "--viewer-port", type=_port, metavar="PORT", help=f"0: any free one; default {VIEWER_PORT}, if free"
+        "--viewer-port", type=arguments.port, metavar="PORT", help=f"0: any free one; default {VIEWER_PORT}, if free"
     )
     parser.add_argument("--forget", action="store_true", help="a deleted upload takes its results with it")
     where = parser.add_mutually_exclusive_group()
@@ -48,41 +50,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--foreground", dest="detach", action="store_false", help="stay until Ctrl-C")
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if port not in _PORTS:
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_PORTS[-1]}, found {port}")
-    return port
-
-
 def run(args: argparse.Namespace) -> int:
     """Start the stack, unless it runs already."""
     running = endpoints.read(args.state)
-    if running is not None and _is_ours(running.supervisor):
-        print(f"The stack is up already: see {args.state / endpoints.ENV_FILE}. `make down` ends it.")
-        return 0
+    if running is not None:
+        if _is_ours(running.supervisor):
+            print(f"The stack is up already: see {args.state / endpoints.ENV_FILE}. {_how_to_end(args.state)}")
+            return 0
+        print("The stack that was up here has lost its supervisor; what is left of it ends first.")
+        _end(running, args.state)
     detach = not (sys.stdin.isatty() and sys.stdout.isatty()) if args.detach is None else args.detach
     return _detach(args) if detach else _foreground(args)
 
 
 def _foreground(args: argparse.Namespace) -> int:
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: _interrupt(ended))
+    ending.interrupt_on_signals(ended)
+    ending.interrupt_without_terminal(ended)
     started_s = time.monotonic()
     try:
         options = Options(
             args.state,
             args.pubsub == "official",
-            viewer_port(args.viewer_port, say=write_line),
+            viewer_port(args.viewer_port, say=_say),
             forget=args.forget,
             vertex=args.backend == "vertex",
         )
-        with Stack(options, environ=os.environ, say=write_line, on_line=_prefixed) as stack:
-            write_line(
+        with Stack(options, environ=os.environ, say=_say, on_line=_prefixed) as stack:
+            _say(
                 f"ready in {time.monotonic() - started_s:.1f} s: drop images on the viewer, or upload them to gs://uploads"
             )
-            write_line(f"addresses  {args.state / endpoints.ENV_FILE}")
+            _say(f"addresses  {args.state / endpoints.ENV_FILE}")
             return _watch(stack, ended)
     except KeyboardInterrupt:
         return 0
@@ -108,17 +106,11 @@ def viewer_port(given: int | None, *, say: Callable[[str], None], default: int =
     return port
 
 
-def _interrupt(ended: threading.Event) -> None:
-    """The first signal ends the stack in order, whether it is ready yet or still starting."""
-    if not ended.is_set():
-        ended.set()
-        raise KeyboardInterrupt
-
-
 def _watch(stack: Stack, ended: threading.Event) -> int:
     while not ended.wait(0.5):
         dead = stack.dead()
         if dead is not None:
+            ended.set()  # a Ctrl-C must not interrupt the end that has begun
             print(f"{dead.name} has died; the stack ends. Its last words:\n{dead.tail()}", file=sys.stderr)
             return 1
     return 0
@@ -138,25 +130,37 @@ def _detach(args: argparse.Namespace) -> int:
     try:
         ready = _await_ready(child, args.state)
     except KeyboardInterrupt:
-        child.terminate()
-        child.wait(STOP_TIMEOUT_S)
+        _give_up(child)
         return 1
-    print(log.read_text(encoding="utf-8", errors="replace"), end="")
+    in_time = ready or child.poll() is not None
+    if not in_time:
+        _give_up(child)
+    print(log.read_text(encoding="utf-8", errors="replace"), end="", flush=True)
     if ready:
-        print(f"logs       {log}\n`make down` ends it.")
+        print(f"logs       {log}\n{_how_to_end(args.state)}")
+    elif not in_time:
+        print(f"The stack did not start: it was not ready within {START_TIMEOUT_S:.0f} s; see {log}.", file=sys.stderr)
     return 0 if ready else 1
 
 
 def _await_ready(child: subprocess.Popen[bytes], state_dir: Path) -> bool:
+    """Return whether the stack is ready; where it is not, it has ended or time is up."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            return False
+    while child.poll() is None and time.monotonic() < deadline:
         if endpoints.read(state_dir) is not None:
             return True
         time.sleep(_POLL_S)
-    child.terminate()
     return False
+
+
+def _give_up(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    child.wait(STOP_TIMEOUT_S)
+
+
+def _how_to_end(state_dir: Path) -> str:
+    target = [] if state_dir == STATE_DIR else [f"STATE={state_dir}"]
+    return f"`{shlex.join(['make', 'down', *target])}` ends it."
 
 
 def stop(state_dir: Path) -> int:
@@ -165,6 +169,12 @@ def stop(state_dir: Path) -> int:
     if state is None:
         print("No stack is up here.")
         return 0
+    _end(state, state_dir)
+    print("The stack has ended.")
+    return 0
+
+
+def _end(state: endpoints.State, state_dir: Path) -> None:
     if _is_ours(state.supervisor):
         os.kill(state.supervisor, signal.SIGTERM)
         _await_end([state.supervisor])
@@ -173,8 +183,6 @@ def stop(state_dir: Path) -> int:
         os.killpg(pid, signal.SIGKILL)
     _await_end(left)
     endpoints.remove(state_dir)
-    print("The stack has ended.")
-    return 0
 
 
 def _await_end(pids: list[int]) -> None:
@@ -189,5 +197,10 @@ def _is_ours(pid: int) -> bool:
     return any(word in listing.stdout for word in ("infra.local", "functions_framework", "pubsub-emulator"))
 
 
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that was closed: what watches it ends the stack in order
+        write_line(text)
+
+
 def _prefixed(name: str, line: str) -> None:
-    write_line(f"[{name}] {line}")
+    _say(f"[{name}] {line}")

@@ -12,7 +12,9 @@ from google.api_core.exceptions import NotFound
 
 from infra.local import resources, topology
 from infra.local.process import Process, service_argv
+from shared.core import results
 from shared.core.envelopes import format_image_event
+from shared.core.naming import paths
 from tests.contract.viewer_rig import BYTES, DEADLINE_S, Stack, commit, environment, image_event, next_of, page, upload
 from tests.services import START_TIMEOUT_S
 from tests.waiting import wait_until
@@ -104,6 +106,27 @@ def test_a_preview_of_what_is_no_picture_says_why(stack: Stack) -> None:
     card = upload(stack, "fake.png", b"just text").json()
     answer = requests.get(f"{stack.viewer}{card['preview']}", timeout=DEADLINE_S)
     assert (answer.status_code, "plain text" in answer.json()["error"]) == (415, True)
+
+
+def test_a_preview_that_is_not_there_says_why_in_an_answer_that_is_no_error(stack: Stack) -> None:
+    card = upload(stack, "fake again.png", b"just text").json()
+    answer = requests.get(f"{stack.viewer}{card['preview']}&why=1", timeout=DEADLINE_S)
+    assert (answer.status_code, "plain text" in answer.json()["error"]) == (200, True)
+
+
+def test_a_parked_task_keeps_its_reason_when_the_page_is_loaded_anew(stack: Stack) -> None:
+    event = image_event("parked.png", 11)
+    held = paths(event.source, run=event.run, task=event.task).held("2026-11-22T08")
+    stack.bucket("work").blob(held).upload_from_string(format_image_event(event).data)
+    with page(stack) as events:
+        next_of(events, "ready")
+        told = results.held_event(event, "key", code="daily_quota", until="2026-11-22T08:00:00Z")
+        stack.publish(topology.IMAGE_RESULTS, told.data)
+        live = next_of(events, "result", name="parked.png", live=True)
+    with page(stack) as events:
+        stored = next_of(events, "result", name="parked.png", live=False)
+    assert live["reason"] == "Gemini's quota of the day is used up; work goes on at 2026-11-22 08:00 UTC"
+    assert stored["reason"] == live["reason"]
 
 
 def test_a_name_that_cloud_storage_refuses_is_refused_in_words(stack: Stack) -> None:

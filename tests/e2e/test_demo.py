@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 from skimage import data
 
+from infra.local import endpoints
 from infra.local.demo.samples import make_samples
+from infra.local.process import ROOT
 from infra.local.pubsub import official
 from shared.core import schemas
-from tests.e2e.test_stack import local
+from tests.e2e.test_stack import alive, local
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,8 +102,25 @@ def test_the_demo_fails_where_an_own_image_has_no_result(tmp_path: Path) -> None
     assert "plain text" in ended.stdout
 
 
-def test_the_demo_says_so_where_there_is_nothing_to_show(tmp_path: Path) -> None:
+def test_the_demo_says_so_where_there_is_nothing_to_show_and_keeps_the_last_results(tmp_path: Path) -> None:
+    last = tmp_path / "state" / "results" / "01-cat.jpg" / "caption.json"
+    last.parent.mkdir(parents=True)
+    last.touch()
+
     ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(tmp_path / "nowhere"))
 
     assert ended.returncode == 1
     assert "found nothing" in ended.stdout
+    assert last.exists()
+
+
+def test_a_demo_that_is_told_to_end_takes_its_stack_along(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "infra.local", "demo", "--state", str(tmp_path)]
+    demo = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    state = wait_until(lambda: endpoints.read(tmp_path), "ready stack")
+
+    demo.send_signal(signal.SIGHUP)  # as the shell does when its terminal is closed
+    output, _ = demo.communicate(timeout=60)
+
+    assert (demo.returncode, "Interrupted" in output) == (130, True)
+    assert [name for name, pid in state.children.items() if alive(pid)] == []

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from PIL import Image
 from skimage import data
 
 from infra.local import endpoints, resources, topology
-from infra.local.process import ROOT
+from infra.local.process import ROOT, free_port
 from shared.core import schemas
 from tests.services import running
 from tests.waiting import wait_until
@@ -52,7 +53,9 @@ def jpeg() -> bytes:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A stack that stays up for all tests of this file; yields its state folder."""
     state_dir = tmp_path_factory.mktemp("stack")
-    started = local("up", "--detach", "--state", str(state_dir), "--viewer-port", "0")
+    (state_dir / "run").mkdir()
+    env = {"XDG_RUNTIME_DIR": str(state_dir / "run")}
+    started = local("up", "--detach", "--state", str(state_dir), "--viewer-port", "0", env=env)
     assert started.returncode == 0, started.stdout + started.stderr
     yield state_dir
     local("down", "--state", str(state_dir))
@@ -132,6 +135,22 @@ def test_a_viewer_port_that_was_given_and_is_taken_ends_the_start_in_plain_words
     assert started.stdout == words
 
 
+def test_no_function_listens_where_every_server_of_a_person_does(stack: Path) -> None:
+    assert list((stack / "run").iterdir()) == []
+    assert "Control server error" not in (stack / "stack.log").read_text(encoding="utf-8")
+
+
+def test_addresses_of_a_stack_that_has_ended_end_the_start_in_plain_words(tmp_path: Path) -> None:
+    host = f"127.0.0.1:{free_port()}"
+    started = local(
+        "up", "--detach", "--state", str(tmp_path), "--viewer-port", "0", env={"PUBSUB_EMULATOR_HOST": host}
+    )
+
+    assert started.returncode == 1
+    words = f"nothing listens at {host} (PUBSUB_EMULATOR_HOST): unset it, or start it"
+    assert started.stdout == f"The stack did not start: {words}\n"
+
+
 def test_no_key_is_written_to_the_address_file_but_that_of_our_own_emulator(stack: Path) -> None:
     keys = [line for line in (stack / "stack.env").read_text(encoding="utf-8").splitlines() if "KEY" in line]
 
@@ -157,15 +176,18 @@ def _ready(state_dir: Path) -> endpoints.State:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_leave_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
-    supervisor = _up(tmp_path)
-    state = _ready(tmp_path)
+    with tempfile.TemporaryDirectory() as short:
+        supervisor = _up(tmp_path, env={"TMPDIR": short})
+        state = _ready(tmp_path)
 
-    supervisor.send_signal(number)
-    output, _ = supervisor.communicate(timeout=60)
+        supervisor.send_signal(number)
+        output, _ = supervisor.communicate(timeout=60)
+        left = list(Path(short).iterdir())
 
     assert supervisor.returncode == 0, output
     assert [name for name, pid in state.children.items() if alive(pid)] == []
     assert endpoints.read(tmp_path) is None
+    assert left == []
 
 
 def test_down_ends_what_a_killed_supervisor_left_behind(tmp_path: Path) -> None:

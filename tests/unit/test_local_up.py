@@ -1,15 +1,21 @@
-"""Which port the viewer of `up` gets."""
+"""What `up` makes of a port, of a stack that is there already, and of one that does not get ready."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from infra.local import up
+from infra.local import endpoints, up
+from infra.local.endpoints import Endpoints, State
 from infra.local.process import ServiceError, free_port
 from infra.local.serve import listen
+from tests.waiting import WAIT_S
 
 
 def test_the_default_port_is_taken_where_it_is_free() -> None:
@@ -40,11 +46,72 @@ def test_a_port_that_was_given_is_insisted_upon() -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("number", ["-1", "65536"])
-def test_a_number_that_is_no_port_is_refused(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+def _given(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     up.add_arguments(parser)
+    return parser.parse_args(words)
 
+
+def _waiting(word: str) -> subprocess.Popen[bytes]:
+    """Start a process in a group of its own that only waits; `ps` shows the word."""
+    argv = [sys.executable, "-c", "import time; time.sleep(600)", word]
+    return subprocess.Popen(argv, start_new_session=True)
+
+
+@pytest.mark.parametrize("number", ["-1", "65536", "abc", "0" * 9 + "80", "²"])
+def test_what_is_no_port_is_refused_in_words(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parser.parse_args([f"--viewer-port={number}"])
-    assert f"expected a port from 0 to 65535, found {number}" in capsys.readouterr().err
+        _given(f"--viewer-port={number}")
+    assert f"expected a port from 0 to 65535, found {number!r}" in capsys.readouterr().err
+
+
+def test_a_folder_is_found_below_the_home_folder_though_no_shell_wrote_it_out() -> None:
+    assert _given("--state=~/stack").state == Path.home() / "stack"
+    assert _given("--state=~nobody-of-this-name/stack").state == Path("~nobody-of-this-name/stack")
+
+
+def test_what_a_lost_supervisor_left_behind_ends_before_a_stack_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = _waiting("infra.local")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    there = Endpoints("http://127.0.0.1:1", "127.0.0.1:2", None)
+    endpoints.write(State(gone.pid, there, {"storage": child.pid}), tmp_path)
+    states: list[State | None] = []
+
+    def start(_: argparse.Namespace) -> int:
+        states.append(endpoints.read(tmp_path))
+        return 0
+
+    monkeypatch.setattr(up, "_foreground", start)
+
+    assert up.run(_given("--foreground", f"--state={tmp_path}")) == 0
+    assert states == [None]
+    assert child.wait(WAIT_S) == -signal.SIGKILL
+
+
+def test_a_start_that_takes_too_long_is_ended_and_said_to_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        started.append(child)
+        return child
+
+    child = _waiting("infra.local")
+    monkeypatch.setattr(up, "START_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(subprocess, "Popen", start)
+
+    assert up.run(_given("--detach", f"--state={tmp_path}")) == 1
+    assert started[0].returncode == -signal.SIGTERM
+    assert "did not start: it was not ready within" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("state_dir", "command"),
+    [(".local", "make down"), (".local/two", "make down STATE=.local/two"), ("my stack", "make down 'STATE=my stack'")],
+)
+def test_the_command_that_ends_a_stack_names_its_folder(state_dir: str, command: str) -> None:
+    assert up._how_to_end(Path(state_dir)) == f"`{command}` ends it."

@@ -11,6 +11,7 @@ from infra.local.viewer.cards import (
     held_card,
     is_document,
     is_held,
+    parked_place,
     planned_card,
     result_card,
     stored_held_card,
@@ -98,6 +99,11 @@ def test_an_upload_has_no_task_yet() -> None:
     assert (card["name"], card["generation"], card["run"], card["task"]) == ("a.png", "7", None, None)
 
 
+def test_a_manifest_has_no_preview() -> None:
+    assert upload_card(Address("uploads", "which.uplook.json", 7))["preview"] is None
+    assert upload_card(Address("uploads", "uplook.json", 7))["preview"] is not None
+
+
 def test_a_result_event_points_to_its_document() -> None:
     uri = f"gs://results/{FOLDER}/segment.json"
     event = results.result_event(refused_document(), uri=uri)
@@ -165,17 +171,28 @@ def test_a_parked_task_says_why_and_until_when_and_has_no_document() -> None:
     assert is_held(told)
     card = held_card(told)
     assert (card["status"], card["document"]) == ("held", None)
-    assert card["words"] == "parked: the day's ceiling is reached"
-    assert card["reason"] == "work goes on at 2026-11-22 08:00 UTC"
+    assert card["reason"] == "the day's ceiling is reached; work goes on at 2026-11-22 08:00 UTC"
 
 
-def test_a_stored_parked_event_is_shown_like_one_that_was_told() -> None:
+@pytest.mark.parametrize(
+    ("hour", "code", "reason"),
+    [
+        ("2026-11-22T08", "daily_quota", "Gemini's quota of the day is used up"),
+        ("2026-11-22T08", None, "a limit of the day is reached; the log says which"),
+        ("2026-11-22T15", None, "Gemini refuses the key or the model; the log says why"),
+    ],
+)
+def test_a_stored_parked_event_is_shown_with_the_reason_that_was_told_or_that_its_hour_tells(
+    hour: str, code: str | None, reason: str
+) -> None:
     event = {"run": "v1", "task": "ask", "source": {"bucket": "uploads", "name": "cat.jpg", "generation": "7"}}
-    address = Address("work", "held/2026-11-22T08/v1/uploads/cat.jpg/7/ask.json", 1)
+    address = Address("work", f"held/{hour}/v1/uploads/cat.jpg/7/ask.json", 1)
+    codes = {parked_place(event, f"{hour}:00:00Z"): code} if code else {}
 
-    card = stored_held_card(json.dumps(event).encode(), address)
+    card = stored_held_card(json.dumps(event).encode(), address, codes)
 
-    assert (card["task"], card["status"], card["reason"]) == ("ask", "held", "work goes on at 2026-11-22 08:00 UTC")
+    assert (card["task"], card["status"]) == ("ask", "held")
+    assert card["reason"] == f"{reason}; work goes on at {hour.replace('T', ' ')}:00 UTC"
 
 
 def test_every_status_has_words() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from infra.local import resources, topology
 from infra.local.demo import show, subscriber
@@ -44,7 +45,7 @@ def prepare(images: Path | None, state_dir: Path, console: Console, *, web: str)
     `web` is where the sample pictures can be fetched, too.
 
     Raises:
-        FileNotFoundError: no image is where the person said.
+        FileNotFoundError: no image is where the person said, or none would stay there.
     """
     if images is None:
         folder = state_dir / "samples"
@@ -55,9 +56,14 @@ def prepare(images: Path | None, state_dir: Path, console: Console, *, web: str)
     named = {path.relative_to(root).as_posix(): path for path in paths}
     chosen = {name: path for name, path in named.items() if _is_wanted(name, path)}
     for name in sorted(named.keys() - chosen.keys()):
-        console.print(f"  left out, no image by its name: {name}", markup=False, highlight=False)
+        console.print(f"  left out, no image by its name: {name}")
     if not chosen:
         raise FileNotFoundError(f"IMAGES: none of the {len(named)} files in {images} looks like an image")
+    results = (state_dir / "results").resolve()
+    if any(path.resolve().is_relative_to(results) for path in chosen.values()):
+        raise FileNotFoundError(
+            f"IMAGES: {images} holds the last demo's results, which are deleted now: copy them first"
+        )
     return Uploads({name: Sample(chosen[name], "yours") for name in sorted(chosen, key=is_manifest)})
 
 
@@ -79,7 +85,7 @@ def run(uploads: Uploads, stack: Stack, state_dir: Path, *, timeout_s: float, co
         def on_event(event: dict[str, Any]) -> None:
             collector.take(event)
             progress.update(bar, completed=len(collector.outcomes))
-            progress.console.print(f"  {subscriber.describe(event)}", markup=False, highlight=False, soft_wrap=True)
+            progress.console.print(f"  {subscriber.describe(event)}", soft_wrap=True)
 
         with (
             subscriber.events(topology.topic_path(topology.IMAGE_RESULTS), on_event),
@@ -123,7 +129,7 @@ def _judge(uploads: Uploads, outcomes: list[Outcome], console: Console) -> bool:
             if problem:
                 problems.append(f"{name}, {task}: {problem}")
     for text in problems:
-        console.print(f"[red]![/] {text}", highlight=False)
+        console.print(Text.assemble(("!", "red"), f" {text}"))
     return not problems
 
 
@@ -145,8 +151,7 @@ def _tell_of_calls(gemini: str | None, outcomes: list[Outcome], console: Console
     for outcome in doubled:
         console.print(
             f"{outcome.object_name}, {outcome.task}: the event was delivered twice,"
-            f" {len(outcome.event_ids)} result events tell of one result (same id).",
-            highlight=False,
+            f" {len(outcome.event_ids)} result events tell of one result (same id)."
         )
     if gemini is None:
         return
@@ -161,7 +166,7 @@ def _overview(outcomes: list[Outcome], state_dir: Path, console: Console) -> Non
     if pictures:
         target = state_dir / "overview.jpg"
         show.overview(pictures, target)
-        console.print(f"All masks in one picture: {target}", highlight=False)
+        console.print(f"All masks in one picture: {target}")
 
 
 def _progress(console: Console) -> Progress:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from rich.markup import escape
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,11 @@ _COLOURS = {"ok": "green", "empty": "cyan", "partial": "yellow", "failed": "red"
 _TILE_PX = 480
 _GAP_PX = 8
 _FOUND_CHARS = 130
+
+
+def console() -> Console:
+    """Return where the demo prints, every text as it stands: `photo [copy].jpg` and `:cat:.png` are file names."""
+    return Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False, highlight=False)
 
 
 def table(outcomes: Sequence[Outcome], folder: Path) -> Table:
@@ -37,12 +44,12 @@ def table(outcomes: Sequence[Outcome], folder: Path) -> Table:
         last = outcome.object_name
         status = outcome.document["status"]
         shown.add_row(
-            escape(name),
+            name,
             outcome.task,
-            f"[{_COLOURS.get(status, 'magenta')}]{status}[/]",
+            Text(status, _COLOURS.get(status, "magenta")),
             transport(outcome.document),
-            escape(textwrap.shorten(found(outcome.document), _FOUND_CHARS, placeholder=" …")),
-            escape(str(outcome.path and outcome.path.relative_to(folder))),
+            textwrap.shorten(found(outcome.document), _FOUND_CHARS, placeholder=" …"),
+            str(outcome.path and outcome.path.relative_to(folder)),
         )
     return shown
 

@@ -124,8 +124,14 @@ async def _object(request: Request) -> Response:
 
 async def _preview(request: Request) -> Response:
     live, address = _live(request), _address(request, names.PREVIEW)
-    found = await live.in_thread(lambda: live.store.read(address))
-    picture = await anyio.to_thread.run_sync(preview, found.data, limiter=live.decoding)
+    try:
+        found = await live.in_thread(lambda: live.store.read(address))
+        picture = await anyio.to_thread.run_sync(preview, found.data, limiter=live.decoding)
+    except ApiError as error:
+        if not names.asks_why(request.scope["query_string"]):
+            raise
+        # Told as an answer: the browser has reported the refused picture once, and would report a second refusal.
+        return JSONResponse({"error": error.message}, headers=_NEVER)
     return Response(picture, media_type="image/jpeg", headers=_SANDBOX | _caching(address))
 
 

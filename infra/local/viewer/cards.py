@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
-from infra.local.held import why
+from infra.local.held import likely, why
 from infra.local.viewer.names import OBJECTS, PREVIEW, Address, object_url
+from shared.core.manifest import is_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +73,12 @@ def is_held(event: bytes) -> bool:
     return dict(json.loads(event)).get("status") == "held"
 
 
+def parked_place(document: Mapping[str, Any], until: str) -> tuple[str, ...]:
+    """Return which task is parked until which hour, by an image event or by the result event that tells of it."""
+    source = document["source"]
+    return source["bucket"], source["name"], source["generation"], document["run"], document["task"], until[:13]
+
+
 def held_card(event: bytes) -> dict[str, Any]:
     """Return a parked task as the page shows it; the result that comes later replaces it.
 
@@ -79,26 +86,29 @@ def held_card(event: bytes) -> dict[str, Any]:
         ValueError, KeyError, TypeError: it is no result event.
     """
     told = json.loads(event)
-    reason = why(told["error"])
-    return _parked(told, words=f"parked: {reason}" if reason else "parked", until=told["until"])
+    return _parked(told, reason=why(told["error"]) or told["error"], until=told["until"])
 
 
-def stored_held_card(content: bytes, address: Address) -> dict[str, Any]:
+def stored_held_card(content: bytes, address: Address, codes: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
     """Return a parked image event as the page shows it; the name of its object says until when.
+
+    Why it is parked stands in `codes`, by its place, if its result event was heard.
 
     Raises:
         ValueError, KeyError, TypeError: it is no image event.
     """
-    return _parked(json.loads(content), words="parked", until=f"{address.name.split('/')[1]}:00:00Z")
+    document, hour = json.loads(content), address.name.split("/")[1]
+    code = codes.get(parked_place(document, hour))
+    return _parked(document, reason=(code and why(code)) or likely(hour), until=f"{hour}:00")
 
 
-def _parked(document: Mapping[str, Any], *, words: str, until: str) -> dict[str, Any]:
+def _parked(document: Mapping[str, Any], *, reason: str, until: str) -> dict[str, Any]:
     return _image(_source(document)) | {
         "run": document["run"],
         "task": document["task"],
         "status": "held",
-        "words": words,
-        "reason": f"work goes on at {until[:16].replace('T', ' ')} UTC",
+        "words": "parked",
+        "reason": f"{reason}; work goes on at {until[:16].replace('T', ' ')} UTC",
         "image": None,
         "caption": None,
         "question": None,
@@ -149,7 +159,7 @@ def _image(source: Address) -> dict[str, Any]:
         "bucket": source.bucket,
         "name": source.name,
         "generation": str(source.generation),
-        "preview": object_url(PREVIEW, source),
+        "preview": None if is_manifest(source.name) else object_url(PREVIEW, source),
         "original": object_url(OBJECTS, source),
     }
 

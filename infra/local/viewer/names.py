@@ -80,6 +80,11 @@ def upload_question(query: bytes) -> str | None:
     return question or None
 
 
+def asks_why(query: bytes) -> bool:
+    """Whether a preview is asked for a second time, to learn why there is none."""
+    return _parameter(query, "why") is not None
+
+
 def checked_name(name: str) -> str:
     """Return `name` if Cloud Storage takes it as an object's name.
 

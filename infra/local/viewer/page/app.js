@@ -1,7 +1,7 @@
 // The page: uploads on the way in, server-sent events on the way out.
 
 import { Card } from "./card.js";
-import { element } from "./words.js";
+import { element, wordsOf } from "./words.js";
 
 const MAX_LINES = 200;
 const UPLOADS_AT_ONCE = 3;
@@ -55,7 +55,7 @@ function takeResult(message) {
   if (message.model.served) $(message.model.served.startsWith("local-vision") ? "honest" : "remote").hidden = false;
   if (!message.live || !isNew) return;
   log("image-results", message.name, message.status, message.task);
-  speak(`${message.task} of ${message.name}: ${message.caption ?? message.answer ?? message.words}`);
+  speak(`${message.task} of ${message.name}: ${message.caption ?? message.answer ?? wordsOf(message)}`);
 }
 
 // The card of an image generation and run. An upload knows no run yet: the first run that shows up takes its card.

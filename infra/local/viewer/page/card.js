@@ -1,7 +1,7 @@
 // One image and everything that is known about it.
 
 import { arrangeLabels, colours, drawOverlay, emphasize } from "./overlay.js";
-import { answerOf, classesOf, element, factsOf, problemsOf, smallPrint } from "./words.js";
+import { answerOf, classesOf, element, factsOf, problemsOf, smallPrint, wordsOf } from "./words.js";
 
 const ORDER = ["caption", "classify", "ask", "detect", "segment"];
 const PATIENCE_MS = 15_000;
@@ -37,10 +37,12 @@ export class Card {
     return true;
   }
 
-  // Takes a result; returns whether it says anything new. A final result replaces a failure, never the reverse.
+  // Takes a result; returns whether it says anything new. A final result replaces a failure, never the reverse; a task
+  // that was parked can be parked again, for another reason.
   take(result) {
     const known = this.tasks.get(result.task);
-    if (known && (known.document === result.document || !["failed", "held"].includes(known.status) || older(result, known))) return false;
+    const same = known && known.document === result.document && known.reason === result.reason;
+    if (known && (same || !["failed", "held"].includes(known.status) || older(result, known))) return false;
     this.tasks.set(result.task, result);
     this.render();
     return true;
@@ -49,11 +51,10 @@ export class Card {
   build() {
     const { name, preview, original } = this.source;
     const short = name.split("/").pop() || name;
-    this.picture = element("img", { alt: `Preview of ${name}`, loading: "lazy", decoding: "async", src: preview });
-    this.picture.addEventListener("load", () => this.shape(this.picture.naturalWidth, this.picture.naturalHeight));
-    this.picture.addEventListener("error", () => this.explainMissing());
     this.layer = element("div", { className: "layer", "aria-hidden": "true" });
-    this.frame = element("div", { className: "frame" }, this.picture, this.layer);
+    this.frame = element("div", { className: "frame" });
+    if (preview) this.frame.append(this.pictureOf(name, preview), this.layer);
+    else this.sayInstead("A question about several images");
     const enlarge = element("button", { type: "button", className: "enlarge", "aria-pressed": "false", title: "Larger" }, "⤢");
     enlarge.setAttribute("aria-label", `Show ${short} larger`);
     enlarge.addEventListener("click", () => {
@@ -66,10 +67,17 @@ export class Card {
     this.root = element("article", { className: "card", "aria-label": name }, this.stage, element("div", { className: "text" }, title, this.facts, this.body));
   }
 
+  pictureOf(name, src) {
+    const picture = element("img", { alt: `Preview of ${name}`, loading: "lazy", decoding: "async", src });
+    picture.addEventListener("load", () => this.shape(picture.naturalWidth, picture.naturalHeight));
+    picture.addEventListener("error", () => this.explainMissing());
+    return picture;
+  }
+
   get active() {
     if (this.chosen && this.tasks.has(this.chosen)) return this.chosen;
     const results = [...this.tasks.values()].filter(Boolean);
-    const best = results.find((it) => it.items.some((item) => item.mask)) ?? results.find((it) => it.items.length) ?? results[0];
+    const best = results.find((it) => it.items.some((item) => item.mask)) ?? results.find((it) => it.items.length) ?? results.find((it) => it.document) ?? results[0];
     return best?.task ?? null;
   }
 
@@ -119,7 +127,7 @@ export class Card {
     const status = result?.status ?? "waiting";
     const found = result?.items.length || result?.classes.length;
     const count = found ? ` ${found}` : "";
-    const words = result ? [result.words, result.reason].filter(Boolean).join(": ") : "waits for its worker";
+    const words = result ? wordsOf(result) : "waits for its worker";
     const chip = element("button", { type: "button", className: "chip", title: words, disabled: !result }, `${task}${count} `, element("b", {}, status));
     chip.dataset.status = status;
     chip.dataset.key = `task-${task}`;
@@ -168,16 +176,20 @@ export class Card {
     return button;
   }
 
-  // An <img> can't say why it failed; the same address, asked again, can.
+  // An <img> can't say why it failed; its address, asked again for words, can.
   async explainMissing() {
     let words = "The preview could not be loaded.";
     try {
-      const answer = await fetch(this.source.preview);
-      if (!answer.ok) words = (await answer.json()).error;
+      const answer = await fetch(`${this.source.preview}&why=1`);
+      if (answer.headers.get("content-type")?.startsWith("application/json")) words = (await answer.json()).error;
     } catch {
       words = "The viewer does not answer.";
     }
-    this.frame.replaceChildren(element("p", { className: "missing" }, "No preview. ", words));
+    this.sayInstead(`No preview. ${words}`);
+  }
+
+  sayInstead(words) {
+    this.frame.replaceChildren(element("p", { className: "missing" }, words));
   }
 }
 

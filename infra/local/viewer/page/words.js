@@ -19,6 +19,10 @@ export function factsOf(image, source, run) {
   return [size, turned, when, folder && `in ${folder}`, run && run !== "v1" && `run ${run}`].filter(Boolean).join(" · ");
 }
 
+export function wordsOf(result) {
+  return [result.words, result.reason].filter(Boolean).join(": ");
+}
+
 export function problemsOf(results) {
   const alike = new Map(); // a bad file fails each task in the same words: say them once
   for (const { task, status, reason, words } of results) {

@@ -19,6 +19,8 @@ COPY functions/ functions/
 COPY shared/ shared/
 # Bytecode that is never compared with its source: a cold start without any takes four times as long.
 RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib /app
+# COPY keeps a checkout's modes: what one's umask hides from others would be hidden from the user below.
+RUN chmod -R a+rX /venv /app
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Uplook" org.opencontainers.image.licenses="Apache-2.0"

@@ -18,7 +18,7 @@ resource "google_monitoring_notification_channel" "email" {
     email_address = var.alert_email
   }
 
-  depends_on = [google_project_service.api]
+  depends_on = [google_project_service.chosen]
 }
 
 # Counted where they are drained, so that those of Eventarc's subscription, which is not ours, count, too.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -22,7 +23,9 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 FILES: Final = ("main.py", "requirements.txt")
 FOLDERS: Final = ("functions", "shared")
 SUFFIXES: Final = (".json", ".py", ".toml")
-"""The allow-list; `.gcloudignore` and `infra/source.tf` say the same, and a test compares all three."""
+LEFT_OUT: Final = re.compile(r"[A-Z].*|.*\..*|__pycache__", re.DOTALL)
+"""The allow-list, and the folders below which nothing ships, such as `.mypy_cache/3.14`. `.gcloudignore` and
+`infra/source.tf` say the same, and tests compare all three."""
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP file can say
 _MODE: Final = 0o100644 << 16
@@ -38,8 +41,12 @@ def source_files(root: Path = ROOT) -> list[str]:
     for name in FILES:
         if not (root / name).is_file():
             raise FileNotFoundError(f"{root / name}: expected a file that the build needs, found none.")
-    found = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in SUFFIXES]
-    return sorted([*FILES, *(path.relative_to(root).as_posix() for path in found if path.is_file())])
+    found = [path.relative_to(root) for folder in FOLDERS for path in (root / folder).rglob("*") if path.is_file()]
+    return sorted([*FILES, *(path.as_posix() for path in found if _ships(path))])
+
+
+def _ships(path: Path) -> bool:
+    return path.name.endswith(SUFFIXES) and not any(LEFT_OUT.fullmatch(folder) for folder in path.parts[:-1])
 
 
 def digest(root: Path = ROOT) -> str:

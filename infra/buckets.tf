@@ -115,6 +115,16 @@ resource "google_storage_bucket_iam_member" "worker_reads_uploads" {
   member = google_service_account.function[each.key].member
 }
 
+# Images travel by reference, and Vertex AI fetches them as its own agent, not as the worker. An agent that was asked for
+# is given no role by Google: https://cloud.google.com/iam/docs/create-service-agents
+resource "google_storage_bucket_iam_member" "vertex_reads_uploads" {
+  count = var.backend == "vertex" ? 1 : 0
+
+  bucket = local.uploads.name
+  role   = "roles/storage.objectViewer"
+  member = google_project_service_identity.agent["aiplatform.googleapis.com"].member
+}
+
 resource "google_storage_bucket_iam_member" "results_created_by" {
   for_each = merge(local.workers, local.bookkeepers)
 

@@ -6,7 +6,7 @@
 #   infra/deploy.sh [--dry-run] keep-storage-events PROJECT REGION FUNCTION DEAD_LETTER_TOPIC
 #
 # --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
-#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true  RUN=v1  MAX_INSTANCES=5
+#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=5
 #   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)
 #   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
 set -euo pipefail
@@ -30,6 +30,17 @@ forget forgetter 4 512Mi 2"
 usage() {
     sed -n '2,12s/^# \{0,1\}//p' infra/deploy.sh
     exit 2
+}
+
+# What cannot be meant, before anything is made: expected, found.
+refuse() {
+    printf 'infra/deploy.sh: %s\n' "$*" >&2
+    exit 2
+}
+
+is_prefix() { # as var.prefix
+    local LC_ALL=C # in some languages A lies between a and z
+    [[ $1 =~ ^[a-z][a-z0-9-]{0,16}[a-z0-9]$ ]]
 }
 
 run() {
@@ -95,7 +106,7 @@ make_identities() {
         create_unless "iam service-accounts describe $(account "${name}")" \
             iam service-accounts create "${prefix}-${name//_/-}" --display-name="Uplook: ${name}"
     done
-    for name in cloudscheduler eventarc pubsub; do
+    for name in ${agents}; do
         run gcloud beta services identity create --service="${name}.googleapis.com" --project="${project}"
     done
     run gcloud storage service-agent --project="${project}"
@@ -106,8 +117,23 @@ make_identities() {
     grant projects "${project}" "$(account build)" roles/logging.logWriter --condition=None
     grant projects "${project}" "$(account build)" roles/storage.objectViewer \
         --condition="title=${prefix} sources only,expression=resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
-    grant "iam service-accounts" "$(account push)" "$(agent gcp-sa-pubsub)" roles/iam.serviceAccountOpenIdTokenCreator \
-        --project="${project}"
+    for name in push trigger; do # Pub/Sub signs the tokens of both
+        grant "iam service-accounts" "$(account "${name}")" "$(agent gcp-sa-pubsub)" roles/iam.serviceAccountOpenIdTokenCreator \
+            --project="${project}"
+    done
+}
+
+# The newest enabled version of the key: none where the secret, or its API, is not there yet.
+key_version() {
+    ask 1 gcloud secrets versions list "${prefix}-gemini-api-key" --filter=state=enabled --limit=1 --format="value(name)" \
+        --project="${project}" --quiet
+}
+
+need_key() {
+    if [ "${backend}" = developer ] && [ -z "${GEMINI_API_KEY:-}" ] && [ -z "$(key_version 2>/dev/null || true)" ]; then
+        refuse "BACKEND=developer: expected a key, found neither GEMINI_API_KEY nor an enabled version of the secret" \
+            "${prefix}-gemini-api-key in ${project}. Give it once: GEMINI_API_KEY=… BACKEND=developer infra/deploy.sh deploy ${project} ${region}"
+    fi
 }
 
 let_workers_ask() {
@@ -144,6 +170,9 @@ make_buckets() {
     for name in ${workers}; do
         grant "storage buckets" "$(bucket uploads)" "$(account "${name}")" roles/storage.objectViewer
     done
+    if [ "${backend}" = vertex ]; then # which fetches images as its own agent
+        grant "storage buckets" "$(bucket uploads)" "$(agent gcp-sa-aiplatform)" roles/storage.objectViewer
+    fi
     for name in ${workers} dead_letter; do
         grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator
         grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectViewer
@@ -175,6 +204,8 @@ make_topics() {
 make_image_repository() {
     create_unless "artifacts repositories describe ${prefix}-images --location=${region}" \
         artifacts repositories create "${prefix}-images" --repository-format=docker --location="${region}"
+    run gcloud artifacts repositories set-cleanup-policies "${prefix}-images" --location="${region}" --project="${project}" \
+        --policy=infra/images-cleanup.json --no-dry-run
     grant "artifacts repositories" "${prefix}-images" "$(account build)" roles/artifactregistry.writer \
         --location="${region}" --project="${project}"
 }
@@ -215,8 +246,7 @@ deploy_function() {
     forgetter) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.deleted") ;;
     worker)
         if [ "${backend}" = developer ]; then
-            version=$(ask 1 gcloud secrets versions list "${prefix}-gemini-api-key" --filter=state=enabled --limit=1 \
-                --format="value(name)" --project="${project}")
+            version=$(key_version)
             flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
         fi
         ;;
@@ -278,6 +308,7 @@ keep_storage_events() {
 
 deploy() {
     local name part rest worker archive
+    need_key
     enable_apis
     make_identities
     let_workers_ask
@@ -310,11 +341,16 @@ if [ "${1:-}" = --dry-run ]; then
 fi
 readonly verb=${1:-} project=${2:-} region=${3:-us-central1} prefix=${PREFIX:-uplook} backend=${BACKEND:-vertex} forget=${FORGET:-false}
 if [ -z "${project}" ]; then usage; fi
-case "${backend}" in vertex | developer) ;; *) usage ;; esac
+case "${backend}" in vertex | developer) ;; *) refuse "BACKEND=${backend}: expected vertex or developer." ;; esac
+case "${forget}" in true | false) ;; *) refuse "FORGET=${forget}: expected true or false." ;; esac
+if ! is_prefix "${prefix}"; then
+    refuse "PREFIX=${prefix}: expected 2-18 of a-z 0-9 -, beginning with a letter, not ending in a hyphen."
+fi
+agents="cloudscheduler eventarc pubsub$([ "${backend}" = developer ] || printf ' aiplatform')"
 names=$(awk -v forget="${forget}" '$1 != "forget" || forget == "true" { print $1 }' <<<"${FUNCTIONS}" | xargs)
 workers=$(awk '$2 == "worker" { print $1 }' <<<"${FUNCTIONS}" | xargs)
 number=$(ask 123456789012 gcloud projects describe "${project}" --format="value(projectNumber)")
-readonly names workers number
+readonly agents names workers number
 
 case "${verb}:$#" in
 deploy:[23]) deploy ;;

@@ -106,17 +106,25 @@ resource "google_cloudfunctions2_function" "pushed" {
     }
   }
 
-  # What it needs to start and to work; and what the build needs.
+  # What it needs to start and to work, what the build needs; and every other right that takes Google minutes until it is
+  # known everywhere: those of the build have that much longer, and those of Eventarc have the builds.
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_project_iam_member.ask_models,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_source,
+    google_project_iam_member.eventarc_agent,
+    google_project_iam_member.storage_agent,
+    google_project_iam_member.trigger,
     google_pubsub_topic_iam_member.image_events_published_by,
     google_pubsub_topic_iam_member.image_results_published_by,
     google_secret_manager_secret_iam_member.worker,
+    google_service_account_iam_member.push_token,
+    google_service_account_iam_member.trigger_token,
     google_storage_bucket_iam_member.results_created_by,
+    google_storage_bucket_iam_member.results_deleted_by,
     google_storage_bucket_iam_member.results_read_by,
+    google_storage_bucket_iam_member.vertex_reads_uploads,
     google_storage_bucket_iam_member.work_used_by,
     google_storage_bucket_iam_member.worker_reads_uploads,
   ]

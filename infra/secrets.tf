@@ -13,7 +13,7 @@ resource "google_secret_manager_secret" "gemini_api_key" {
     }
   }
 
-  depends_on = [google_project_service.api]
+  depends_on = [google_project_service.chosen]
 }
 
 resource "google_secret_manager_secret_version" "gemini_api_key" {
@@ -25,6 +25,11 @@ resource "google_secret_manager_secret_version" "gemini_api_key" {
 
   lifecycle {
     create_before_destroy = true # workers hold the old version until they are deployed with the new one
+
+    precondition { # else an empty secret would be refused by Google, minutes later
+      condition     = try(trimspace(var.gemini_api_key) != "", false) || var.gemini_api_key_stored == var.gemini_api_key_version
+      error_message = "gemini_api_key: expected the key of gemini_api_key_version ${var.gemini_api_key_version}, found none. Give it once: TF_VAR_gemini_api_key=… terraform apply. After that, gemini_api_key_stored = ${var.gemini_api_key_version} says that it is stored."
+    }
   }
 }
 

@@ -1,8 +1,11 @@
 # The archive is made by `python -m infra.archive`, which also decides what belongs into it. Its name holds the digest
 # of its content, computed here once more: an archive of older sources is not found, and so never deployed.
 locals {
-  root           = "${path.module}/.."
-  source_files   = sort(setunion(["main.py", "requirements.txt"], fileset(local.root, "{functions,shared}/**/*.{json,py,toml}")))
+  root     = "${path.module}/.."
+  left_out = "(^|/)([A-Z][^/]*|[^/]*[.][^/]*|__pycache__)/" # a folder of a tool, such as .mypy_cache/3.14
+  source_files = sort(setunion(["main.py", "requirements.txt"], [
+    for name in fileset(local.root, "{functions,shared}/**/*.{json,py,toml}") : name if !can(regex(local.left_out, name))
+  ]))
   source_digest  = substr(sha256(join("", [for name in local.source_files : "${filesha256("${local.root}/${name}")}  ${name}\n"])), 0, 16)
   source_archive = "${path.module}/.build/source-${local.source_digest}.zip"
 }

@@ -1,6 +1,6 @@
 # Reached by storage events only, and made last: an event that came before the subscriptions would be lost. The builds
-# before it also give Google the minutes that it needs until the Eventarc agent's rights are known everywhere, on
-# which first applies elsewhere fail (hashicorp/terraform-provider-google#25294).
+# before it also give Google the minutes that it needs until the Eventarc agent's rights, given before them, are known
+# everywhere, on which first applies elsewhere fail (hashicorp/terraform-provider-google#25294).
 locals {
   storage_events = {
     ingest = "google.cloud.storage.object.v1.finalized"
@@ -67,6 +67,7 @@ resource "google_cloudfunctions2_function" "triggered" {
     google_pubsub_subscription.worker,
     google_pubsub_subscription_iam_member.worker_drained_by_pubsub,
     google_pubsub_topic_iam_member.image_events_published_by,
+    google_service_account_iam_member.trigger_token,
     google_storage_bucket_iam_member.results_deleted_by,
     google_storage_bucket_iam_member.work_used_by,
   ]

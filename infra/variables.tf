@@ -69,11 +69,18 @@ variable "forget" {
 }
 
 variable "gemini_api_key" {
-  description = "For the developer backend: the key. Needed when gemini_api_key_version changes; best given as TF_VAR_gemini_api_key."
+  description = "For the developer backend: the key. Needed unless its version is stored already, see gemini_api_key_stored; best given as TF_VAR_gemini_api_key."
   type        = string
   default     = null
   ephemeral   = true
   sensitive   = true
+}
+
+variable "gemini_api_key_stored" {
+  description = "The gemini_api_key_version that an earlier apply has stored: for that one no gemini_api_key is needed. 0: none is."
+  type        = number
+  default     = 0
+  nullable    = false
 }
 
 variable "gemini_api_key_version" {

@@ -6,8 +6,8 @@ Locally, from the repository:
     PYTHONPATH=. .venv/bin/functions-framework --source infra/examples/push_function.py --target on_result --port 8090
 
 To deploy it, copy it into a folder of your own as `main.py`, beside it the folder `shared/consumer` with its path, and
-a requirements.txt. The push endpoint is `https://…/projects/P/topics/image-results`: functions-framework takes the
-topic from there.
+a requirements.txt. The push endpoint is `https://…/projects/P/topics/uplook-image-results`: functions-framework takes
+the topic from there.
 """
 
 from __future__ import annotations

@@ -81,6 +81,19 @@ run "by_default" {
   }
 
   assert {
+    condition = (
+      google_storage_bucket_iam_member.vertex_reads_uploads[0].bucket == "a-project-uplook-uploads" &&
+      google_storage_bucket_iam_member.vertex_reads_uploads[0].member == google_project_service_identity.agent["aiplatform.googleapis.com"].member
+    )
+    error_message = "Expected Vertex AI's own agent to be able to fetch images."
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.trigger_token.member == google_service_account_iam_member.push_token.member
+    error_message = "Expected Pub/Sub to be able to sign for Eventarc's subscription as for ours."
+  }
+
+  assert {
     condition     = length(google_storage_bucket_iam_member.results_deleted_by) == 0
     error_message = "Expected nobody to be able to delete results."
   }
@@ -99,7 +112,7 @@ run "by_default" {
     condition = (
       length(google_monitoring_notification_channel.email) + length(google_monitoring_alert_policy.dead_letters) +
       length(google_monitoring_alert_policy.backlog) + length(google_monitoring_alert_policy.held) == 0 &&
-      !contains(keys(google_project_service.api), "monitoring.googleapis.com")
+      !contains(keys(google_project_service.chosen), "monitoring.googleapis.com")
     )
     error_message = "Expected no alerts that nobody hears."
   }
@@ -111,7 +124,7 @@ run "with_alerts" {
   }
 
   assert {
-    condition     = google_monitoring_notification_channel.email[0].labels.email_address == "operators@example.com" && contains(keys(google_project_service.api), "monitoring.googleapis.com")
+    condition     = google_monitoring_notification_channel.email[0].labels.email_address == "operators@example.com" && contains(keys(google_project_service.chosen), "monitoring.googleapis.com")
     error_message = "Expected mails to the address that was given."
   }
 
@@ -163,8 +176,28 @@ run "with_a_key" {
   }
 
   assert {
+    condition     = length(google_storage_bucket_iam_member.vertex_reads_uploads) == 0 && !contains(keys(google_project_service_identity.agent), "aiplatform.googleapis.com")
+    error_message = "Expected no agent of Vertex AI where it is not asked."
+  }
+
+  assert {
     condition     = google_cloudfunctions2_function.pushed["ask"].service_config[0].environment_variables.GOOGLE_GENAI_USE_ENTERPRISE == "false"
     error_message = "Expected the Gemini API."
+  }
+}
+
+run "with_a_key_that_is_stored" {
+  command = plan
+
+  variables {
+    backend               = "developer"
+    gemini_api_key        = null
+    gemini_api_key_stored = 1
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret_version.gemini_api_key) == 1
+    error_message = "Expected a key to be asked for once."
   }
 }
 

@@ -4,7 +4,8 @@ mock_provider "google" {}
 mock_provider "google-beta" {}
 
 variables {
-  project = "a-project"
+  project        = "a-project"
+  gemini_api_key = null
 }
 
 run "an_alert_to_a_name_instead_of_an_address" {
@@ -85,6 +86,36 @@ run "an_address_for_a_bucket" {
 
   variables {
     existing_upload_bucket = "gs://my-photos"
+  }
+}
+
+run "no_key_where_one_is_needed" {
+  command         = plan
+  expect_failures = [google_secret_manager_secret_version.gemini_api_key]
+
+  variables {
+    backend = "developer"
+  }
+}
+
+run "an_empty_key" {
+  command         = plan
+  expect_failures = [google_secret_manager_secret_version.gemini_api_key]
+
+  variables {
+    backend        = "developer"
+    gemini_api_key = " "
+  }
+}
+
+run "another_version_without_its_key" {
+  command         = plan
+  expect_failures = [google_secret_manager_secret_version.gemini_api_key]
+
+  variables {
+    backend                = "developer"
+    gemini_api_key_stored  = 1
+    gemini_api_key_version = 2
   }
 }
 

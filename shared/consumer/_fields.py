@@ -63,9 +63,13 @@ class Fields:
         if self.values.get(name) is None:
             return None
         found = self._need(name, (int, float), "a number")
-        if not math.isfinite(found):
-            raise self.wrong(name, "a number", found)
-        return float(found)
+        try:
+            number = float(found)
+        except OverflowError:  # JSON knows no largest number
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.wrong(name, "a finite number of 64 bits", found)
+        return number
 
     def flag(self, name: str) -> bool:
         """Return a boolean."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,9 +22,10 @@ _LOGGER = logging.getLogger(__name__)
 class Pulling:
     """A running pull. Use it as a context manager, or call `close`."""
 
-    def __init__(self, future: Any, client: pubsub_v1.SubscriberClient | None) -> None:
+    def __init__(self, future: Any, client: pubsub_v1.SubscriberClient | None, handling: threading.local) -> None:
         self._future = future
         self._client = client
+        self._handling = handling
 
     def wait(self) -> None:
         """Return once it is closed (by another thread).
@@ -34,13 +36,22 @@ class Pulling:
         self._future.result()
 
     def close(self) -> None:
-        """Stop pulling, and return once the handlers at work have ended; raises what `wait` raises."""
+        """Stop pulling, and return once the handlers at work have ended; raises what `wait` raises.
+
+        A handler may call it, too: then it returns at once, for it would wait for itself. `wait` tells of the end.
+        """
         self._future.cancel()
+        if getattr(self._handling, "an_event", False):
+            self._future.add_done_callback(lambda _: self._release())
+            return
         try:
             self._future.result()
         finally:
-            if self._client is not None:
-                self._client.close()
+            self._release()
+
+    def _release(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +77,10 @@ def subscribe(
     from google.cloud import pubsub_v1 as library
     from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
 
+    handling = threading.local()
+
     def receive(message: Any) -> None:
+        handling.an_event = True  # in this pool's threads, which do nothing else
         try:
             handler(parse_event(message))
         except Exception:
@@ -83,4 +97,4 @@ def subscribe(
         scheduler=ThreadScheduler(ThreadPoolExecutor(threads, thread_name_prefix="result-event")),
         await_callbacks_on_shutdown=True,
     )
-    return Pulling(future, puller if client is None else None)
+    return Pulling(future, puller if client is None else None, handling)

@@ -203,6 +203,7 @@ def test_another_major_version_is_refused_with_the_way_out(version: str) -> None
         ({"items": [item("cat", None, mask=mask_of("elsewhere.png"))]}, r"items\[0\]\.mask\.file: expected one of the"),
         ({"images": [{"uri": "gs://b/c", "generation": 7}]}, r"\$\.images\[0\]\.generation: expected a text"),
         ({"items": [item("cat", None) | {"box_px": [1, 2, 3]}]}, r"items\[0\]\.box_px: expected four whole numbers"),
+        ({"usage": {"cost_usd": 10**400}}, r"\$\.usage\.cost_usd: expected a finite number of 64 bits, found"),
     ],
     ids=[
         "another-family",
@@ -212,6 +213,7 @@ def test_another_major_version_is_refused_with_the_way_out(version: str) -> None
         "unlisted-mask",
         "numeric-generation",
         "three-corners",
+        "more-than-all-money",
     ],
 )
 def test_a_broken_document_is_refused_with_the_place(change: dict[str, Any], words: str) -> None:

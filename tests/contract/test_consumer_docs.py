@@ -58,6 +58,15 @@ def test_the_commands_for_bigquery_say_what_the_terraform_says() -> None:
     assert "image-results-bigquery" in terraform
 
 
+def test_the_commands_for_bigquery_name_the_deployed_topic_and_give_the_right_before_it_is_needed() -> None:
+    [commands] = re.findall(r"^```sh\n(bq mk.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    topics = (ROOT / "infra" / "topics.tf").read_text(encoding="utf-8")
+    [deployed] = re.findall(r'"\$\{var\.prefix\}-(image-results)"', topics)
+
+    assert f" --topic=uplook-{deployed} " in commands
+    assert commands.index("roles/bigquery.dataEditor") < commands.index("subscriptions create")
+
+
 def test_the_page_names_the_versions_it_promises() -> None:
     assert "`held`" in PAGE
     assert results.RESULT_SCHEMA in PAGE

@@ -116,6 +116,23 @@ def test_closing_waits_for_the_handlers_at_work(emulator: Controlled, rig: Rig, 
     assert acked(emulator, subscription) == (1, 0)
 
 
+def test_a_handler_may_close_the_pull_and_its_event_is_acknowledged(
+    emulator: Controlled, rig: Rig, topic: str, subscription: str
+) -> None:
+    closed = threading.Event()
+
+    def handler(_: ResultEvent) -> None:
+        pulling.close()
+        closed.set()
+
+    pulling = subscribe(subscription, handler, client=rig.subscriber)
+    rig.publish(topic, data())
+
+    assert closed.wait(WAIT_S)
+    pulling.wait()
+    assert acked(emulator, subscription) == (1, 0)
+
+
 def test_a_subscription_that_does_not_exist_ends_the_wait(rig: Rig) -> None:
     pulling = subscribe("projects/local-dev/subscriptions/nowhere", print, client=rig.subscriber)
 

@@ -234,24 +234,71 @@ def _litter(folder: Path) -> None:
         "functions/__pycache__/caption.cpython-314.pyc",
         "shared/key.pem",
         "shared/core/.env",
+        "shared/.mypy_cache/3.14/a.json",
+        "shared/__pycache__/x.json",
+        "shared/core/v1.2/a.json",
+        "functions/Upper/a.py",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("not for the cloud")
     shutil.copy(ROOT / ".gcloudignore", folder / ".gcloudignore")
 
 
-def test_gcloudignore_lets_the_same_files_through(tmp_path: Path) -> None:
-    """Git reads the same patterns."""
+def test_what_tools_leave_behind_is_no_source(tmp_path: Path) -> None:
     _litter(tmp_path)
-    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True, capture_output=True)
-    listing = subprocess.run(
-        ["git", "-C", str(tmp_path), "ls-files", "--others", "--exclude-from=.gcloudignore"],
+
+    assert archive.source_files(tmp_path) == archive.source_files()
+
+
+def test_a_file_of_an_unusual_name_is_a_source_for_all_three(tmp_path: Path) -> None:
+    _litter(tmp_path)
+    for name in ("shared/KEY.json", "shared/.hidden.json", "shared/.json", "shared/my-data/a.b.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+
+    assert _of_terraform(tmp_path) == _of_git(tmp_path) == archive.source_files(tmp_path)
+
+
+def _of_git(folder: Path) -> list[str]:
+    """Return what `.gcloudignore` lets through: git reads the same patterns."""
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True, capture_output=True)
+    argv = ["git", "-C", str(folder), "ls-files", "--others", "--exclude-from=.gcloudignore"]
+    return sorted(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def _of_terraform(folder: Path) -> list[str]:
+    """Return the sources as `infra/source.tf` computes them."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    computed = re.search(
+        r"^locals \{.*?^\}$", (ROOT / "infra" / "source.tf").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert computed is not None
+    (folder / "infra").mkdir(exist_ok=True)
+    (folder / "infra" / "main.tf").write_text(computed[0])
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
+    said = subprocess.run(
+        ["terraform", f"-chdir={folder / 'infra'}", "console"],
+        input="jsonencode(local.source_files)\n",
+        env=env,
         capture_output=True,
         text=True,
         check=True,
     )
+    found: list[str] = json.loads(json.loads(said.stdout))
+    return found
 
-    assert sorted(listing.stdout.splitlines()) == archive.source_files()
+
+def test_terraform_counts_the_same_files(tmp_path: Path) -> None:
+    _litter(tmp_path)
+
+    assert _of_terraform(tmp_path) == archive.source_files()
+
+
+def test_gcloudignore_lets_the_same_files_through(tmp_path: Path) -> None:
+    _litter(tmp_path)
+
+    assert _of_git(tmp_path) == archive.source_files()
 
 
 def test_gcloud_would_upload_the_same_files(tmp_path: Path) -> None:

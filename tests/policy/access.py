@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
+from tests.policy.evaluated import anything
 from tests.policy.parsed import strings
+from tests.policy.rights import all_grants, ours
 
 if TYPE_CHECKING:
-    from tests.policy.parsed import Block, Infra
+    from tests.policy.parsed import Infra
 
 FUNCTIONS: Final = "google_cloudfunctions2_function"
+BUCKETS: Final = "google_storage_bucket"
 RUNTIME: Final = "google_service_account.function"
+_PUBLIC: Final = re.compile(r"\ball(?:Authenticated)?Users\b")
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
-_PINNED: Final = "${secret_environment_variables.value.version}"
-_ASK: Final = "google_project_iam_custom_role.ask_models"
+_ASK: Final = "projects/a-project/roles/uplook_ask_models"
+_FORGETS: Final = "forget"
 
 PROJECT_ROLES: Final = {
-    ("google_project_service_identity.agent", "roles/eventarc.serviceAgent"): "an agent of Google's own",
-    (
-        "data.google_storage_project_service_account.agent",
-        "roles/pubsub.publisher",
-    ): "the name of Eventarc's topic is unknown",
-    (
-        "google_service_account.trigger",
-        "roles/eventarc.eventReceiver",
-    ): "checked on the project only; runs no code of ours",
-    ("google_service_account.build", "roles/logging.logWriter"): "logs have no resource; runs no code of ours",
-    (
-        "google_service_account.build",
-        "roles/storage.objectViewer",
-    ): "the sources' bucket does not exist yet: by condition",
+    ("agent of eventarc", "roles/eventarc.serviceAgent"): "an agent of Google's own",
+    ("agent of storage", "roles/pubsub.publisher"): "the name of Eventarc's topic is unknown",
+    ("trigger", "roles/eventarc.eventReceiver"): "checked on the project only; runs no code of ours",
+    ("build", "roles/logging.logWriter"): "logs have no resource; runs no code of ours",
+    ("build", "roles/storage.objectViewer"): "the sources' bucket does not exist yet: by condition",
 }
 """The rights on a whole project, and why none of them can be smaller."""
+
+CONDITIONS: Final = {
+    ("build", "roles/storage.objectViewer"): r'resource\.name\.startsWith\("projects/_/buckets/gcf-v2-sources-[\w-]*"\)'
+}
+"""Rights on a whole project that would be far too much without a condition."""
+
+HELPERS: Final = {
+    "push": {"roles/run.invoker"},
+    "trigger": {"roles/eventarc.eventReceiver", "roles/run.invoker"},
+    "build": {"roles/artifactregistry.writer", "roles/logging.logWriter", "roles/storage.objectViewer"},
+    "agent of aiplatform": {"roles/storage.objectViewer"},
+    "agent of cloudscheduler": {"roles/pubsub.publisher"},
+    "agent of eventarc": {"roles/eventarc.serviceAgent"},
+    "agent of pubsub": {
+        "roles/iam.serviceAccountOpenIdTokenCreator",
+        "roles/pubsub.publisher",
+        "roles/pubsub.subscriber",
+    },
+    "agent of storage": {"roles/pubsub.publisher"},
+}
+"""What those may do who run no code of ours; what functions need, tests/policy/test_rights.py finds by running them."""
 
 
 def project_roles(infra: Infra) -> list[str]:
@@ -40,13 +57,15 @@ def project_roles(infra: Infra) -> list[str]:
         f"{block.address}: takes the project's policy over, others lose their rights. Use google_project_iam_member."
         for block in infra.of("google_project_iam_binding", "google_project_iam_policy")
     ]
-    for block in infra.of("google_project_iam_member"):
-        members, role = infra.references(block.one("member")), str(block.one("role"))
-        if RUNTIME in members:
-            if _ASK not in infra.references(role):
-                problems.append(f"{block.address}: gives {role} on the project to an account that runs our code.")
-        elif not any((member, role) in PROJECT_ROLES for member in members):
-            problems.append(f"{block.address}: gives {role} on the project; allowed are only {sorted(PROJECT_ROLES)}.")
+    functions = ours(infra)
+    for grant in (each for each in all_grants(infra) if each.type == "google_project_iam_member"):
+        key, wanted = (grant.who, grant.role), CONDITIONS.get((grant.who, grant.role))
+        if grant.who in functions and grant.role != _ASK:
+            problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which runs our code.")
+        elif grant.who not in functions and key not in PROJECT_ROLES:
+            problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which has no reason.")
+        if wanted and not re.fullmatch(wanted, grant.condition or ""):
+            problems.append(f"{grant.address}: gives {grant.role} under the condition {grant.condition}.")
     problems += [
         f"{block.address}: expected the permission to ask models alone, found {block.one('permissions')}."
         for block in infra.of("google_project_iam_custom_role")
@@ -57,45 +76,57 @@ def project_roles(infra: Infra) -> list[str]:
 
 def nothing_public(infra: Infra) -> list[str]:
     """Nobody from outside reaches a bucket or a function."""
+    places = {block.address: block.body for block in infra.resources} | {
+        "locals": infra.local_values,
+        "variables": infra.variables,
+    }
     problems = [
-        f"{block.address}: names {text}."
-        for block in infra.resources
-        for text in strings(block.body)
-        if text in {"allUsers", "allAuthenticatedUsers"}
+        f"{place}: names {text}." for place, body in places.items() for text in strings(body) if _PUBLIC.search(text)
     ]
-    for block in infra.of("google_storage_bucket"):
-        if block.one("public_access_prevention") != "enforced":
-            problems.append(f"{block.address}: public_access_prevention is not enforced.")
-        if block.one("uniform_bucket_level_access") is not True:
-            problems.append(f"{block.address}: objects may have access lists of their own.")
+    for bucket in anything(infra, BUCKETS):
+        if bucket.one("public_access_prevention") != "enforced":
+            problems.append(f"{bucket}: public_access_prevention is not enforced.")
+        if bucket.one("uniform_bucket_level_access") is not True:
+            problems.append(f"{bucket}: objects may have access lists of their own.")
     problems += [
-        f"{block.address}: ingress is not internal."
-        for block in infra.of(FUNCTIONS)
-        if block.one("service_config", "ingress_settings") != "ALLOW_INTERNAL_ONLY"
+        f"{function}: ingress is not internal."
+        for function in anything(infra, FUNCTIONS)
+        if function.one("service_config", "ingress_settings") != "ALLOW_INTERNAL_ONLY"
     ]
+    return problems
+
+
+def known_members(infra: Infra) -> list[str]:
+    """Rights go to accounts that are made here and to Google's agents; those that run no code of ours have few."""
+    functions = ours(infra)
+    problems = []
+    for grant in all_grants(infra):
+        if grant.who not in functions | HELPERS.keys():
+            problems.append(f"{grant.address}: gives {grant.role} to {grant.who}, whom nobody knows.")
+        elif grant.who not in functions and grant.role not in HELPERS[grant.who]:
+            problems.append(f"{grant.address}: gives {grant.role} to {grant.who}; expected {HELPERS[grant.who]}.")
     return problems
 
 
 def nobody_overwrites(infra: Infra) -> list[str]:
     """Functions create and read results; `forget` alone deletes, and so overwrites, them. Uploads are read only."""
-    problems = []
-    for block in _bucket_members(infra):
-        bucket, role, who = infra.references(block.one("bucket")), block.one("role"), str(block.one("for_each"))
-        if "google_storage_bucket.work" in bucket:
-            allowed = {"roles/storage.objectUser"}
-        elif "google_storage_bucket.results" in bucket:
-            forgets = who == "${local.forgetters}"
-            allowed = {"roles/storage.objectCreator", "roles/storage.objectViewer"}
-            allowed |= {"roles/storage.objectUser"} if forgets else set()
-        else:
-            allowed = {"roles/storage.objectViewer"}
-        if role not in allowed:
-            problems.append(f"{block.address}: gives {role} to {who}; expected {' or '.join(sorted(allowed))}.")
-    return problems
+    functions = ours(infra)
+    allowed = {
+        "work": {(who, "roles/storage.objectUser") for who in functions},
+        "results": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer")}
+        | {(_FORGETS, "roles/storage.objectUser")},
+        "uploads": {(who, "roles/storage.objectViewer") for who in (*functions, "agent of aiplatform")},
+    }
+    return [
+        f"{grant.address}: gives {grant.role} on {grant.on} to {grant.who}."
+        for grant in all_grants(infra)
+        if grant.type.startswith("google_storage_")
+        and (grant.who, grant.role) not in allowed.get(grant.on.rpartition("-")[2], set())
+    ]
 
 
 def own_accounts(infra: Infra) -> list[str]:
-    """Every function runs as an account of its own; no account has a key; grants never take a policy over."""
+    """Every function runs as an account of its own, nobody else acts as it; no key exists; no policy is taken over."""
     problems = [
         f"{block.address}: runs as {email}, not as its own account."
         for block in infra.of(FUNCTIONS)
@@ -110,45 +141,47 @@ def own_accounts(infra: Infra) -> list[str]:
         f"{block.address}: a key can be stolen; nothing here needs one."
         for block in infra.of("google_service_account_key")
     ]
+    problems += [
+        f"{grant.address}: lets {grant.who} act as {grant.on}; expected Pub/Sub's agent, and a caller account."
+        for grant in all_grants(infra)
+        if grant.type == "google_service_account_iam_member"
+        and (grant.who != "agent of pubsub" or not re.search(r"/uplook-(?:push|trigger)@", grant.on))
+    ]
     return problems
 
 
 def callers(infra: Infra) -> list[str]:
     """Functions are called by the push account or the trigger account, on the services they are for."""
-    wanted = {"pushed": "google_service_account.push", "triggered": "google_service_account.trigger"}
-    problems = []
-    for block in infra.of("google_cloud_run_service_iam_member", "google_cloud_run_v2_service_iam_member"):
-        members, services = infra.references(block.one("member")), infra.references(block.one("service"))
-        expected = {wanted[service.rpartition(".")[2]] for service in services if service.startswith(FUNCTIONS)}
-        if members != expected or block.one("role") != "roles/run.invoker":
-            problems.append(f"{block.address}: {block.one('role')} for {members}; expected run.invoker for {expected}.")
-    return problems
+    wanted = {
+        function.body["name"]: "trigger" if function.one("event_trigger") else "push"
+        for function in anything(infra, FUNCTIONS)
+    }
+    found = [grant for grant in all_grants(infra) if grant.type.startswith("google_cloud_run_")]
+    problems = [
+        f"{grant.address}: {grant.role} on {grant.on} for {grant.who}; expected run.invoker for {wanted.get(grant.on)}."
+        for grant in found
+        if (grant.who, grant.role) != (wanted.get(grant.on), "roles/run.invoker")
+    ]
+    return problems + [f"{name}: nobody may call it." for name in wanted.keys() - {grant.on for grant in found}]
 
 
 def key(infra: Infra) -> list[str]:
     """The key is write-only, its version pinned, and readable by workers alone, on that secret alone."""
+    workers = ours(infra, "worker")
     problems = [
         f"{block.address}: secret_data would lie in the state in plain text. Use secret_data_wo."
         for block in infra.of("google_secret_manager_secret_version")
         if block.one("secret_data") is not None
     ]
     problems += [
-        f"{block.address}: {block.one('role')} for {block.one('for_each')}."
-        for block in infra.of("google_secret_manager_secret_iam_member")
-        if "local.workers" not in str(block.one("for_each")) or block.one("role") != _READS_SECRET
+        f"{grant.address}: {grant.role} for {grant.who}."
+        for grant in all_grants(infra)
+        if grant.type.startswith("google_secret_manager_") and (grant.who not in workers or grant.role != _READS_SECRET)
     ]
-    problems += [
-        f"{block.address}: the key's version is {version}, and not pinned."
-        for block in infra.of(FUNCTIONS)
-        for dynamic in block.one("service_config", "dynamic") or []
-        if (version := dynamic["secret_environment_variables"]["content"][0].get("version")) != _PINNED
-    ]
+    for function in anything(infra, FUNCTIONS):
+        for secret in function.one("service_config")[0].get("secret_environment_variables", []):
+            if function.key not in workers:
+                problems.append(f"{function}: gives the key to {function.key}.")
+            if not str(secret.get("version")).isdecimal():
+                problems.append(f"{function}: the key's version is {secret.get('version')}, and not pinned.")
     return problems
-
-
-def _bucket_members(infra: Infra) -> list[Block]:
-    return [
-        block
-        for block in infra.of("google_storage_bucket_iam_member")
-        if RUNTIME in infra.references(block.one("member"))
-    ]

@@ -1,4 +1,4 @@
-"""Policies: Terraform and the code name the same things, the provider knows them, the first apply finds an order."""
+"""Policies: Terraform and the code name the same things, and the provider knows them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,6 @@ NOT_DEPLOYED: Final = {
 """What `Settings` reads and Terraform does not set, and why."""
 
 _META: Final = frozenset({"count", "depends_on", "for_each", "lifecycle", "provider"})
-_API: Final = "google_project_service.api"
-_NEEDED_BY_PUSHES: Final = frozenset(
-    {
-        "google_cloud_run_service_iam_member.pushed",
-        "google_pubsub_topic_iam_member.image_dead_published_by_pubsub",
-        "google_service_account_iam_member.push_token",
-    }
-)
 _CAPITALS: Final = re.compile(r"\b([A-Z][A-Z0-9_]+) = ")
 
 
@@ -102,43 +94,6 @@ def arguments(infra: Infra) -> list[str]:
             body = {name: value for name, value in block.body.items() if name not in _META}
             problems += [f"{block.address}: {problem}" for problem in _unknown(body, schema)]
     return problems
-
-
-def order(infra: Infra) -> list[str]:
-    """The first apply enables the APIs before anything else, whatever Terraform does at once."""
-    blocks = {block.address: block for block in (*infra.resources, *infra.data)}
-    return [
-        f"{address}: does not wait until the APIs are enabled."
-        for address, block in blocks.items()
-        if address != _API and _API not in _needed(block, blocks, infra)
-    ]
-
-
-def rights_first(infra: Infra) -> list[str]:
-    """No function runs, no subscription pushes, before the rights it needs are given."""
-    blocks = {block.address: block for block in (*infra.resources, *infra.data)}
-    problems = []
-    for grant in (block for block in infra.resources if block.type.endswith("_iam_member")):
-        accounts = infra.references(grant.one("member"))
-        if accounts & {"google_service_account.function", "google_service_account.build"}:
-            waiting = infra.of("google_cloudfunctions2_function")
-        elif grant.address in _NEEDED_BY_PUSHES:
-            waiting = infra.of("google_pubsub_subscription")
-        else:
-            continue
-        if not any(grant.address in _needed(block, blocks, infra) for block in waiting):
-            problems.append(f"{grant.address}: nothing that needs it waits for it.")
-    return problems
-
-
-def _needed(block: Block, blocks: Mapping[str, Block], infra: Infra) -> set[str]:
-    found: set[str] = set()
-    waiting = [block]
-    while waiting:
-        new = infra.references(waiting.pop().body) - found
-        found |= new
-        waiting += [blocks[address] for address in new if address in blocks]
-    return found
 
 
 def _schema(block: Block) -> Mapping[str, Any] | None:

@@ -1,29 +1,37 @@
-"""Policies: nothing is lost, nothing runs twice, nothing runs for ever."""
+"""Policies: nothing is lost, nothing runs twice."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.policy.access import FUNCTIONS
-from tests.policy.parsed import strings
+from tests.policy.access import BUCKETS, FUNCTIONS
+from tests.policy.computed import account
+from tests.policy.evaluated import anything
+from tests.policy.rights import all_grants
 
 if TYPE_CHECKING:
-    from tests.policy.parsed import Block, Infra
+    from collections.abc import Iterator, Mapping
+
+    from tests.policy.evaluated import Made
+    from tests.policy.parsed import Infra
 
 SUBSCRIPTIONS: Final = "google_pubsub_subscription"
 WITHOUT_DEAD_LETTERS: Final = {
     "google_pubsub_subscription.dead_letter": "dead letters of dead letters would go round in circles",
     "google_pubsub_subscription.release": "the next tick does what a lost one would have done",
 }
-WATCHED: Final = {
-    "pubsub.googleapis.com/subscription/push_request_count": "google_pubsub_subscription.dead_letter",
-    "pubsub.googleapis.com/subscription/oldest_unacked_message_age": "google_pubsub_subscription.worker",
-    'jsonPayload.message = "held"': "google_cloudfunctions2_function.pushed",
-}
-"""What an alert must look at, and where."""
+KEPT_S: Final = {"google_pubsub_subscription.release": 3600}
+"""How long a subscription keeps events at least, where that is less than a week: until the next tick."""
 
-_DAYS_OF_REDELIVERY: Final = 14
-"""7 in a subscription, and 7 more as a dead letter."""
+EVENTS: Final = {
+    "ingest": "google.cloud.storage.object.v1.finalized",
+    "forget": "google.cloud.storage.object.v1.deleted",
+}
+
+_WEEK_S: Final = 604_800
+_PATIENCE_S: Final = 7200
+"""A fault that is over by then makes no dead letter."""
 
 
 def deadlines(infra: Infra) -> list[str]:
@@ -53,144 +61,131 @@ def deadlines(infra: Infra) -> list[str]:
 
 def dead_letters(infra: Infra) -> list[str]:
     """What is delivered in vain goes to a topic that somebody drains, and Pub/Sub may put it there."""
-    problems = []
-    for block in infra.of(SUBSCRIPTIONS):
-        policy = block.one("dead_letter_policy")
-        if policy is None:
-            if block.address not in WITHOUT_DEAD_LETTERS:
-                problems.append(f"{block.address}: has no dead letters, and no reason for it.")
-            continue
-        problems += _drained(block, infra)
-        if not 5 <= (block.one("dead_letter_policy", "max_delivery_attempts") or 0) <= 100:
-            problems.append(f"{block.address}: expected 5 to 100 delivery attempts.")
-    return problems
+    problems: list[str] = []
+    for each in anything(infra, SUBSCRIPTIONS):
+        if each.one("dead_letter_policy") is not None:
+            problems += _drained(each, infra)
+        elif each.address not in WITHOUT_DEAD_LETTERS:
+            problems.append(f"{each}: has no dead letters, and no reason for it.")
+    return list(dict.fromkeys(problems))
 
 
-def _drained(block: Block, infra: Infra) -> list[str]:
-    problems = []
-    topic = block.one("dead_letter_policy", "dead_letter_topic")
-    drains = [
-        each
-        for each in infra.of(SUBSCRIPTIONS)
-        if each.one("topic") == topic and '.pushed["dead_letter"]' in str(each.one("push_config", "push_endpoint"))
-    ]
-    if not drains:
-        problems.append(f"{block.address}: nobody drains {topic}: dead letters would be lost.")
-    if not _granted(infra, "topic", infra.references(topic), "roles/pubsub.publisher"):
-        problems.append(f"{block.address}: Pub/Sub may not publish to {topic}: dead letters would never get there.")
-    if not _granted(infra, "subscription", {block.address}, "roles/pubsub.subscriber"):
-        problems.append(f"{block.address}: Pub/Sub may not take dead letters off it.")
-    return problems
-
-
-def _granted(infra: Infra, kind: str, resource: set[str], role: str) -> bool:
-    return any(
-        block.one("role") == role
-        and infra.references(block.one(kind)) == resource
-        and '.agent["pubsub.googleapis.com"]' in str(block.one("member"))
-        for block in infra.of(f"google_pubsub_{kind}_iam_member")
-    )
+def _drained(subscription: Made, infra: Infra) -> Iterator[str]:
+    topic = str(subscription.one("dead_letter_policy", "dead_letter_topic"))
+    name = subscription.body["name"]
+    drains = {pushed_to(each, infra) for each in anything(infra, SUBSCRIPTIONS) if each.one("topic") == topic}
+    if drains != {"dead_letter"}:
+        yield f"{subscription}: nobody drains {topic}: dead letters would be lost."
+    if not _granted(infra, _last(topic), "agent of pubsub", "roles/pubsub.publisher"):
+        yield f"{subscription}: Pub/Sub may not publish to {topic}: dead letters would never get there."
+    if not _granted(infra, name, "agent of pubsub", "roles/pubsub.subscriber"):
+        yield f"{subscription}: Pub/Sub may not take dead letters off it."
+    attempts = subscription.one("dead_letter_policy", "max_delivery_attempts") or 0
+    if not 5 <= attempts <= 100:
+        yield f"{subscription}: expected 5 to 100 delivery attempts."
+    least, most = (_seconds(subscription.one("retry_policy", f"{each}_backoff")) for each in ("minimum", "maximum"))
+    if (patience := sum(min(least * 2**attempt, most) for attempt in range(attempts))) < _PATIENCE_S:
+        yield f"{subscription}: gives up after {patience} seconds, expected at least {_PATIENCE_S}."
 
 
 def pushes(infra: Infra) -> list[str]:
-    """Push subscriptions never expire, say how they retry, name their topic in the path, and sign what they send."""
+    """Push subscriptions never expire, are patient, name their topic in the path, and sign what they send."""
     problems = []
-    for block in infra.of(SUBSCRIPTIONS):
-        uri, _, topic = str(block.one("push_config", "push_endpoint")).partition("/")
-        expected: dict[str, tuple[Any, Any]] = {
-            "expiration_policy.ttl": ("", block.one("expiration_policy", "ttl")),
-            "the endpoint's path": (block.one("topic"), topic),
-            "the token's audience": (uri, block.one("push_config", "oidc_token", "audience")),
+    for each in anything(infra, SUBSCRIPTIONS):
+        audience = each.one("push_config", "oidc_token", "audience")
+        expected = {
+            "expiration_policy.ttl": ("", each.one("expiration_policy", "ttl")),
+            "filter": (f'attributes.task = "{each.key}"' if each.key else None, each.one("filter")),
+            "the endpoint's path": (f"{audience}/{each.one('topic')}", each.one("push_config", "push_endpoint")),
             "the token's account": (
-                "${google_service_account.push.email}",
-                block.one("push_config", "oidc_token", "service_account_email"),
+                account("uplook-push"),
+                each.one("push_config", "oidc_token", "service_account_email"),
             ),
         }
+        problems += _different(each, expected)
+        if pushed_to(each, infra) is None:
+            problems.append(f"{each}: the token's audience is {audience}, and no function that is pushed to.")
+        at_least = {
+            ("retry_policy", "minimum_backoff"): 10,
+            ("retry_policy", "maximum_backoff"): 300,
+            ("message_retention_duration",): KEPT_S.get(each.address, _WEEK_S),
+        }
         problems += [
-            f"{block.address}: {what} is {found!r}, expected {wanted!r}."
-            for what, (wanted, found) in expected.items()
-            if found != wanted
-        ]
-        problems += [
-            f"{block.address}: {'.'.join(path)} is not stated."
-            for path in (
-                ("retry_policy", "minimum_backoff"),
-                ("retry_policy", "maximum_backoff"),
-                ("message_retention_duration",),
-            )
-            if not block.one(*path)
+            f"{each}: {'.'.join(path)} is {each.one(*path)}, expected at least {least} seconds."
+            for path, least in at_least.items()
+            if _seconds(each.one(*path)) < least
         ]
     return problems
 
 
 def triggers(infra: Infra) -> list[str]:
-    """A storage event is retried, and first comes when everything behind it is there."""
-    triggered = [block for block in infra.of(FUNCTIONS) if block.one("event_trigger")]
+    """Functions notice events of the uploads alone, each one kind; these are retried, and come when all is there."""
+    uploads = next(each for each in anything(infra, BUCKETS) if each.address.endswith(".uploads"))
+    triggered = [each for each in anything(infra, FUNCTIONS) if each.one("event_trigger")]
     problems = [] if triggered else ["No function has a storage trigger."]
-    for block in triggered:
-        if block.one("event_trigger", "retry_policy") != "RETRY_POLICY_RETRY":
-            problems.append(f"{block.address}: an event would be dropped at the first failure.")
-        if "google_pubsub_subscription.worker" not in infra.references(block.one("depends_on")):
-            problems.append(f"{block.address}: could run before the workers' subscriptions exist, and lose events.")
+    for each in triggered:
+        (trigger,) = each.one("event_trigger")
+        filters = [(found.get("attribute"), found.get("value")) for found in trigger.get("event_filters", [])]
+        expected = {
+            "event_filters": ([("bucket", uploads.body["name"])], filters),
+            "event_type": (EVENTS.get(each.key), trigger.get("event_type")),
+            "trigger_region": (uploads.body["location"], trigger.get("trigger_region")),
+            "the caller": (account("uplook-trigger"), trigger.get("service_account_email")),
+        }
+        problems += _different(each, expected)
+        if trigger.get("retry_policy") != "RETRY_POLICY_RETRY":
+            problems.append(f"{each}: an event would be dropped at the first failure.")
+    problems += [
+        f"{block.address}: could run before the workers' subscriptions exist, and lose events."
+        for block in infra.of(FUNCTIONS)
+        if block.one("event_trigger") and f"{SUBSCRIPTIONS}.worker" not in infra.references(block.one("depends_on"))
+    ]
     return problems
 
 
-def bounds(infra: Infra) -> list[str]:
-    """Instances, threads and spending have ceilings from the first apply on."""
+def ticks(infra: Infra) -> list[str]:
+    """Held events are looked at every hour, and the scheduler may say when."""
+    jobs = anything(infra, "google_cloud_scheduler_job")
+    hourly = {
+        job.one("pubsub_target", "topic_name")
+        for job in jobs
+        if re.fullmatch(r"[0-5]?\d \* \* \* \*", str(job.one("schedule")))
+    }
     problems = []
-    for block in infra.of(FUNCTIONS):
-        config = block.one("service_config")[0]
-        if config.get("max_instance_count") != "${each.value.instances}":
-            problems.append(f"{block.address}: max_instance_count is not stated.")
-        if config.get("max_instance_request_concurrency") != "${each.value.concurrency}":
-            problems.append(f"{block.address}: max_instance_request_concurrency is not stated.")
-        if "THREADS = tostring(each.value.concurrency)" not in str(config.get("environment_variables")):
-            problems.append(f"{block.address}: THREADS is not the concurrency: requests would queue inside.")
-    problems += [
-        f"var.{name}: has no ceiling by default, but {infra.default(name)!r}."
-        for name in ("max_calls_per_day", "max_usd_per_day", "max_instances")
-        if not isinstance(infra.default(name), int | float) or infra.default(name) <= 0
-    ]
+    for each in (each for each in anything(infra, SUBSCRIPTIONS) if pushed_to(each, infra) == "release"):
+        topic = str(each.one("topic"))
+        if topic not in hourly:
+            problems.append(f"{each}: expected a tick every hour, found {[job.one('schedule') for job in jobs]}.")
+        if not _granted(infra, _last(topic), "agent of cloudscheduler", "roles/pubsub.publisher"):
+            problems.append(f"{each}: the scheduler may not publish to {topic}.")
     return problems
 
 
-def lifetimes(infra: Infra) -> list[str]:
-    """Work outlives any redelivery, and not much more; what is deleted there is gone."""
-    (work,) = [block for block in infra.of("google_storage_bucket") if block.name == "work"]
-    problems = []
-    age = work.one("lifecycle_rule", "condition", "age") or 0
-    if not _DAYS_OF_REDELIVERY < age <= 90 or work.one("lifecycle_rule", "action", "type") != "Delete":
-        problems.append(f"{work.address}: expected to delete after more than {_DAYS_OF_REDELIVERY} days, found {age}.")
-    if work.one("soft_delete_policy", "retention_duration_seconds") != 0:
-        problems.append(f"{work.address}: keeps every deleted lease.")
-    problems += [
-        f"{block.address}: soft delete is not stated, and on by default."
-        for block in infra.of("google_storage_bucket")
-        if block.one("soft_delete_policy", "retention_duration_seconds") is None
-    ]
-    return problems
+def pushed_to(subscription: Made, infra: Infra) -> str | None:
+    """Return the function that a subscription pushes to, None where it is none of ours."""
+    uris = {
+        f"https://{each.body['name']}.run.app": each.key
+        for each in anything(infra, FUNCTIONS)
+        if not each.one("event_trigger")
+    }
+    return uris.get(str(subscription.one("push_config", "oidc_token", "audience")))
 
 
-def alerts(infra: Infra) -> list[str]:
-    """Dead letters, backlog and held events are alerted on, and every alert is mailed to whoever gave an address."""
-    policies = infra.of("google_monitoring_alert_policy")
-    filters = [
-        (" ".join(strings(each)).replace('\\"', '"'), infra.references(each))
-        for each in (block.one("conditions") for block in policies)
+def _different(each: Made, expected: Mapping[str, tuple[Any, Any]]) -> list[str]:
+    return [
+        f"{each}: {what} is {found!r}, expected {wanted!r}."
+        for what, (wanted, found) in expected.items()
+        if found != wanted
     ]
-    problems = [
-        f"{what} of {where}: nobody is told of it."
-        for what, where in WATCHED.items()
-        if not any(what in text and where in references for text, references in filters)
-    ]
-    problems += [
-        f"{block.address}: is mailed to nobody."
-        for block in policies
-        if infra.references(block.one("notification_channels")) != {"google_monitoring_notification_channel.email"}
-    ]
-    problems += [
-        f"{block.address}: is not made exactly where alert_email is given."
-        for block in (*policies, *infra.of("google_monitoring_notification_channel"))
-        if block.one("count") != "${var.alert_email == null ? 0 : 1}"
-    ]
-    return problems
+
+
+def _granted(infra: Infra, on: str, who: str, role: str) -> bool:
+    return any((each.on, each.who, each.role) == (on, who, role) for each in all_grants(infra))
+
+
+def _seconds(duration: Any) -> float:
+    return float(str(duration or 0).removesuffix("s"))
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 import hcl2
 from hcl2.utils import SerializationOptions
 
+from tests.policy.syntax import blocks_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.policy.syntax import Body
+
 _OPTIONS = SerializationOptions(strip_string_quotes=True, with_comments=False, explicit_blocks=False)
+_BLOCK_ENDS = re.compile(r"(?<=^\}\n)", re.MULTILINE)  # by itself, a block that a mutation left alone is known already
 _REFERENCE = re.compile(r"\b(data\.google_\w+|google_\w+|local|var)\.(\w+)")
 
 
@@ -35,10 +40,11 @@ class Block:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Infra:
-    """All files together."""
+    """All files together: what is written, and `blocks`, of which `evaluated` makes resources."""
 
+    blocks: tuple[tuple[list[str], Body], ...]
     resources: tuple[Block, ...]
     data: tuple[Block, ...]
     variables: Mapping[str, Mapping[str, Any]]
@@ -70,9 +76,10 @@ class Infra:
 
 def parse(files: Mapping[str, str]) -> Infra:
     """Parse the content of files by their names."""
-    documents = [_document(text) for text in files.values()]
+    read = [_read(part) for text in files.values() for part in _BLOCK_ENDS.split(text) if part.strip()]
+    documents = [document for document, _ in read]
 
-    def blocks(kind: str, prefix: str = "") -> tuple[Block, ...]:
+    def found(kind: str, prefix: str = "") -> tuple[Block, ...]:
         return tuple(
             Block(f"{prefix}{type_}.{name}", type_, name, body)
             for document in documents
@@ -82,8 +89,9 @@ def parse(files: Mapping[str, str]) -> Infra:
         )
 
     return Infra(
-        resources=blocks("resource"),
-        data=blocks("data", "data."),
+        blocks=tuple(block for _, blocks in read for block in blocks),
+        resources=found("resource"),
+        data=found("data", "data."),
         variables={
             name: body for each in documents for entry in each.get("variable", []) for name, body in entry.items()
         },
@@ -94,9 +102,9 @@ def parse(files: Mapping[str, str]) -> Infra:
 
 
 @cache
-def _document(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = hcl2.loads(text, serialization_options=_OPTIONS)
-    return found
+def _read(text: str) -> tuple[dict[str, Any], list[tuple[list[str], Body]]]:
+    tree = hcl2.parses_to_tree(text)
+    return hcl2.serialize(hcl2.transform(tree), serialization_options=_OPTIONS), blocks_of(tree)
 
 
 def strings(value: Any) -> Iterator[str]:

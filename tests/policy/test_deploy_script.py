@@ -1,3 +1,5 @@
+"""`infra/deploy.sh` against Terraform: every resource, every flag, every value of the environment, and the order."""
+
 from __future__ import annotations
 
 import json
@@ -11,176 +13,121 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.policy import expanded
-from tests.policy.deploy_script import ROOT, SCRIPT, dry_run, environment, flags
-from tests.policy.expanded import PROJECT
+from tests.policy.computed import PROJECT
+from tests.policy.deploy_script import ROOT, SCRIPT, dry_run, flags, statements
+from tests.policy.evaluated import made
+from tests.policy.mutations.script import CHANGES, Change
 from tests.policy.parsed import parse
+from tests.policy.rights import functions
 from tests.policy.test_policies import FILES
+from tests.policy.translated import differences, key_of, translated
+from tests.policy.translations import TERRAFORM_ALONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Mapping
+
+    from tests.policy.evaluated import Made
 
 INFRA = parse(FILES)
-AGENTS = {
-    "gs-project-accounts": "agent of storage",
-    "gcp-sa-cloudscheduler": "agent of cloudscheduler",
-    "gcp-sa-eventarc": "agent of eventarc",
-    "gcp-sa-pubsub": "agent of pubsub",
-}
-MADE_BY = {
-    "google_artifact_registry_repository": "artifacts repositories create",
-    "google_cloud_scheduler_job": "scheduler jobs create",
-    "google_cloudfunctions2_function": "functions deploy",
-    "google_project_iam_custom_role": "iam roles create",
-    "google_project_service": "services enable",
-    "google_project_service_identity": "beta services identity create",
-    "google_pubsub_subscription": "pubsub subscriptions create",
-    "google_pubsub_topic": "pubsub topics create",
-    "google_secret_manager_secret": "secrets create",
-    "google_secret_manager_secret_version": "secrets versions add",
-    "google_service_account": "iam service-accounts create",
-    "google_storage_bucket": "storage buckets create",
-    "google_storage_bucket_object": "storage cp",
-}
-TERRAFORM_ALONE = {
-    "google_monitoring_alert_policy": "alerts are off by default, and gcloud makes them from files of JSON only",
-    "google_monitoring_notification_channel": "there is nothing to notify of without alerts",
-}
-OF_EVENTARC = "eventarc-"  # the subscriptions that Eventarc makes, which Terraform does not see
+CHOICES: tuple[tuple[Mapping[str, str], Mapping[str, Hashable]], ...] = (
+    ({}, {}),
+    ({"FORGET": "true"}, {"forget": True}),
+    ({"BACKEND": "developer", "GEMINI_API_KEY": "key"}, {"backend": "developer", "gemini_api_key": "key"}),
+    (
+        {
+            "region": "europe-west4",
+            "PREFIX": "other-one",
+            "RUN": "v2",
+            "MAX_INSTANCES": "3",
+            "MAX_CALLS_PER_DAY": "",
+            "MAX_USD_PER_DAY": "0.5",
+        },
+        {
+            "region": "europe-west4",
+            "prefix": "other-one",
+            "run": "v2",
+            "max_instances": 3,
+            "max_calls_per_day": None,
+            "max_usd_per_day": 0.5,
+        },
+    ),
+)
+WRONG = ["gcloud", "pubsub", "topics", "create", "a-topic", "--no-such-flag=1"]
+UPDATED = {"google_cloud_scheduler_job", "google_cloudfunctions2_function", "google_pubsub_subscription"}
+UNCHANGED = {"--topic", "--message-filter"}  # of a subscription that is there
+GCLOUD = """#!/usr/bin/env bash
+case "$*" in
+*"projects describe"*) echo 123456789012 ;;
+*serviceConfig.uri*) echo "https://$3.run.app" ;;
+*eventTrigger.trigger*) echo "$3" ;;
+*transport.pubsub.subscription*) echo "projects/a-project/subscriptions/eventarc-$4" ;;
+*" describe "*) exit "${MISSING}" ;; # whether all of it is there, or nothing
+*) printf '%q ' gcloud "$@" >>"${LOG}" && echo >>"${LOG}" ;;
+esac
+"""
 
 
-def created(commands: Iterable[list[str]], *verb: str) -> set[str]:
-    """Return the names that follow a verb."""
-    at = len(verb) + 1
-    return {command[at].rpartition("/")[2] for command in commands if command[1:at] == list(verb)}
+@pytest.mark.parametrize(("environ", "variables"), CHOICES, ids=["default", "forget", "developer", "all else"])
+def test_the_script_says_what_terraform_does(environ: Mapping[str, str], variables: Mapping[str, Hashable]) -> None:
+    assert differences(translated(INFRA, **variables), statements(dry_run(**environ))) == set()
 
 
-def member(flag: str) -> str:
-    """Return who is meant, in the words of `expanded`."""
-    name, _, domain = flag.removeprefix("serviceAccount:").removesuffix(".iam.gserviceaccount.com").partition("@")
-    return AGENTS.get(domain, name)
+@pytest.fixture(scope="module")
+def noticed() -> set[str]:
+    """What is said of a script with every change: flags are compared one by one, so that none can hide another."""
+    script = Path(SCRIPT).read_text("utf-8")
+    for change in CHANGES:
+        assert change.old in script, f"{change.what}: the change is out of date."
+        script = script.replace(change.old, change.new)
+    return differences(translated(INFRA, forget=True), statements(dry_run(script=script, FORGET="true")))
 
 
-def granted(commands: Iterable[list[str]]) -> set[tuple[str, str, str]]:
-    """Return every right that is given, in the words of `expanded`."""
-    found = set()
-    for command in commands:
-        if "add-iam-policy-binding" in command:
-            on = command[command.index("add-iam-policy-binding") + 1].rpartition("/")[2].partition("@")[0]
-            stated = flags(command)
-            found.add((on, member(stated["--member"]), stated["--role"].removeprefix(f"projects/{PROJECT}/roles/")))
-    return {grant for grant in found if not grant[0].startswith(OF_EVENTARC)}
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.what)
+def test_a_difference_is_noticed_when(change: Change, noticed: set[str]) -> None:
+    assert f"{change.of}: {change.noticed}" in noticed
+    assert [each.what for each in CHANGES if (each.of, each.noticed) == (change.of, change.noticed)] == [change.what]
 
 
-@pytest.mark.parametrize("forget", [False, True], ids=["by default", "with forgetting"])
-def test_the_script_makes_what_terraform_makes(forget: bool) -> None:
-    commands = dry_run(FORGET=str(forget).lower())
-
-    def wanted(kind: str, attribute: str = "name") -> set[str]:
-        return expanded.names(INFRA, kind, attribute, forget=forget)
-
-    assert created(commands, "iam", "service-accounts", "create") == wanted("google_service_account", "account_id")
-    assert created(commands, "storage", "buckets", "create") == wanted("google_storage_bucket")
-    assert created(commands, "pubsub", "topics", "create") == wanted("google_pubsub_topic")
-    assert created(commands, "pubsub", "subscriptions", "create") == wanted("google_pubsub_subscription")
-    assert created(commands, "functions", "deploy") == wanted("google_cloudfunctions2_function")
-    assert created(commands, "scheduler", "jobs", "create", "pubsub") == wanted("google_cloud_scheduler_job")
+def test_the_script_makes_nothing_before_what_it_needs() -> None:
+    assert _too_early(list(statements(dry_run(FORGET="true")))) == []
 
 
-@pytest.mark.parametrize("forget", [False, True], ids=["by default", "with forgetting"])
-def test_the_script_gives_the_rights_that_terraform_gives(forget: bool) -> None:
-    assert granted(dry_run(FORGET=str(forget).lower())) == expanded.grants(INFRA, forget=forget)
+def test_a_subscription_to_a_function_that_is_not_there_yet_would_be_noticed() -> None:
+    before = Path(SCRIPT).read_text("utf-8")
+    (ingest,) = [line for line in before.splitlines() if line.startswith("ingest ")]
+    after = before.replace(f"{ingest}\n", "").replace("caption worker", f"{ingest}\ncaption worker")
+
+    problems = _too_early(list(statements(dry_run(script=after, FORGET="true"))))
+
+    assert "projects/a-project/subscriptions/uplook-caption before uplook-caption" in problems
 
 
-def test_the_script_deploys_each_function_as_terraform_does() -> None:
-    deployed = {
-        command[3]: flags(command) for command in dry_run(FORGET="true") if command[1:3] == ["functions", "deploy"]
-    }
-
-    for name, each in INFRA.local_values["entry_points"].items():
-        found = deployed[f"uplook-{name.replace('_', '-')}"]
-        instances = INFRA.default("max_instances") if each["part"] == "worker" else each["instances"]
-        assert found["--entry-point"] == name
-        assert found["--source"].startswith(f"gs://{PROJECT}-uplook-source/source-")
-        assert found["--runtime"] == INFRA.local_values["runtime"]
-        assert found["--concurrency"] == str(each["concurrency"])
-        assert found["--memory"] == each["memory"]
-        assert found["--max-instances"] == str(instances)
-        assert found["--timeout"] == f"{INFRA.default('deadlines_s')['platform']}s"
-        env = environment(found)
-        assert env.keys() == {*INFRA.local_values["own_settings"], "THREADS"}
-        assert env["THREADS"] == str(each["concurrency"])
-        assert env["TIMEOUT_S"] == str(INFRA.default("deadlines_s")["worker"])
-        assert env["LEASE_TTL_S"] == str(INFRA.default("deadlines_s")["lease"])
-        assert env["MAX_CALLS_PER_DAY"] == str(INFRA.default("max_calls_per_day"))
-        assert env["MAX_USD_PER_DAY"] == str(INFRA.default("max_usd_per_day"))
+def test_a_real_run_says_what_a_dry_run_prints(tmp_path: Path) -> None:
+    assert _run(tmp_path, there=False) == dry_run(FORGET="true")
 
 
-def test_the_script_subscribes_as_terraform_does() -> None:
-    made = {
-        command[4].rpartition("/")[2]: flags(command)
-        for command in dry_run()
-        if command[2:4] == ["subscriptions", "create"]
-    }
+def test_a_second_run_creates_nothing_that_is_there_and_updates_the_rest(tmp_path: Path) -> None:
+    commands = _run(tmp_path, there=True)
+    wanted, found = translated(INFRA, forget=True), statements(commands)
 
-    for block in INFRA.of("google_pubsub_subscription"):
-        for key in expanded.keys(block, INFRA, forget=False):
-            found = made[expanded.text(block.body["name"], key, INFRA)]
-            topic = f"projects/{PROJECT}/topics/{expanded.text(block.body['topic'], key, INFRA)}"
-            assert found["--topic"] == topic
-            assert found["--push-endpoint"].endswith(f".run.app/{topic}")
-            assert found["--push-endpoint"] == f"{found['--push-auth-token-audience']}/{topic}"
-            assert found.get("--message-filter", "") == expanded.text(block.body.get("filter", ""), key, INFRA)
-            assert found["--ack-deadline"] == str(INFRA.default("deadlines_s")["ack"])
-            assert found["--expiration-period"] == "never"
-            attempts = block.one("dead_letter_policy", "max_delivery_attempts")
-            assert found.get("--max-delivery-attempts") == (str(attempts) if attempts else None)
+    assert [words for words in commands if "create" in words[:4]] == []
+    assert {key for key in wanted if key[0] in UPDATED} <= found.keys() <= wanted.keys()
+    for key, said in found.items():
+        assert said <= wanted[key]
+        assert key[0] not in UPDATED or {flag.partition("=")[0] for flag in wanted[key] - said} <= UNCHANGED
 
 
-def test_what_the_script_does_not_make_is_not_made_by_default_and_has_a_reason() -> None:
-    said = [" ".join(command) for command in dry_run() + dry_run(BACKEND="developer", GEMINI_API_KEY="key")]
-    made = {block.type for block in INFRA.resources if not block.type.endswith("_iam_member")}
-
-    assert made == {*MADE_BY, *TERRAFORM_ALONE}
-    assert [words for words in MADE_BY.values() if not any(each.startswith(f"gcloud {words} ") for each in said)] == []
-    assert INFRA.default("alert_email") is None
-    assert {block.one("count") for block in INFRA.of(*TERRAFORM_ALONE)} == {"${var.alert_email == null ? 0 : 1}"}
-
-
-def test_the_script_forgets_work_when_terraform_does() -> None:
-    (work,) = [block for block in INFRA.of("google_storage_bucket") if block.name == "work"]
-    lifecycle = json.loads((ROOT / "infra" / "work-lifecycle.json").read_text("utf-8"))
-
-    assert lifecycle["rule"][0]["condition"]["age"] == work.one("lifecycle_rule", "condition", "age")
+def test_what_the_script_does_not_make_is_not_made_by_default() -> None:
+    assert made(INFRA, *TERRAFORM_ALONE) == []
+    assert {each.type for each in made(INFRA, *TERRAFORM_ALONE, alert_email="a@example.com")} == {*TERRAFORM_ALONE}
 
 
 def test_with_a_key_only_workers_get_it_and_only_its_newest_version() -> None:
     commands = dry_run(BACKEND="developer", GEMINI_API_KEY="AIza-secret")
 
     with_key = {command[3] for command in commands if flags(command).get("--set-secrets", "").endswith("-api-key:1")}
-    assert with_key == {
-        f"uplook-{name}" for name, part in expanded.functions(INFRA, forget=False).items() if part == "worker"
-    }
+    assert with_key == {f"uplook-{name}" for name, part in functions(INFRA).items() if part == "worker"}
     assert "AIza-secret" not in str(commands)  # it travels by standard input
-
-
-def test_a_second_run_creates_nothing_that_is_there(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    gcloud = tmp_path / "gcloud"  # everything exists, and every question is answered
-    gcloud.write_text('#!/bin/sh\necho "$*" >>"$LOG"\necho 1\n')
-    gcloud.chmod(0o755)
-
-    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log)}
-    subprocess.run([SCRIPT, "deploy", PROJECT], env=env, check=True, capture_output=True)
-
-    commands = [line.split() for line in log.read_text().splitlines()]
-    assert {tuple(command[:4]) for command in commands if "create" in command} == {
-        ("beta", "services", "identity", "create")
-    }
-    assert len([command for command in commands if command[:3] == ["pubsub", "subscriptions", "update"]]) > 5
-    assert len([command for command in commands if command[:2] == ["functions", "deploy"]]) == len(
-        expanded.functions(INFRA, forget=False)
-    )
 
 
 def test_gcloud_itself_knows_every_command_and_flag_of_the_script_and_of_terraforms_outputs() -> None:
@@ -195,12 +142,40 @@ def test_gcloud_itself_knows_every_command_and_flag_of_the_script_and_of_terrafo
     # One of each shape: the same words and flags need not be judged twice.
     shapes = {tuple(word.partition("=")[0] for word in command if not _is_name(word)): command for command in commands}
 
-    verdicts = _lint(gcloud, list(shapes.values()))
+    *verdicts, wrong = _lint(gcloud, [*shapes.values(), WRONG])
 
     assert len(verdicts) > 20
     assert [each["error_message"] for each in verdicts if not each["success"]] == []
-    (wrong,) = _lint(gcloud, [["gcloud", "pubsub", "topics", "create", "a-topic", "--no-such-flag=1"]])
     assert not wrong["success"]  # it would have noticed
+
+
+def _run(folder: Path, *, there: bool) -> list[list[str]]:
+    """Run the script with a `gcloud` that answers as in a dry run; return the commands that change something."""
+    log, gcloud = folder / "log", folder / "gcloud"
+    gcloud.write_text(GCLOUD)
+    gcloud.chmod(0o755)
+    env = {"PATH": f"{folder}:{os.environ['PATH']}", "LOG": str(log), "MISSING": str(int(not there))}
+    subprocess.run([SCRIPT, "deploy", PROJECT], env={**env, "FORGET": "true"}, check=True, capture_output=True)
+    said = re.sub(r"source-[0-9a-f]{16}", "source-DIGEST", log.read_text()).replace(f"{ROOT}/", "")
+    return [shlex.split(line) for line in said.splitlines()]
+
+
+def _too_early(stated: list[tuple[str, str]]) -> list[str]:
+    """Return what is stated before something that its block refers to, or that has its key there."""
+    blocks = {block.address: block for block in (*INFRA.resources, *INFRA.data)}
+    by_address: dict[str, list[Made]] = {}
+    for each in made(INFRA, forget=True):
+        by_address.setdefault(each.address, []).append(each)
+    problems = []
+    for each in (each for several in by_address.values() for each in several):
+        for address in INFRA.references(blocks[each.address].body) & by_address.keys():
+            same = [other for other in by_address[address] if other.key == each.key]
+            problems += [
+                f"{key_of(each)[1]} before {key_of(other)[1]}"
+                for other in same or by_address[address]
+                if stated.index(key_of(each)) < stated.index(key_of(other))
+            ]
+    return problems
 
 
 def _is_name(word: str) -> bool:

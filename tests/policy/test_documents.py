@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.policy import expanded
 from tests.policy.parsed import parse
+from tests.policy.rights import functions
 from tests.policy.test_policies import FILES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,4 +43,4 @@ def test_the_example_of_variables_holds_their_defaults() -> None:
 
 
 def test_every_function_is_in_the_table_of_rights() -> None:
-    assert [name for name in expanded.functions(INFRA, forget=True) if f"`{name}`" not in GUIDE] == []
+    assert [name for name in functions(INFRA, forget=True) if f"`{name}`" not in GUIDE] == []

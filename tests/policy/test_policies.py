@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.policy import access, contents, delivery
-from tests.policy.mutations import MUTATIONS, Mutation
+from tests.policy import access, contents, delivery, limits, ordering
+from tests.policy.mutations import MUTATIONS
 from tests.policy.parsed import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.policy.mutation import Mutation
     from tests.policy.parsed import Infra
 
 FILES = {path.name: path.read_text("utf-8") for path in sorted((Path(__file__).parents[2] / "infra").glob("*.tf"))}
@@ -21,6 +22,7 @@ EXAMPLES = {
 POLICIES = (
     access.project_roles,
     access.nothing_public,
+    access.known_members,
     access.nobody_overwrites,
     access.own_accounts,
     access.callers,
@@ -29,14 +31,16 @@ POLICIES = (
     delivery.dead_letters,
     delivery.pushes,
     delivery.triggers,
-    delivery.bounds,
-    delivery.lifetimes,
-    delivery.alerts,
+    delivery.ticks,
+    limits.bounds,
+    limits.lifetimes,
+    limits.alerts,
     contents.environment,
     contents.entry_points,
     contents.arguments,
-    contents.order,
-    contents.rights_first,
+    ordering.apis,
+    ordering.order,
+    ordering.rights_first,
 )
 
 

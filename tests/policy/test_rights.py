@@ -15,8 +15,8 @@ from shared.pipeline.dead_letter import record_dead_letter
 from shared.pipeline.forget import forget
 from shared.pipeline.ingest import ingest
 from shared.pipeline.release import release_due
-from tests.policy import expanded
 from tests.policy.parsed import parse
+from tests.policy.rights import functions, grants
 from tests.policy.test_policies import FILES
 from tests.rig import SETTINGS, Rig
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.pipeline.work import WorkerPorts
 
 INFRA = parse(FILES)
-GRANTS = expanded.grants(INFRA, forget=True)
+GRANTS = {(each.on, each.who, each.role) for each in grants(INFRA, forget=True)}
 PERMISSIONS: Final = {  # https://cloud.google.com/storage/docs/access-control/iam-roles
     "roles/storage.objectViewer": {"get", "list"},
     "roles/storage.objectCreator": {"create"},
@@ -129,7 +129,7 @@ SCENARIOS: Final[dict[str, Callable[[Rig, WorkerPorts], None]]] = {
 
 def grants_of(function: str) -> set[tuple[str, str, str]]:
     """Return what a function's account may do with data."""
-    account = f"uplook-{function.replace('_', '-')}"
+    account = function.replace("_", "-")
     return {(on, who, role) for on, who, role in GRANTS if who == account and role in PERMISSIONS}
 
 
@@ -139,7 +139,7 @@ def one_call_a_day() -> Rig:
 
 
 def test_every_function_has_a_scenario() -> None:
-    assert SCENARIOS.keys() == expanded.functions(INFRA, forget=True).keys()
+    assert SCENARIOS.keys() == functions(INFRA, forget=True).keys()
 
 
 @pytest.mark.parametrize("function", SCENARIOS)

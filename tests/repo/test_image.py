@@ -71,6 +71,19 @@ def test_it_does_not_run_as_root() -> None:
     assert names[-1] == "CMD"
 
 
+def test_whoever_runs_it_may_read_what_a_strict_umask_has_copied(tmp_path: Path) -> None:
+    private = tmp_path / "shared"
+    private.mkdir(mode=0o700)
+    (private / "rules.toml").touch(mode=0o600)
+
+    name, last = INSTRUCTIONS[len(INSTRUCTIONS) - len(FINAL) - 1]  # after everything that writes
+    *command, venv, app = shlex.split(last)
+    assert (name, command[0], venv, app) == ("RUN", "chmod", "/venv", "/app")
+    subprocess.run([*command, str(tmp_path)], check=True)
+
+    assert [path.stat().st_mode & 0o777 for path in (private, private / "rules.toml")] == [0o755, 0o644]
+
+
 def test_no_secret_is_built_in() -> None:
     names = re.findall(r"([A-Za-z_]+)=", " ".join(_of("ENV") + _of("ARG")))
 

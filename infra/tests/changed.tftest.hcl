@@ -1,0 +1,67 @@
+# What a later choice leaves as it is: a trigger in another place, or a right in other hands, would lose events meanwhile.
+
+mock_provider "google" {
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = {
+      service_config = { uri = "https://function.a.run.app" }
+    }
+  }
+
+  mock_resource "google_pubsub_topic" {
+    defaults = { id = "projects/a-project/topics/a-topic" }
+  }
+
+  mock_data "google_storage_bucket" {
+    defaults = { location = "EU" }
+  }
+
+  mock_data "google_storage_project_service_account" {
+    defaults = { member = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+}
+
+mock_provider "google-beta" {}
+
+variables {
+  project                = "a-project"
+  existing_upload_bucket = "my-photos"
+  gemini_api_key         = "a key"
+}
+
+run "at_first" {}
+
+run "then_with_alerts" {
+  command = plan
+
+  variables {
+    alert_email = "operators@example.com"
+  }
+
+  assert {
+    condition     = google_project_iam_member.storage_agent.member == "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com"
+    error_message = "Expected Cloud Storage's right to stay."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.triggered["ingest"].event_trigger[0].trigger_region == "eu"
+    error_message = "Expected the trigger to stay where the bucket is."
+  }
+}
+
+run "then_with_a_key" {
+  command = plan
+
+  variables {
+    backend = "developer"
+  }
+
+  assert {
+    condition     = google_project_iam_member.storage_agent.member == "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com"
+    error_message = "Expected Cloud Storage's right to stay."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.triggered["ingest"].event_trigger[0].trigger_region == "eu"
+    error_message = "Expected the trigger to stay where the bucket is."
+  }
+}

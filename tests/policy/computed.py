@@ -1,0 +1,60 @@
+"""What the provider adds to a resource's arguments: addresses and ids, as Google words them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PROJECT: Final = "a-project"
+NUMBER: Final = "123456789012"
+_ACCOUNTS: Final = ".iam.gserviceaccount.com"
+
+
+def agent(domain: str) -> str:
+    """Return the address of an agent of Google's own in the project."""
+    return f"service-{NUMBER}@{domain}{_ACCOUNTS}"
+
+
+def account(name: str) -> str:
+    """Return the address of an account of the project."""
+    return f"{name}@{PROJECT}{_ACCOUNTS}"
+
+
+def _agent_of(service: str) -> str:
+    return agent(f"gcp-sa-{service.removesuffix('.googleapis.com')}")
+
+
+def _function_with_uri(function: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**function["service_config"][0], "uri": f"https://{function['name']}.run.app"}]
+
+
+COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] = {
+    "google_artifact_registry_repository": {
+        "id": lambda each: f"projects/{PROJECT}/locations/{each['location']}/repositories/{each['repository_id']}",
+        "name": lambda each: each["repository_id"],
+    },
+    "google_cloudfunctions2_function": {"service_config": _function_with_uri},
+    "google_monitoring_notification_channel": {"id": lambda each: each["display_name"]},
+    "google_project_iam_custom_role": {"name": lambda each: f"projects/{PROJECT}/roles/{each['role_id']}"},
+    "google_project_service_identity": {
+        "email": lambda each: _agent_of(each["service"]),
+        "member": lambda each: f"serviceAccount:{_agent_of(each['service'])}",
+    },
+    "google_pubsub_subscription": {"id": lambda each: f"projects/{PROJECT}/subscriptions/{each['name']}"},
+    "google_pubsub_topic": {"id": lambda each: f"projects/{PROJECT}/topics/{each['name']}"},
+    "google_secret_manager_secret": {"id": lambda each: f"projects/{PROJECT}/secrets/{each['secret_id']}"},
+    "google_secret_manager_secret_version": {"version": lambda _: "1"},
+    "google_service_account": {
+        "email": lambda each: account(each["account_id"]),
+        "id": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
+        "member": lambda each: f"serviceAccount:{account(each['account_id'])}",
+        "name": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
+    },
+    "data.google_storage_bucket": {"location": lambda _: "EU"},
+    "data.google_storage_project_service_account": {
+        "email_address": lambda _: agent("gs-project-accounts"),
+        "member": lambda _: f"serviceAccount:{agent('gs-project-accounts')}",
+    },
+}

@@ -1,0 +1,119 @@
+"""Policies: nothing runs for ever, things are kept for as long as somebody needs them, and troubles are heard of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.policy.access import BUCKETS, FUNCTIONS
+from tests.policy.evaluated import EVERYTHING, anything, made
+from tests.policy.parsed import strings
+
+if TYPE_CHECKING:
+    from tests.policy.evaluated import Made
+    from tests.policy.parsed import Infra
+
+WATCHED: Final = {
+    "pubsub.googleapis.com/subscription/push_request_count": "google_pubsub_subscription.dead_letter",
+    "pubsub.googleapis.com/subscription/oldest_unacked_message_age": "google_pubsub_subscription.worker",
+    'jsonPayload.message = "held"': "google_cloudfunctions2_function.pushed",
+}
+"""What an alert must look at, and where."""
+
+REPEATABLE: Final = {"source": "python -m infra.archive makes again what it holds"}
+"""Buckets that may be removed with all that they hold."""
+
+MOST_INSTANCES: Final = 100
+_DAYS_OF_REDELIVERY: Final = 14
+"""7 in a subscription, and 7 more as a dead letter."""
+_WEEK_S: Final = 604_800
+_RETENTION_DAYS: Final = 30
+
+
+def bounds(infra: Infra) -> list[str]:
+    """Instances, threads and spending have ceilings from the first apply on."""
+    problems = []
+    for each in anything(infra, FUNCTIONS):
+        (config,) = each.one("service_config")
+        threads = config.get("max_instance_request_concurrency")
+        if not 1 <= config.get("max_instance_count", 0) <= MOST_INSTANCES:
+            problems.append(f"{each}: max_instance_count is not 1 to {MOST_INSTANCES}.")
+        if threads is None:
+            problems.append(f"{each}: max_instance_request_concurrency is not stated.")
+        if config.get("environment_variables", {}).get("THREADS") != str(threads):
+            problems.append(f"{each}: THREADS is not the concurrency: requests would queue inside.")
+    problems += [
+        f"var.{name}: has no ceiling by default, but {infra.default(name)!r}."
+        for name in ("max_calls_per_day", "max_usd_per_day", "max_instances")
+        if not isinstance(infra.default(name), int | float) or infra.default(name) <= 0
+    ]
+    return problems
+
+
+def lifetimes(infra: Infra) -> list[str]:
+    """Work outlives any redelivery, and not much more; uploads and results stay, unless somebody chose otherwise."""
+    problems = []
+    for choice in ({}, *EVERYTHING):
+        for each in made(infra, BUCKETS, **choice):
+            problems += _bucket(each, forget=bool(choice.get("forget")))
+    limited = made(infra, BUCKETS, results_retention_days=_RETENTION_DAYS)
+    ages = {each.address: _ages(each) for each in limited}
+    if ages.get(f"{BUCKETS}.results") != [_RETENTION_DAYS]:
+        problems.append(f"results: expected to be deleted after results_retention_days, found {ages}.")
+    return list(dict.fromkeys(problems))
+
+
+def _bucket(bucket: Made, *, forget: bool) -> list[str]:
+    _, _, name = bucket.address.partition(".")
+    problems = []
+    soft = bucket.one("soft_delete_policy", "retention_duration_seconds")
+    ages = _ages(bucket)
+    if soft is None:
+        problems.append(f"{bucket}: soft delete is not stated, and on by default.")
+    if name == "work" and soft != 0:
+        problems.append(f"{bucket}: keeps every deleted lease.")
+    if name == "work" and (not ages or not all(_DAYS_OF_REDELIVERY < age <= 90 for age in ages)):
+        problems.append(f"{bucket}: expected to delete after {_DAYS_OF_REDELIVERY + 1} to 90 days, found {ages}.")
+    if name in {"results", "uploads"} and ages:
+        problems.append(f"{bucket}: deletes by itself what nobody asked to delete, after {ages} days.")
+    if name == "results" and forget and soft != 0:
+        problems.append(f"{bucket}: keeps what is to be forgotten.")
+    if (name == "uploads" or (name == "results" and not forget)) and (soft or 0) < _WEEK_S:
+        problems.append(f"{bucket}: what is deleted by mistake cannot be restored for a week.")
+    if bucket.one("force_destroy") and name not in REPEATABLE:
+        problems.append(f"{bucket}: force_destroy would delete what is somebody's own.")
+    return problems
+
+
+def _ages(bucket: Made) -> list[float]:
+    """Return the days after which each rule deletes; none where it has another condition than the age."""
+    return [
+        condition["age"] if condition.keys() == {"age"} else 0
+        for rule in bucket.body.get("lifecycle_rule", [])
+        for action, condition in zip(rule["action"], rule["condition"], strict=True)
+        if action["type"] == "Delete"
+    ]
+
+
+def alerts(infra: Infra) -> list[str]:
+    """Dead letters, backlog and held events are alerted on, and every alert is mailed to whoever gave an address."""
+    policies = infra.of("google_monitoring_alert_policy")
+    filters = [
+        (" ".join(strings(each)).replace('\\"', '"'), infra.references(each))
+        for each in (block.one("conditions") for block in policies)
+    ]
+    problems = [
+        f"{what} of {where}: nobody is told of it."
+        for what, where in WATCHED.items()
+        if not any(what in text and where in references for text, references in filters)
+    ]
+    problems += [
+        f"{block.address}: is mailed to nobody."
+        for block in policies
+        if infra.references(block.one("notification_channels")) != {"google_monitoring_notification_channel.email"}
+    ]
+    problems += [
+        f"{block.address}: is not made exactly where alert_email is given."
+        for block in (*policies, *infra.of("google_monitoring_notification_channel"))
+        if block.one("count") != "${var.alert_email == null ? 0 : 1}"
+    ]
+    return problems

@@ -1,0 +1,163 @@
+"""How `infra/*.tf` could go wrong: what has no end, or ends too early."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.policy import limits
+from tests.policy.mutation import Mutation
+
+_DAILY: Final = """  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age = 1
+    }
+  }
+"""
+
+MUTATIONS: Final = (
+    Mutation(
+        "an instance has fewer threads than requests",
+        limits.bounds,
+        "functions.tf",
+        "THREADS = tostring(each.value.concurrency)",
+        "THREADS = tostring(4)",
+        "THREADS is not the concurrency",
+    ),
+    Mutation(
+        "instances have no bound",
+        limits.bounds,
+        "triggers.tf",
+        "    max_instance_count               = each.value.instances\n",
+        "",
+        "max_instance_count is not 1 to 100",
+    ),
+    Mutation(
+        "spending has no ceiling by default",
+        limits.bounds,
+        "variables.tf",
+        "  default     = 5\n\n  validation {\n    condition     = var.max_usd",
+        "  default     = null\n\n  validation {\n    condition     = var.max_usd",
+        "max_usd_per_day: has no ceiling",
+    ),
+    Mutation(
+        "leases are forgotten while events may still come",
+        limits.lifetimes,
+        "buckets.tf",
+        "age = 45",
+        "age = 7",
+        "expected to delete after 15 to 90 days, found [7]",
+    ),
+    Mutation(
+        "soft delete is left to Cloud Storage",
+        limits.lifetimes,
+        "buckets.tf",
+        "    retention_duration_seconds = 604800\n",
+        "",
+        "soft delete is not stated",
+    ),
+    Mutation(
+        "the alert on dead letters looks elsewhere",
+        limits.alerts,
+        "alerts.tf",
+        "google_pubsub_subscription.dead_letter.name",
+        "google_pubsub_subscription.release.name",
+        "push_request_count of google_pubsub_subscription.dead_letter: nobody is told of it",
+    ),
+    Mutation(
+        "the alert on the backlog leaves the workers out",
+        limits.alerts,
+        "alerts.tf",
+        "[for each in google_pubsub_subscription.worker : each.name]",
+        "[]",
+        "oldest_unacked_message_age of google_pubsub_subscription.worker: nobody is told of it",
+    ),
+    Mutation(
+        "the alert on held events waits for a line that nobody writes",
+        limits.alerts,
+        "alerts.tf",
+        'jsonPayload.message = \\"held\\"',
+        'jsonPayload.message = \\"parked\\"',
+        "google_cloudfunctions2_function.pushed: nobody is told of it",
+    ),
+    Mutation(
+        "alerts are shown in the console alone",
+        limits.alerts,
+        "alerts.tf",
+        "notification_channels = [google_monitoring_notification_channel.email[0].id]",
+        "notification_channels = []",
+        "is mailed to nobody",
+    ),
+    Mutation(
+        "alerts are made where nobody asked for them",
+        limits.alerts,
+        "alerts.tf",
+        "count = var.alert_email == null ? 0 : 1",
+        "count = 1",
+        "is not made exactly where alert_email is given",
+    ),
+    Mutation(
+        "a function may have a thousand instances",
+        limits.bounds,
+        "functions.tf",
+        "instances = 10 }",
+        "instances = 1000 }",
+        "triggered[ingest]: max_instance_count is not 1 to 100",
+    ),
+    Mutation(
+        "a second rule deletes leases and replies after a day",
+        limits.lifetimes,
+        "buckets.tf",
+        """      age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
+    }
+  }
+""",
+        f"""      age = 45
+    }}
+  }}
+{_DAILY}""",
+        "work: expected to delete after 15 to 90 days, found [45, 1]",
+    ),
+    Mutation(
+        "results are deleted after a day",
+        limits.lifetimes,
+        "buckets.tf",
+        '  dynamic "lifecycle_rule" {',
+        f'{_DAILY}  dynamic "lifecycle_rule" {{',
+        "results: deletes by itself what nobody asked to delete",
+    ),
+    Mutation(
+        "results stay longer than somebody chose",
+        limits.lifetimes,
+        "buckets.tf",
+        "age = lifecycle_rule.value",
+        "age = lifecycle_rule.value + 300",
+        "expected to be deleted after results_retention_days",
+    ),
+    Mutation(
+        "results go with the deployment",
+        limits.lifetimes,
+        "buckets.tf",
+        '-results"\n',
+        '-results"\n  force_destroy = true\n',
+        "results: force_destroy would delete",
+    ),
+    Mutation(
+        "what is forgotten can be restored",
+        limits.lifetimes,
+        "buckets.tf",
+        "var.forget ? 0 : 604800",
+        "604800",
+        "results: keeps what is to be forgotten",
+    ),
+    Mutation(
+        "an upload that is deleted by mistake is lost",
+        limits.lifetimes,
+        "buckets.tf",
+        "retention_duration_seconds = 604800",
+        "retention_duration_seconds = 0",
+        "uploads[0]: what is deleted by mistake cannot be restored",
+    ),
+)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
     from shared.pipeline.work import Job
 
+HELD_CODE = "uplook-held"
+"""Metadata of a held event: why, by the code of its error."""
+
 
 def park(job: Job, reason: HoldError, ports: Ports) -> None:
     """Keep the event until its time comes, and say so.
@@ -25,23 +28,28 @@ def park(job: Job, reason: HoldError, ports: Ports) -> None:
         TransientError: it is not kept; the same event should be delivered again.
     """
     name = job.paths.held(reason.until)
-    _store(name, format_image_event(job.event).data, ports)
+    _store(name, format_image_event(job.event).data, ports, code=reason.code)
     until = f"{reason.until}:00:00Z"
     logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)
     event = results.held_event(job.event, job.key, code=reason.code, until=until)
     ports.publisher.publish(ports.settings.result_topic, [event])
 
 
-def _store(name: str, data: bytes, ports: Ports) -> None:
-    bucket = ports.settings.work_bucket
+def _store(name: str, data: bytes, ports: Ports, *, code: str) -> None:
+    bucket, metadata = ports.settings.work_bucket, {HELD_CODE: code}
     try:
-        ports.store.create(bucket, name, data, content_type="application/json")
+        ports.store.create(bucket, name, data, content_type="application/json", metadata=metadata)
     except AlreadyExistsError:
         # Written anew, so that a release that is under way sees another generation and leaves it alone.
         there = ports.store.stat(bucket, name)
         try:
             ports.store.replace(
-                bucket, name, data, generation=there.generation if there else 0, content_type="application/json"
+                bucket,
+                name,
+                data,
+                generation=there.generation if there else 0,
+                content_type="application/json",
+                metadata=metadata,
             )
         except ChangedError as error:
             raise TransientError(f"{name} changed while it was written.") from error

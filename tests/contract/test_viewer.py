@@ -15,6 +15,7 @@ from infra.local.process import Process, service_argv
 from shared.core import results
 from shared.core.envelopes import format_image_event
 from shared.core.naming import paths
+from shared.pipeline.parking import HELD_CODE
 from tests.contract.viewer_rig import BYTES, DEADLINE_S, Stack, commit, environment, image_event, next_of, page, upload
 from tests.services import START_TIMEOUT_S
 from tests.waiting import wait_until
@@ -117,7 +118,9 @@ def test_a_preview_that_is_not_there_says_why_in_an_answer_that_is_no_error(stac
 def test_a_parked_task_keeps_its_reason_when_the_page_is_loaded_anew(stack: Stack) -> None:
     event = image_event("parked.png", 11)
     held = paths(event.source, run=event.run, task=event.task).held("2026-11-22T08")
-    stack.bucket("work").blob(held).upload_from_string(format_image_event(event).data)
+    blob = stack.bucket("work").blob(held)
+    blob.metadata = {HELD_CODE: "daily_quota"}
+    blob.upload_from_string(format_image_event(event).data)
     with page(stack) as events:
         next_of(events, "ready")
         told = results.held_event(event, "key", code="daily_quota", until="2026-11-22T08:00:00Z")

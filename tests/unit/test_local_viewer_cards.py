@@ -11,7 +11,6 @@ from infra.local.viewer.cards import (
     held_card,
     is_document,
     is_held,
-    parked_place,
     planned_card,
     result_card,
     stored_held_card,
@@ -175,24 +174,21 @@ def test_a_parked_task_says_why_and_until_when_and_has_no_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hour", "code", "reason"),
+    ("code", "reason"),
     [
-        ("2026-11-22T08", "daily_quota", "Gemini's quota of the day is used up"),
-        ("2026-11-22T08", None, "a limit of the day is reached; the log says which"),
-        ("2026-11-22T15", None, "Gemini refuses the key or the model; the log says why"),
+        ("daily_quota", "Gemini's quota of the day is used up"),
+        ("configuration", "Gemini refuses the key or the model; the log says why"),
+        ("of another version", "of another version"),
     ],
 )
-def test_a_stored_parked_event_is_shown_with_the_reason_that_was_told_or_that_its_hour_tells(
-    hour: str, code: str | None, reason: str
-) -> None:
+def test_a_stored_parked_event_is_shown_with_its_reason(code: str, reason: str) -> None:
     event = {"run": "v1", "task": "ask", "source": {"bucket": "uploads", "name": "cat.jpg", "generation": "7"}}
-    address = Address("work", f"held/{hour}/v1/uploads/cat.jpg/7/ask.json", 1)
-    codes = {parked_place(event, f"{hour}:00:00Z"): code} if code else {}
+    address = Address("work", "held/2026-11-22T15/v1/uploads/cat.jpg/7/ask.json", 1)
 
-    card = stored_held_card(json.dumps(event).encode(), address, codes)
+    card = stored_held_card(json.dumps(event).encode(), address, code=code)
 
     assert (card["task"], card["status"]) == ("ask", "held")
-    assert card["reason"] == f"{reason}; work goes on at {hour.replace('T', ' ')}:00 UTC"
+    assert card["reason"] == f"{reason}; work goes on at 2026-11-22 15:00 UTC"
 
 
 def test_every_status_has_words() -> None:

@@ -20,6 +20,8 @@ from shared.core.errors import (
 from shared.core.spending import Ceiling
 from shared.pipeline.analyze import analyze
 from shared.pipeline.budget import Budget
+from shared.pipeline.pacer import Pacer
+from shared.pipeline.parking import HELD_CODE
 from shared.pipeline.release import held_hours, release, release_due
 from tests.rig import SETTINGS, WORK, Rig, reply
 
@@ -374,3 +376,16 @@ def test_a_changed_ceiling_counts_anew() -> None:
         analyze(event, raised)
 
     assert [json.loads(m.data)["status"] for m in rig.publisher.messages[rig.settings.result_topic]].count("ok") == 3
+
+
+def test_a_held_event_says_why_it_is_held_also_when_it_is_held_again_for_another_reason() -> None:
+    rig = Rig()
+    event = rig.upload(task="caption")
+    for error, code in ((ConfigurationError("401"), "configuration"), (DailyQuotaError("429"), "daily_quota")):
+        rig.model.faults.add("generate", error)
+        rig.clock.sleep(SETTINGS.lease_ttl_s)
+
+        analyze(event, dataclasses.replace(rig.ports, pacer=Pacer()))
+
+        places = [rig.store.stat(WORK, name) for name in held(rig)]
+        assert code in {place.metadata[HELD_CODE] for place in places if place}

@@ -92,7 +92,7 @@ def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int
 
 def _held(*, held: str, until: str) -> dict[str, Any]:
     """Return what stands for the document of an event that is still held."""
-    message = f"Parked until {until}: {why(held) or held}."
+    message = f"Parked until {until}: {why(held)}."
     error = {"code": held, "message": message}
     return {"status": "held", "transport": None, "usage": None, "error": error, "files": [], "warnings": []}
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
-from infra.local.held import likely, why
+from infra.local.held import why
 from infra.local.viewer.names import OBJECTS, PREVIEW, Address, object_url
 from shared.core.manifest import is_manifest
 
@@ -73,12 +73,6 @@ def is_held(event: bytes) -> bool:
     return dict(json.loads(event)).get("status") == "held"
 
 
-def parked_place(document: Mapping[str, Any], until: str) -> tuple[str, ...]:
-    """Return which task is parked until which hour, by an image event or by the result event that tells of it."""
-    source = document["source"]
-    return source["bucket"], source["name"], source["generation"], document["run"], document["task"], until[:13]
-
-
 def held_card(event: bytes) -> dict[str, Any]:
     """Return a parked task as the page shows it; the result that comes later replaces it.
 
@@ -86,20 +80,17 @@ def held_card(event: bytes) -> dict[str, Any]:
         ValueError, KeyError, TypeError: it is no result event.
     """
     told = json.loads(event)
-    return _parked(told, reason=why(told["error"]) or told["error"], until=told["until"])
+    return _parked(told, reason=why(told["error"]), until=told["until"])
 
 
-def stored_held_card(content: bytes, address: Address, codes: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
+def stored_held_card(content: bytes, address: Address, *, code: str) -> dict[str, Any]:
     """Return a parked image event as the page shows it; the name of its object says until when.
-
-    Why it is parked stands in `codes`, by its place, if its result event was heard.
 
     Raises:
         ValueError, KeyError, TypeError: it is no image event.
     """
-    document, hour = json.loads(content), address.name.split("/")[1]
-    code = codes.get(parked_place(document, hour))
-    return _parked(document, reason=(code and why(code)) or likely(hour), until=f"{hour}:00")
+    hour = address.name.split("/")[1]
+    return _parked(json.loads(content), reason=why(code), until=f"{hour}:00")
 
 
 def _parked(document: Mapping[str, Any], *, reason: str, until: str) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import NOT_FOUND
@@ -20,6 +18,7 @@ from infra.local.viewer.errors import ApiError
 from infra.local.viewer.feed import RETRY_MS, Feed, encode
 from infra.local.viewer.listener import Listener
 from shared.core.naming import HELD
+from shared.pipeline.parking import HELD_CODE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -31,7 +30,6 @@ HEARTBEAT_S = 3.0
 MAX_STORED = 200
 """Result documents (and uploads) that a newly opened page is given."""
 
-_MAX_CODES = 10 * MAX_STORED
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -46,9 +44,6 @@ class Live:
     feed: Feed = field(default_factory=Feed)
     trouble: list[str] = field(default_factory=list)
     listener: Listener | None = None
-    codes: OrderedDict[tuple[str, ...], str] = field(default_factory=OrderedDict)
-    """Why the events are parked that were heard of, by `cards.parked_place`: what is stored of them does not say."""
-
     blocking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     """A decoded picture can take hundreds of megabytes: few at a time."""
@@ -95,7 +90,7 @@ class Live:
     def finished(self, event: bytes) -> None:
         """Tell every page of a result event, with the document it points to."""
         try:
-            card = self._held(event) if cards.is_held(event) else self._result(cards.event_address(event))
+            card = cards.held_card(event) if cards.is_held(event) else self._result(cards.event_address(event))
             self.feed.send("result", card | {"live": True})
         except (ApiError, *_MALFORMED) as error:
             self._report("a result event", error)
@@ -140,15 +135,9 @@ class Live:
             _log.warning("gs://%s/%s cannot be shown: %r", address.bucket, address.name, error)
             return encode("problem", {"message": f"{address.name} cannot be shown: {error!r}"})
 
-    def _held(self, event: bytes) -> dict[str, Any]:
-        card, told = cards.held_card(event), json.loads(event)
-        self.codes[cards.parked_place(told, told["until"])] = told["error"]
-        if len(self.codes) > _MAX_CODES:
-            self.codes.popitem(last=False)
-        return card
-
     def _stored_held(self, content: bytes, address: Address) -> dict[str, Any]:
-        return cards.stored_held_card(content, address, self.codes)
+        code = self.store.metadata(address).get(HELD_CODE, "the log says why")
+        return cards.stored_held_card(content, address, code=code)
 
     def _result(self, address: Address) -> dict[str, Any]:
         return cards.result_card(self.store.read(address).data, address)

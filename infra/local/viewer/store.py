@@ -19,7 +19,7 @@ from infra.local.viewer.errors import ADVICE, ApiError
 from infra.local.viewer.names import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 MAX_READ_BYTES = 64 * 2**20
 _TIMEOUT_S = 20
@@ -74,6 +74,16 @@ class Store:
         with _explained(f"{address.bucket}/{address.name}"):
             blob.download_to_file(sink, raw_download=True, timeout=_TIMEOUT_S, retry=_RETRY)
         return Content(sink.getvalue(), blob.content_type)
+
+    def metadata(self, address: Address) -> Mapping[str, str]:
+        """Return an object's own metadata, none where it is gone.
+
+        Raises:
+            ApiError: 503 the stack is down.
+        """
+        with _explained(f"{address.bucket}/{address.name}"):
+            blob = self._client.bucket(address.bucket).get_blob(address.name, timeout=_TIMEOUT_S, retry=_RETRY)
+        return (blob and blob.metadata) or {}
 
     def newest(
         self, bucket: str, *, limit: int, wanted: Callable[[str], bool] = bool, prefix: str = ""

@@ -7,7 +7,7 @@ import json
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared.adapters.gemini_access import open_client, storage_reader
+from shared.adapters.gemini_access import ByKey, open_client, storage_reader
 from shared.adapters.gemini_errors import translate
 from shared.adapters.total_timeout import within
 from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from google.genai import errors, types
 
-    from shared.adapters.gemini_access import ByKey, OnVertex
+    from shared.adapters.gemini_access import OnVertex
     from shared.core.errors import UplookError
     from shared.core.request import ImagePart, ModelRequest
 
@@ -31,10 +31,13 @@ class GeminiModel:
         # The Client must be kept: its `models` alone would be closed with it.
         self._client = open_client(access, base_url=base_url, connections=connections)
         self._base_url = base_url
+        self._by_key = isinstance(access, ByKey)
 
     def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
         """Return the raw reply, parsed as JSON and otherwise untouched."""
-        contents, config = _contents(request), _config(request, timeout_s)
+        # Vertex has all of it in the one version that the SDK asks there.
+        version = "v1beta" if request.needs_beta and self._by_key else None
+        contents, config = _contents(request), _config(request, timeout_s, version=version)
         with _called("model", request.model, timeout_s):
             reply = self._client.models.generate_content(model=request.model, contents=contents, config=config)
         return _body(reply)
@@ -103,7 +106,7 @@ def _part(image: ImagePart, request: ModelRequest) -> types.Part:
     return types.Part.from_uri(file_uri=image.uri, mime_type=image.mime_type, media_resolution=level)
 
 
-def _config(request: ModelRequest, timeout_s: float) -> types.GenerateContentConfig:
+def _config(request: ModelRequest, timeout_s: float, *, version: str | None) -> types.GenerateContentConfig:
     from google.genai import types
 
     thinking = None
@@ -129,14 +132,14 @@ def _config(request: ModelRequest, timeout_s: float) -> types.GenerateContentCon
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         # The body as it came: the SDK's own model drops finishMessage and every field it does not know.
         should_return_http_response=True,
-        http_options=_http_options(timeout_s),
+        http_options=_http_options(timeout_s, version=version),
     )
 
 
-def _http_options(timeout_s: float) -> types.HttpOptions:
+def _http_options(timeout_s: float, *, version: str | None = None) -> types.HttpOptions:
     from google.genai import types
 
-    return types.HttpOptions(timeout=max(1, int(timeout_s * 1000)))
+    return types.HttpOptions(timeout=max(1, int(timeout_s * 1000)), api_version=version)
 
 
 def _body(reply: types.GenerateContentResponse) -> Mapping[str, Any]:

@@ -102,8 +102,8 @@ def caution(model: ModelProfile, today: dt.date) -> str | None:
     """Return what an operator should know about a model that may be named, or None."""
     if model.id.endswith("-latest"):
         return (
-            f"{model.id} is an alias: the model behind it changes, and the Gemini Developer API knows it in v1beta"
-            " only, while v1 is asked; name the id of one model, as docs/models.md has them"
+            f"{model.id} is an alias: the model behind it changes without notice, and with it results and price;"
+            " name the id of one model, as docs/models.md has them"
         )
     if not model.known:
         return f"{model.id} is not in the model registry: it is asked like a model of today, and its price is unknown"

@@ -50,6 +50,11 @@ class ModelRequest:
     text_last: bool = True
 
     @property
+    def needs_beta(self) -> bool:
+        """Whether the Developer API knows what is asked in v1beta only: an alias, or a resolution set per image."""
+        return self.model.endswith("-latest") or self.media_resolution == "ultra_high"
+
+    @property
     def text_bytes(self) -> int:
         """The size of prompt, system instruction and schema in UTF-8: what tokens are estimated from."""
         return sum(len(each.encode(errors="surrogatepass")) for each in (*self._texts, json.dumps(self.schema)))

@@ -259,7 +259,7 @@ def test_a_refusal_is_blocked_with_its_reason_and_one_call(
 
 @pytest.mark.fault(61, 82)
 def test_a_request_offers_a_schema_and_no_tool_whatever_the_picture_asks_for() -> None:
-    config = gemini._config(REQUEST, 30.0)
+    config = gemini._config(REQUEST, 30.0, version=None)
 
     assert (config.tools, config.tool_config) == (None, None)
     assert (config.response_mime_type, config.response_json_schema) == ("application/json", SCHEMA)

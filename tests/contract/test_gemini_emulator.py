@@ -269,6 +269,12 @@ def test_a_model_that_is_unknown_or_retired_is_not_found(client: Client, model: 
     assert (error.code, error.status) == (404, "NOT_FOUND")
 
 
+def test_an_alias_is_known_in_v1beta_and_nowhere_else(client: Client) -> None:
+    alias = "gemini-flash-latest"
+    assert generate(client, part(), "x", model=alias, http_options={"api_version": "v1beta"}).text
+    assert refused(client, part(), "x", model=alias, http_options={"api_version": "v1"}).code == 404
+
+
 def test_bytes_that_are_no_image_are_refused(client: Client) -> None:
     error = refused(client, part(b"not an image"), "x")
     assert error.code == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from contextlib import contextmanager
@@ -31,12 +32,12 @@ INFO = ImageInfo(80, 60, "jpeg", "image/jpeg")
 
 @contextmanager
 def _listening() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield the address of a server that answers every request alike, and the bodies it was sent."""
+    """Yield the address of a server that answers every request alike, and the bodies it was sent, with their `path`."""
     sent: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            sent.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            sent.append({"path": self.path} | json.loads(self.rfile.read(int(self.headers["content-length"]))))
             body = json.dumps(reply("A red square.")).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
@@ -72,6 +73,7 @@ def _sent(**settings: Any) -> dict[str, Any]:
     with _listening() as (url, sent):
         GeminiModel(ByKey("local"), base_url=url, connections=1).generate(_request(**settings), timeout_s=TIMEOUT_S)
     (body,) = sent
+    del body["path"]
     return body
 
 
@@ -96,6 +98,23 @@ def test_the_finest_resolution_is_sent_with_the_image_where_alone_it_exists() ->
 
     assert body["contents"][0]["parts"][0]["mediaResolution"] == {"level": "MEDIA_RESOLUTION_ULTRA_HIGH"}
     assert "mediaResolution" not in body["generationConfig"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version"),
+    [
+        ({}, "v1"),
+        ({"media_resolution": "high"}, "v1"),
+        ({"media_resolution": "ultra_high"}, "v1beta"),
+        ({"model": "gemini-flash-latest"}, "v1beta"),
+    ],
+)
+def test_what_only_v1beta_knows_is_asked_there_and_nothing_else(wanted: dict[str, str], version: str) -> None:
+    request = dataclasses.replace(_request(), **wanted)  # type: ignore[arg-type]
+    with _listening() as (url, sent):
+        GeminiModel(ByKey("local"), base_url=url, connections=1).generate(request, timeout_s=TIMEOUT_S)
+
+    assert sent[0]["path"] == f"/{version}/models/{request.model}:generateContent"
 
 
 def test_what_is_not_set_is_not_sent() -> None:

@@ -176,7 +176,7 @@ def test_a_retired_model_is_refused_with_its_successor_named(model: str, today: 
         ("gemini-2.5-pro", dt.date(2026, 10, 31), None),  # 31 days before
         ("gemini-2.5-pro", dt.date(2026, 11, 1), "will be retired on 2026-12-01"),
         ("gemini-2.5-pro", TODAY, "name gemini-3.8-flash"),
-        ("gemini-flash-latest", TODAY, "name the id of one model"),  # answered with 404: v1 has no aliases
+        ("gemini-flash-latest", TODAY, "name the id of one model"),
         ("gemini-9-uranium", TODAY, "gemini-9-uranium is not in the model registry"),
         ("gemini-3.8-flash", TODAY, None),
     ],

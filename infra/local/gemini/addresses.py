@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.local.gemini.errors import missing_key, unauthenticated
+from infra.local.gemini.models import ALIASES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -66,10 +67,13 @@ def base_url(request: Request) -> str:
 
 
 def read_target(request: Request) -> Target:
-    """Return what a `…/models/M:method` path names."""
+    """Return what a `…/models/M:method` path names, or what an alias in it stands for."""
     params = request.path_params
     model, _, method = params["call"].rpartition(":")
-    return Target(model, method, params["version"], parent_of(request))
+    version, parent = params["version"], parent_of(request)
+    if version == "v1beta" and parent is None:
+        model = ALIASES.get(model, model)
+    return Target(model, method, version, parent)
 
 
 def parent_of(request: Request) -> str | None:

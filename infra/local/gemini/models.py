@@ -71,6 +71,9 @@ MODELS = {
 RETIRED = {"gemini-2.0-flash": Model(mask=MaskForm.PNG, image_tokens=GEMINI_2_TOKENS)}
 """Shut down, but still in published examples: answered on request only."""
 
+ALIASES = {"gemini-flash-latest": "gemini-3.8-flash", "gemini-flash-lite-latest": "gemini-3.5-flash-lite"}
+"""Known in v1beta of the Developer API, and nowhere else."""
+
 THOUGHT_TOKENS = {"MINIMAL": 0, "LOW": 16, "MEDIUM": 32, "HIGH": 64, "XHIGH": 128}
 DYNAMIC_BUDGET = -1
 

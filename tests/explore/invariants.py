@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _ENDS: Final = frozenset({"die-before", "die-after", "cancel"})
 _PASSING: Final = frozenset({"503", "429", "412"})
+_KEEPING: Final = frozenset({("create", "reply"), ("read", "reply"), ("stat", "image")})
+"""What lies between an answer and its place in the journal; the look at the image only where an address was sent."""
 
 
 def check(world: World, processes: Sequence[Process]) -> list[str]:
@@ -125,7 +127,7 @@ def _lost_answer(step: Step) -> bool:
         return step.fault in {"die-after", "lost"}
     process = step.process
     unkept = process.paid_s is not None and process.paid_s < step.at_s and process.journalled_s is None
-    return unkept and step.target == "reply" and step.operation != "interpret" and step.fault in _ENDS
+    return unkept and (step.operation, step.target) in _KEEPING and step.fault in _ENDS
 
 
 def _excused(process: Process, steps: Iterable[Step]) -> int:
@@ -133,7 +135,10 @@ def _excused(process: Process, steps: Iterable[Step]) -> int:
     refused = [
         step
         for step in steps
-        if step.process is process and (step.operation, step.target) == ("create", "reply") and step.fault in _PASSING
+        if step.process is process
+        and step.at_s > (process.paid_s or step.at_s)
+        and (step.operation, step.target) in {("create", "reply"), ("stat", "image")}
+        and step.fault in _PASSING
     ]
     late_s = process.started_s + TIMEOUT_S - RESERVE_S - RETRY_AFTER_S
     given_up = len(refused) >= MAX_ATTEMPTS or (refused and (process.ended_s or late_s) > late_s)

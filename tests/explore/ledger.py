@@ -65,8 +65,16 @@ class Ledger:
         self.paid.append(process)
         process.paid_s = process.paid_s or at_s
         for part in request.images:
-            if self._sent(part) != self.contents[process.event.source.generation]:
+            if isinstance(part, ReferencedImage) and part.uri.startswith("gs://"):
+                # An address names no generation: what counts is that no answer about another one is kept.
+                process.saw = self._live(part.uri)
+            elif self._sent(part) != self.contents[process.event.source.generation]:
                 self.violations.append(f"right bytes: delivery {process.number} sent those of another generation")
+
+    def journalled(self, process: Process) -> None:
+        """Note a journalled reply, and whether it is about this generation."""
+        if process.saw not in {None, process.event.source.generation}:
+            self.violations.append(f"right bytes: delivery {process.number} kept an answer about another generation")
 
     def published(self, messages: Sequence[Message]) -> None:
         """Note result events, each of a document that can be read by now."""
@@ -97,6 +105,11 @@ class Ledger:
         return [
             f"no secrets: {secret[:12]}… is in a log, an event or a document" for secret in secrets if secret in text
         ]
+
+    def _live(self, uri: str) -> int | None:
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        there = self.store.stat(bucket, name)
+        return there.generation if there else None
 
     def _sent(self, part: object) -> bytes | None:
         if isinstance(part, InlineImage):

@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core import journal, results
-from shared.pipeline import analyze, asking, committing, dead_letter, images, leases, parking, release, work
+from shared.pipeline import analyze, asking, carrying, committing, dead_letter, images, leases, parking, release, work
 from shared.pipeline.leases import Held, Settled
 
 if TYPE_CHECKING:
@@ -156,6 +156,10 @@ def bury_without_the_lease(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(dead_letter, "_record", record)
 
 
+def trust_the_address(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(carrying, "verify", lambda _loads, _ports: None)
+
+
 MUTANTS: Final[dict[Mutation, str]] = {
     skip_the_lease: "pay once",
     take_live_leases: "pay once",
@@ -183,7 +187,7 @@ def _left(job: Job, ports: Ports) -> float:
 
 
 def hold_without_keeping(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(parking, "_store", lambda _name, _data, _ports: None)
+    patch.setattr(parking, "_store", lambda *_, **__: None)
 
 
 def forget_before_publishing(patch: pytest.MonkeyPatch) -> None:
@@ -203,3 +207,6 @@ HOLDING_MUTANTS: Final[dict[Mutation, str]] = {
     forget_before_publishing: "pay once: late duplicates",
 }
 """The same for the scenario in which the day's ceiling is reached."""
+
+REFERENCE_MUTANTS: Final[dict[Mutation, str]] = {trust_the_address: "right bytes"}
+"""The same for the scenario in which the model reads the image from its bucket itself."""

@@ -22,7 +22,7 @@ than the lease's. overwrite: a new generation of the source, and its event. lost
 412, own-412: a precondition is said to fail; without any effect, or after the effect, as the client's own retry sees
 it. refuse, expire: the model refuses this request for good; it knows the uploaded file no longer."""
 
-SCENARIOS: Final = ("caption", "segment", "file", "broken", "unreadable", "held")
+SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held")
 
 _MOST_FAULTS = 4
 _LAST_STEP = 40

@@ -100,6 +100,7 @@ class StagedStore:
                 process.held_s = now_s
             case "reply":
                 process.journalled_s = now_s
+                self._ledger.journalled(process)
         if bucket == RESULTS:
             self._ledger.wrote(name, data)
 

@@ -21,7 +21,8 @@ class Cancelled(Exception):  # noqa: N818 - as asyncio and concurrent.futures na
 class Process:
     """One delivery of one message. Times are the stage's clock.
 
-    `held_s` is when it wrote the lease last, `paid_s` when a model answered it, `journalled_s` when it was kept.
+    `held_s` is when it wrote the lease last, `paid_s` when a model answered it, `journalled_s` when it was kept. `saw`
+    is the generation that lay at the `gs://` address which the model read itself.
 
     `releases` marks the scheduler's tick, which releases held events instead of working on one; `buries` a dead letter,
     which is recorded as a failure instead.
@@ -42,5 +43,6 @@ class Process:
     held_s: float | None = None
     paid_s: float | None = None
     journalled_s: float | None = None
+    saw: int | None = None
     ended_s: float | None = None
     ending: str = "running"

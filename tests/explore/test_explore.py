@@ -81,6 +81,15 @@ def test_a_large_image_is_uploaded_on_the_way() -> None:
     assert "upload upload" in _steps(explore(Plan("file", "once")), delivery=1)
 
 
+def test_an_image_that_the_model_reads_from_its_bucket_is_looked_at_again_behind_the_answer() -> None:
+    assert _steps(explore(Plan("gs", "once")), delivery=1)[1:5] == [
+        "read image",
+        "generate answer",
+        "stat image",
+        "create reply",
+    ]
+
+
 def test_a_killed_process_runs_no_handler() -> None:
     explored = explore(parse("segment once 6:die-before"))
     assert [process.ending for process in explored.deliveries][:1] == ["died"]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.explore.__main__ import main
 from tests.explore.exhaustive import SCHEDULES, bases, interleavings, singles
-from tests.explore.mutants import HOLDING_MUTANTS, MUTANTS, skip_the_lease
+from tests.explore.mutants import HOLDING_MUTANTS, MUTANTS, REFERENCE_MUTANTS, skip_the_lease
 from tests.explore.run import explore
 
 if TYPE_CHECKING:
@@ -28,13 +28,20 @@ def test_a_broken_protocol_is_found(mutate: Mutation, broken: str, monkeypatch: 
     assert [violation for violation in found.violations if violation.startswith(broken)], found.violations
 
 
-@pytest.mark.parametrize(("mutate", "broken"), HOLDING_MUTANTS.items(), ids=lambda each: getattr(each, "__name__", ""))
-def test_a_broken_way_of_holding_events_is_found(
-    mutate: Mutation, broken: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("scenario", "mutate", "broken"),
+    [
+        *(("held", *each) for each in HOLDING_MUTANTS.items()),
+        *(("gs", *each) for each in REFERENCE_MUTANTS.items()),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_a_broken_way_of_holding_or_of_naming_addresses_is_found(
+    scenario: str, mutate: Mutation, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)
 
-    found = next((explored for explored in map(explore, singles("held", "once")) if explored.violations), None)
+    found = next((explored for explored in map(explore, singles(scenario, "once")) if explored.violations), None)
 
     assert found is not None, "no plan broke an invariant"
     assert [violation for violation in found.violations if violation.startswith(broken)], found.violations

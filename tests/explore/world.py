@@ -137,7 +137,7 @@ def _text(scenario: str, number: int) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption" | "held":
+        case "caption" | "gs" | "held":
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
@@ -157,6 +157,8 @@ def _settings(scenario: str) -> Settings:
         gemini_api_key=CANARY_KEY,
         max_calls_per_day=1 if scenario == "held" else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
+        enterprise=scenario == "gs",
+        project="local-dev",
     )
 
 

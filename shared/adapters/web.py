@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -55,7 +56,12 @@ class WebImages:
     ) -> None:
         self._origins = origins
         self._resolve = resolver
-        self._tls = tls or ssl.create_default_context()
+        self._given_tls = tls
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Made at the first fetch: every worker has one of these, few fetch, and reading all certificates takes 30 ms.
+        return self._given_tls or ssl.create_default_context()
 
     def fetch(self, url: str, *, max_bytes: int, timeout_s: float) -> bytes:
         """Return what lies at an address; its declared type is nobody's word.

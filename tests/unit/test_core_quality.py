@@ -77,10 +77,8 @@ def test_a_photo_at_a_tenth_of_its_light_is_called_very_dark(name: str) -> None:
 
 def test_a_blurred_photo_of_twelve_megapixels_is_cheap_enough_to_be_looked_at() -> None:
     large = _blurred(_photo("coffee")).resize((4000, 2667), Image.Resampling.BICUBIC)
-    noise = Image.effect_noise(large.size, 20).convert("RGB")  # of a sensor: several megabytes of it
 
     assert _said(large) == BLURRED
-    assert _said(Image.blend(large, noise, 0.2), quality=92) == BLURRED
 
 
 @pytest.mark.parametrize(
@@ -94,7 +92,7 @@ def test_what_must_be_decoded_as_a_whole_is_left_alone_beyond_its_bound(options:
 
 
 def test_a_large_file_is_left_alone() -> None:
-    noisy = Image.effect_noise((4500, 4500), 8).point(lambda shade: (shade - 100) // 2)
+    noisy = Image.effect_noise((2500, 2500), 8).point(lambda shade: (shade - 100) // 2)
 
     assert _said(noisy.resize((500, 500)))[0].startswith("very dark")
     assert _said(noisy, quality=100) == ()

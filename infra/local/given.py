@@ -6,7 +6,6 @@ Such an environment is often that of an earlier stack, whose `stack.env` a shell
 from __future__ import annotations
 
 import contextlib
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from google.api_core.exceptions import GoogleAPIError
 
-from infra.local.process import ServiceError
+from infra.local.process import ServiceError, listens
 from shared._environment import Reader
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ _KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _ENTERPRISE = "GOOGLE_GENAI_USE_ENTERPRISE"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORTS = {"http": 80, "https": 443}
-_CONNECT_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def _problem(name: str, reader: Reader) -> str | None:
         return f"{name}: expected a host and a port, found {address!r}"
     if name == GEMINI and place[0] not in _LOOPBACK:
         return None  # a proxy may lead there
-    return None if _listens(place) else f"nothing listens at {address} ({name}): unset it, or start it"
+    return None if listens(*place) else f"nothing listens at {address} ({name}): unset it, or start it"
 
 
 def _place(address: str) -> tuple[str, int] | None:
@@ -96,11 +94,3 @@ def _place(address: str) -> tuple[str, int] | None:
     except ValueError:
         return None
     return (parts.hostname, port) if parts.hostname and port else None
-
-
-def _listens(place: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(place, timeout=_CONNECT_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True

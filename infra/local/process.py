@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 8.0
 TAIL_LINES = 40
 _POLL_S = 0.02
+_CONNECT_TIMEOUT_S = 2.0
 
 
 class ServiceError(Exception):
@@ -86,7 +87,7 @@ class Process:
         Raises:
             ServiceError: the child exited first, or listened to nothing in time.
         """
-        self._wait(lambda: _listens(port), timeout_s)
+        self._wait(lambda: listens(LOOPBACK, port), timeout_s)
 
     def _wait(self, ready: Callable[[], bool], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -148,6 +149,10 @@ def service_argv(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "infra.local", name, *arguments]
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex((LOOPBACK, port)) == 0
+def listens(host: str, port: int) -> bool:
+    """Whether something takes connections there, asked for two seconds at most."""
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True

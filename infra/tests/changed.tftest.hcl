@@ -1,23 +1,7 @@
 # What a later choice leaves as it is: a trigger in another place, or a right in other hands, would lose events meanwhile.
 
 mock_provider "google" {
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = {
-      service_config = { uri = "https://function.a.run.app" }
-    }
-  }
-
-  mock_resource "google_pubsub_topic" {
-    defaults = { id = "projects/a-project/topics/a-topic" }
-  }
-
-  mock_data "google_storage_bucket" {
-    defaults = { location = "EU" }
-  }
-
-  mock_data "google_storage_project_service_account" {
-    defaults = { member = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com" }
-  }
+  source = "./tests/mocks"
 }
 
 mock_provider "google-beta" {}

@@ -1,19 +1,7 @@
 # What is deployed, with every default and every choice evaluated by Terraform itself.
 
 mock_provider "google" {
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = {
-      service_config = { uri = "https://function.a.run.app" }
-    }
-  }
-
-  mock_resource "google_pubsub_topic" {
-    defaults = { id = "projects/a-project/topics/a-topic" }
-  }
-
-  mock_data "google_storage_bucket" {
-    defaults = { location = "EU" }
-  }
+  source = "./tests/mocks"
 }
 
 mock_provider "google-beta" {}

@@ -55,7 +55,7 @@ def carry(job: Job, request: ModelRequest, sights: Sequence[Image], ports: Worke
         for offer, route in zip(offers, routes, strict=True)
         if route.kind == "inline" and not route.shrunk and len(offers) > 1
     )
-    trip = _trip(job, ports, text_size + inside)
+    trip = _trip(job, ports, behind, text_size + inside)
     loads = tuple(loading.load(trip, offer, route) for offer, route in zip(offers, routes, strict=True))
     text = _lacks_room(loads, text_size, ports)
     if text and not behind.uploads:
@@ -76,7 +76,7 @@ def carry_again(
         ModelRejectedError: an image fits no other way.
         TransientError: as `carry`; or too many had to go another way at once, and may be readable again later.
     """
-    trip = _trip(job, ports, request.sent_text_bytes)
+    trip = _trip(job, ports, back_end(ports.settings), request.sent_text_bytes)
     referenced = [load for load in loads if isinstance(load.part, ReferencedImage)]
     named = [load for load in referenced if _is_named(load, refusal)]
     again = named or referenced
@@ -87,9 +87,9 @@ def carry_again(
     return fresh
 
 
-def _trip(job: Job, ports: WorkerPorts, other_bytes: int) -> Trip:
+def _trip(job: Job, ports: WorkerPorts, behind: BackEnd, other_bytes: int) -> Trip:
     half_s = remaining_s(job, ports) / 2
-    return Trip(job, replace(job, deadline_s=job.deadline_s - half_s), ports, back_end(ports.settings), other_bytes)
+    return Trip(job, replace(job, deadline_s=job.deadline_s - half_s), ports, behind, other_bytes)
 
 
 def _is_named(load: Load, refusal: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import jsontext, results
 from shared.core.errors import AlreadyExistsError, NotFoundError, TransientError, UplookError
 from shared.pipeline.leases import ATTEMPT, Settled, read_settled
+from shared.pipeline.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from shared.core.results import ResultFile
     from shared.pipeline.ports import Ports
     from shared.pipeline.work import Job
-
-_PARALLEL_WRITES = 8
 
 
 class FileDiffersError(UplookError):
@@ -58,10 +57,7 @@ def _committed(name: str, ports: Ports) -> Settled:
 
 
 def _write_files(job: Job, files: Sequence[ResultFile], ports: Ports) -> None:
-    if not files:
-        return
-    with ThreadPoolExecutor(min(_PARALLEL_WRITES, len(files)), thread_name_prefix="write") as pool:
-        list(pool.map(lambda file: _write_file(job, file, ports), files))
+    together([partial(_write_file, job, file, ports) for file in files])
 
 
 def _write_file(job: Job, file: ResultFile, ports: Ports) -> None:

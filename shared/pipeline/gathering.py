@@ -35,15 +35,20 @@ def gather(job: Job, ports: WorkerPorts) -> Sight:
         SourceGoneError: the upload was deleted or overwritten before it was read.
         PermanentError: the image, the manifest or an image that it names cannot be used.
     """
-    settings = job.event.settings
-    if job.event.task == ASK.name and manifest.is_manifest(job.event.source.name):
-        begun_s = ports.clock.monotonic_s()
+    settings, source = job.event.settings, job.event.source
+    begun_s = ports.clock.monotonic_s()
+    if job.event.task == ASK.name and manifest.is_manifest(source.name):
         named = _manifest(job, ports)
         prompt = ask_later(settings.prompt, question=named.question, language=named.language or settings.language)
         found = named_images(job, named, ports)
-        return Sight(prompt, found, round((ports.clock.monotonic_s() - begun_s) * 1000), named.question)
-    image = images.look(job, job.event.source, ports, back_end=carrying.back_end(ports.settings))
-    return Sight(settings.prompt, (image,), image.download_ms)
+        return Sight(prompt, found, _ms_since(begun_s, ports), named.question)
+    read = images.read(job, source, ports, back_end=carrying.back_end(ports.settings))
+    download_ms = _ms_since(begun_s, ports)
+    return Sight(settings.prompt, (images.judge(job, read, ports),), download_ms)
+
+
+def _ms_since(begun_s: float, ports: WorkerPorts) -> int:
+    return round((ports.clock.monotonic_s() - begun_s) * 1000)
 
 
 def _manifest(job: Job, ports: WorkerPorts) -> Manifest:

@@ -48,7 +48,6 @@ class Image:
     uri: str
     source: Source | None = None
     sha256: str | None = None
-    download_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class Read:
     source: Source
     data: bytes | None = field(repr=False)
     info: ImageInfo | None
-    download_ms: int
 
 
 def fetch(job: Job, source: Source, ports: Ports) -> Image:
@@ -68,18 +66,7 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty, too large, or no image that Uplook accepts.
     """
-    begun_s = ports.clock.monotonic_s()
-    data = _download(job, source, ports)
-    return judge(job, Read(source, data, None, round((ports.clock.monotonic_s() - begun_s) * 1000)), ports)
-
-
-def look(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Image:
-    """Return an image of which no more is read than is needed: its first bytes, where they are enough.
-
-    Raises:
-        SourceGoneError, ImageRejectedError: as `fetch`.
-    """
-    return judge(job, read(job, source, ports, back_end=back_end), ports)
+    return judge(job, Read(source, _download(job, source, ports), None), ports)
 
 
 def is_read_whole(job: Job, source: Source, *, back_end: BackEnd) -> bool:
@@ -88,13 +75,12 @@ def is_read_whole(job: Job, source: Source, *, back_end: BackEnd) -> bool:
 
 
 def read(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Read:
-    """Read as much of an image as is needed, and decode nothing of it.
+    """Read as much of an image as is needed, its first bytes where they are enough, and decode nothing of it.
 
     Raises:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty or too large.
     """
-    begun_s = ports.clock.monotonic_s()
     info, data = None, None
     if not is_read_whole(job, source, back_end=back_end):
         require_bytes(source.size or 0, _limits(job, ports))
@@ -102,7 +88,7 @@ def read(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Read:
         info = heads.untouched(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
     if info is None:
         data = _download(job, source, ports)
-    return Read(source, data, info, round((ports.clock.monotonic_s() - begun_s) * 1000))
+    return Read(source, data, info)
 
 
 def judge(job: Job, found: Read, ports: Ports) -> Image:
@@ -113,7 +99,7 @@ def judge(job: Job, found: Read, ports: Ports) -> Image:
     """
     size = found.source.size or 0 if found.data is None else len(found.data)
     info = found.info or _probed(found.data or b"", job, ports)
-    return Image(found.data, info, size, _uri(found.source), source=found.source, download_ms=found.download_ms)
+    return Image(found.data, info, size, _uri(found.source), source=found.source)
 
 
 def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Image:
@@ -122,11 +108,9 @@ def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Im
     Raises:
         PermanentError: the address must not be fetched, or what lies there is no image that Uplook accepts.
     """
-    begun_s = ports.clock.monotonic_s()
     data = ports.web.fetch(url, max_bytes=job.event.settings.max_bytes, timeout_s=timeout_s)
-    download_ms = round((ports.clock.monotonic_s() - begun_s) * 1000)
     digest = hashlib.sha256(data).hexdigest()
-    return Image(data, _probed(data, job, ports), len(data), without_query(url), sha256=digest, download_ms=download_ms)
+    return Image(data, _probed(data, job, ports), len(data), without_query(url), sha256=digest)
 
 
 def download(source: Source, ports: Ports, *, max_bytes: int) -> bytes:

@@ -7,8 +7,8 @@ then, redriving again publishes the same event, and the delivery protocol sees a
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.core import redriving
@@ -17,6 +17,7 @@ from shared.core.errors import NotFoundError, PermanentError
 from shared.pipeline import dead_letter, leases
 from shared.pipeline.forget import forget
 from shared.pipeline.ingest import ingest
+from shared.pipeline.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 _READ = 100
-_PARALLEL_READS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,14 @@ def redrive_errors(
     Raises:
         TransientError: a service is away; what was not yielded was not redriven, or will be a duplicate.
     """
-    with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="redrive") as pool:
-        for at in range(0, len(names), _READ):
-            read = pool.map(lambda name: _failure(name, ports), names[at : at + _READ])
-            failures = [each for each in read if code in (None, each.seen.code)]
-            for batch in batches(failures, lambda each: each.message):
-                messages = [each.message for each in batch if each.message is not None]
-                if messages and not dry_run:
-                    ports.publisher.publish(ports.settings.image_topic, messages)
-                yield from (each.seen for each in batch)
+    for at in range(0, len(names), _READ):
+        read = together([partial(_failure, name, ports) for name in names[at : at + _READ]])
+        failures = [each for each in read if code in (None, each.seen.code)]
+        for batch in batches(failures, lambda each: each.message):
+            messages = [each.message for each in batch if each.message is not None]
+            if messages and not dry_run:
+                ports.publisher.publish(ports.settings.image_topic, messages)
+            yield from (each.seen for each in batch)
 
 
 def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool = False) -> Redriven:

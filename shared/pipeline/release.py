@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import logs
 from shared.core import envelopes
 from shared.core.errors import NotFoundError, PermanentError
 from shared.core.naming import HELD
+from shared.pipeline.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 _READ = 100
-_PARALLEL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,10 @@ def release(until: str, ports: Ports) -> int:
 
 
 def _release_some(names: Sequence[str], ports: Ports) -> int:
-    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="release") as pool:
-        held = [each for each in pool.map(lambda name: _read(name, ports), names) if each is not None]
-        for batch in envelopes.batches(held, lambda each: each.message):
-            ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
-            list(pool.map(lambda each: _forget(each, ports), batch))  # raises what a thread raised
+    held = [each for each in together([partial(_read, name, ports) for name in names]) if each is not None]
+    for batch in envelopes.batches(held, lambda each: each.message):
+        ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
+        together([partial(_forget, each, ports) for each in batch])
     return len(held)
 
 

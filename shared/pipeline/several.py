@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.core.manifest import ImageReference, Manifest, WebImage
+    from shared.core.transport import BackEnd
     from shared.pipeline.images import Image
     from shared.pipeline.work import Job, WorkerPorts
 
@@ -39,9 +40,10 @@ def named_images(job: Job, named: Manifest, ports: WorkerPorts) -> tuple[Image, 
         PermanentError: some cannot be used; all of them are named. Or they are too large together.
         TransientError: one changed while it was read, or the deadline is near.
     """
+    back_end = carrying.back_end(ports.settings)
     pinned = together([partial(_or_problem, partial(_pin, job, each, ports)) for each in named.images])
-    _require_memory(job, pinned, ports)
-    read = together([partial(_or_problem, partial(_read, job, each, ports)) for each in pinned])
+    _require_memory(job, pinned, back_end)
+    read = together([partial(_or_problem, partial(_read, job, each, ports, back_end)) for each in pinned])
     found: list[Image] = []
     problems: list[str] = []
     held_bytes = 0
@@ -78,9 +80,8 @@ def _pin(job: Job, reference: ImageReference, ports: WorkerPorts) -> Source | We
     return Source(reference.bucket, reference.name, live.generation, live.size, None, live.crc32c or None)
 
 
-def _require_memory(job: Job, pinned: Sequence[Source | WebImage | PermanentError], ports: WorkerPorts) -> None:
+def _require_memory(job: Job, pinned: Sequence[Source | WebImage | PermanentError], back_end: BackEnd) -> None:
     """Refuse, before a byte of them is read, images that would not fit the worker's memory together."""
-    back_end = carrying.back_end(ports.settings)
     total_bytes = 0
     for index, each in enumerate(pinned):
         if isinstance(each, Source) and images.is_read_whole(job, each, back_end=back_end):
@@ -89,7 +90,9 @@ def _require_memory(job: Job, pinned: Sequence[Source | WebImage | PermanentErro
                 raise _too_much(index)
 
 
-def _read(job: Job, pinned: Source | WebImage | PermanentError, ports: WorkerPorts) -> Read | WebImage:
+def _read(
+    job: Job, pinned: Source | WebImage | PermanentError, ports: WorkerPorts, back_end: BackEnd
+) -> Read | WebImage:
     """Read a stored image; one from the web is left for later."""
     if isinstance(pinned, PermanentError):
         raise pinned
@@ -97,7 +100,7 @@ def _read(job: Job, pinned: Source | WebImage | PermanentError, ports: WorkerPor
         return pinned
     require_time(job, ports, "reading the images of a manifest")
     try:
-        return images.read(job, pinned, ports, back_end=carrying.back_end(ports.settings))
+        return images.read(job, pinned, ports, back_end=back_end)
     except (SourceGoneError, NotFoundError) as error:
         raise TransientError(f"gs://{pinned.bucket}/{pinned.name} changed while it was read.") from error
 

@@ -21,8 +21,8 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T]:
     Raises:
         Exception: whatever the first of them raises, in their order; those that have not begun by then never do.
     """
-    if len(calls) == 1:
-        return [calls[0]()]
+    if len(calls) <= 1:
+        return [call() for call in calls]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="together") as pool:
         # Log lines name the job that they belong to, in whatever thread they are written.
         begun = [pool.submit(contextvars.copy_context().run, call) for call in calls]

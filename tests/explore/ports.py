@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.core.errors import AlreadyExistsError, ChangedError, TransientError
 from tests.rig import RESULTS, SETTINGS, UPLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Mapping, Sequence
 
     from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
     from shared.core.ports import Message, ModelFile, ObjectInfo
@@ -176,23 +175,3 @@ class StagedClock:
 
     def sleep(self, seconds: float) -> None:
         self._stage.sleep(seconds)
-
-
-class StagedPool:
-    """Stands for the thread pool that writes files: the same promises, with turns that can be replayed."""
-
-    stage: Stage
-
-    def __init__(self, max_workers: int, thread_name_prefix: str = "") -> None:
-        """Nothing is started before there is work."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return None
-
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        return self.stage.gather([partial(function, item) for item in items])

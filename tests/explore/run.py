@@ -13,7 +13,6 @@ from shared.pipeline import answering, committing, release
 from tests.explore import invariants
 from tests.explore.broker import Broker
 from tests.explore.ledger import LogLines
-from tests.explore.ports import StagedPool
 from tests.explore.world import World
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _replay(world: World, broker: Broker) -> list[str]:
 
 @contextlib.contextmanager
 def _installed(world: World) -> Iterator[None]:
-    """Put the seams that are no ports on the stage, too: the pool that writes files, and the parser as a step."""
+    """Put the seams that are no ports on the stage, too: the threads that write files, and the parser as a step."""
 
     def parse(*arguments: Any) -> Any:
         return world.stage.call("interpret", "reply", lambda: interpret(*arguments))
@@ -122,11 +121,10 @@ def _installed(world: World) -> Iterator[None]:
     lines = LogLines()
     lines.ledger = world.ledger
     level, propagates = _LOGGER.level, _LOGGER.propagate
-    pool = type("Pool", (StagedPool,), {"stage": world.stage})
     with (
         patch.object(answering, "interpret", parse),
-        patch.object(committing, "ThreadPoolExecutor", pool),
-        patch.object(release, "ThreadPoolExecutor", pool),
+        patch.object(committing, "together", world.stage.gather),
+        patch.object(release, "together", world.stage.gather),
     ):
         _LOGGER.addHandler(lines)
         _LOGGER.setLevel(logging.INFO)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from flask import request
 from werkzeug.exceptions import ServiceUnavailable
 
-from functions import _stopping
+from functions import _shutdown
 from shared import bootstrap, config, logs
-from shared.core.envelopes import parse_image_event, pubsub_message
 from shared.core.errors import EventRejectedError, EventVersionError, SettingsError, TransientError
-from shared.pipeline.analyze import analyze
+from shared.core.events.envelopes import parse_image_event, pubsub_message
+from shared.pipeline.worker.analyze import analyze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def boundary(event: CloudEvent) -> Iterator[None]:
     """
     settings = bootstrap.settings()  # sets the logs up, too
     in_flight = bootstrap.in_flight()
-    _stopping.watch(in_flight)
+    _shutdown.watch(in_flight)
     trace = logs.trace_fields(request.headers.get("traceparent"), settings.project)
     with logs.context(event=event["id"], **trace):
         try:

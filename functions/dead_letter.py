@@ -8,8 +8,8 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.core.envelopes import pubsub_message
-from shared.pipeline.dead_letter import record_dead_letter
+from shared.core.events.envelopes import pubsub_message
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent

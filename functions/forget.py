@@ -8,8 +8,8 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.core.storage_events import deleted_upload
-from shared.pipeline.forget import forget as remove_all
+from shared.core.events.storage_events import deleted_upload
+from shared.pipeline.upkeep.forget import forget as remove_all
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent

@@ -8,7 +8,7 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.core.storage_events import finalized_upload
+from shared.core.events.storage_events import finalized_upload
 from shared.pipeline.ingest import ingest as plan_and_publish
 
 if TYPE_CHECKING:

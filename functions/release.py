@@ -8,7 +8,7 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.pipeline.release import release_due
+from shared.pipeline.upkeep.unpark import release_due
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent

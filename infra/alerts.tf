@@ -99,7 +99,7 @@ resource "google_monitoring_alert_policy" "backlog" {
 }
 
 # The day's ceiling or the model's quota is reached, or the deployment must be mended: one line of the log per event,
-# written by shared/pipeline/parking.py.
+# written by shared/pipeline/worker/park.py.
 resource "google_monitoring_alert_policy" "held" {
   count = var.alert_email == null ? 0 : 1
 

@@ -17,11 +17,11 @@ from shared.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from shared.config import Settings
+    from shared.core.planning.rules import Rules
     from shared.core.ports import Publisher, VisionModel
-    from shared.core.rules import Rules
-    from shared.pipeline.in_flight import InFlight
+    from shared.pipeline.instance.in_flight import InFlight
+    from shared.pipeline.job import WorkerPorts
     from shared.pipeline.ports import Ports
-    from shared.pipeline.work import WorkerPorts
 
 _lock = threading.Lock()
 
@@ -110,7 +110,7 @@ def _ports() -> Ports:
 
 @cache
 def _in_flight() -> InFlight:
-    from shared.pipeline.in_flight import InFlight
+    from shared.pipeline.instance.in_flight import InFlight
 
     return InFlight()
 
@@ -118,10 +118,10 @@ def _in_flight() -> InFlight:
 @cache
 def _worker_ports() -> WorkerPorts:
     from shared.adapters.web import WebImages
-    from shared.core.spending import Ceiling
-    from shared.pipeline.budget import Budget
-    from shared.pipeline.pacer import Pacer
-    from shared.pipeline.work import WorkerPorts
+    from shared.core.delivery.budget import Ceiling
+    from shared.pipeline.instance.budget import Budget
+    from shared.pipeline.instance.pace import Pacer
+    from shared.pipeline.job import WorkerPorts
 
     loaded = _settings()
     base = _ports()

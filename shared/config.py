@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from shared._environment import Reader
-from shared.core import model_checks
 from shared.core.errors import SettingsError
-from shared.core.rules import Rules, parse_rules
-from shared.core.tasks import TASKS
+from shared.core.planning import model_checks
+from shared.core.planning.rules import Rules, parse_rules
+from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import origin_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.core.registry import Backend
+    from shared.core.gemini.registry import Backend
 
 _BUNDLED_RULES = Path(__file__).with_name("rules.toml")
 _MAX_ACK_DEADLINE_S = 600

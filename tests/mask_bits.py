@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from shared.core.model import Mask
+    from shared.core.values import Mask
 
 
 def packed(pixels: ArrayLike) -> bytes:

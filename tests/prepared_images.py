@@ -14,7 +14,7 @@ from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED
 
 if TYPE_CHECKING:
-    from shared.core.model import Prepared
+    from shared.core.values import Prepared
 
 UPRIGHT_CORNERS = (build.RED, build.GREEN, build.BLUE, build.PALE)
 

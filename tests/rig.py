@@ -13,20 +13,21 @@ from PIL import Image
 from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
 from shared.adapters.memory_web import MemoryWeb
 from shared.config import Settings
-from shared.core import jsontext, naming, planning
-from shared.core.choices import Choices, TaskChoices
-from shared.core.envelopes import ImageEvent
-from shared.core.model import Source
-from shared.core.spending import Ceiling
-from shared.pipeline.budget import Budget
-from shared.pipeline.pacer import Pacer
-from shared.pipeline.work import WorkerPorts
+from shared.core import jsontext, naming
+from shared.core.delivery.budget import Ceiling
+from shared.core.events.envelopes import ImageEvent
+from shared.core.planning import plan
+from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.values import Source
+from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.pace import Pacer
+from shared.pipeline.job import WorkerPorts
 from tests import canary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.core.request import ModelRequest
+    from shared.core.gemini.request import ModelRequest
 
 UPLOADS, RESULTS, WORK = "uploads", "results", "work"
 
@@ -122,7 +123,7 @@ class Rig:
     def event_of(source: Source, task: str) -> ImageEvent:
         """Return the image event of a task, with default settings; ask has a question."""
         choices = Choices(for_all=TaskChoices(question="What is red?"))
-        return ImageEvent(source, task, planning.resolve_settings(task, choices), "v1")
+        return ImageEvent(source, task, plan.resolve_settings(task, choices), "v1")
 
     def document(self, event: ImageEvent, *, error: int | None = None) -> dict[str, Any]:
         """Return the committed document of an event."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.core.model import ImageInfo
+from shared.core.values import ImageInfo
 
 thousandths = st.integers(0, 1000)
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from shared.config import Settings
-from shared.core import transport
+from shared.core.gemini import transport
 from shared.core.images import heads, prepare, probing
 from tests.rig import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shared.core.transport import BackEnd, Freight
+    from shared.core.gemini.transport import BackEnd, Freight
 
 _ROOT = Path(__file__).resolve().parents[1]
 PAGE, README = _ROOT / "docs" / "transport.md", _ROOT / "README.md"

@@ -11,8 +11,8 @@ from shared.adapters.gemini_access import ByKey, open_client, storage_reader
 from shared.adapters.gemini_errors import translate
 from shared.adapters.total_timeout import within
 from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
+from shared.core.gemini.request import InlineImage
 from shared.core.ports import ModelFile
-from shared.core.request import InlineImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from shared.adapters.gemini_access import OnVertex
     from shared.core.errors import UplookError
-    from shared.core.request import ImagePart, ModelRequest
+    from shared.core.gemini.request import ImagePart, ModelRequest
 
 
 class GeminiModel:

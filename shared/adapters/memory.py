@@ -20,8 +20,8 @@ from shared.core.ports import ModelFile, ObjectInfo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from shared.core.gemini.request import ModelRequest
     from shared.core.ports import Clock, Message
-    from shared.core.request import ModelRequest
 
 __all__ = ["Faults", "ManualClock", "MemoryModel", "MemoryPublisher", "MemoryStore"]
 

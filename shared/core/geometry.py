@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shared.core.model import Box1000, BoxPx
+    from shared.core.values import Box1000, BoxPx
 
 SCALE = 1000
 """Gemini answers in thousandths of the upright image, whatever its size."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from shared.core.model import Source
+    from shared.core.values import Source
 
 MAX_NAME_BYTES = 1024
 """Longest object name: https://cloud.google.com/storage/docs/objects#naming."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.core.request import ModelRequest
+    from shared.core.gemini.request import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.consumer.choosing import chosen
-from shared.core import schemas
 from shared.core.errors import NotFoundError, PermanentError
+from shared.core.results import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

@@ -12,9 +12,9 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.command_line import DONE, FAILED, INCOMPLETE
-from shared.core.model import Usage
-from shared.core.pricing import cost_usd
-from shared.core.registry import profile
+from shared.core.gemini.prices import cost_usd
+from shared.core.gemini.registry import profile
+from shared.core.values import Usage
 from shared.export.places import is_place, open_results
 from shared.export.reading import documents
 from shared.operate.tables import table
@@ -28,8 +28,8 @@ DIMENSIONS: Final = ("day", "run", "task", "model", "status")
 _COUNTS = ("results", "answered", "prompt_tokens", "output_tokens", "thought_tokens")
 _EPILOG = """\
 Every document counts once, failures too: what a redrive has mended is part of its result. `answered` counts those
-that a model answered; the others cost nothing. `usd` is at the list price of the day (shared/core/models.toml): no
-free tier, discount or tax. `unpriced` counts answers by models of unknown price; they are not part of `usd`.
+that a model answered; the others cost nothing. `usd` is at the list price of the day (shared/core/gemini/models.toml):
+no free tier, discount or tax. `unpriced` counts answers by models of unknown price; they are not part of `usd`.
 Days are UTC. A model that answered under an unlisted name counts as the one that was asked.
 """
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from shared import config
 from shared.command_line import DONE
 from shared.config import Settings
-from shared.core import loops
-from shared.core.envelopes import Upload
 from shared.core.errors import NotFoundError
-from shared.core.explaining import explain
-from shared.core.model import Source
+from shared.core.events import own_output
+from shared.core.events.envelopes import Upload
+from shared.core.planning.explain import explain
+from shared.core.values import Source
 from shared.operate.tables import printable, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.core.explaining import Explanation
+    from shared.core.planning.explain import Explanation
     from shared.core.ports import ObjectInfo
 
 _SCHEME = "gs://"
@@ -83,7 +83,7 @@ def _refused(upload: Upload, settings: Settings) -> str | None:
     """Return why ingest leaves an upload out before any rule is asked, or None."""
     if upload.source.bucket not in settings.upload_buckets:
         return f"not an upload bucket (UPLOAD_BUCKETS names {', '.join(settings.upload_buckets)})"
-    return loops.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
+    return own_output.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
 
 
 def _stored(bucket: str, name: str) -> ObjectInfo:

@@ -11,18 +11,18 @@ from shared.command_line import DONE, INCOMPLETE, task_name
 from shared.consumer.choosing import chosen
 from shared.core import naming
 from shared.core.errors import SettingsError
-from shared.core.redriving import error_number
+from shared.core.planning.redrive import error_number
 from shared.export.reading import BucketResults
 from shared.operate import deployment
 from shared.operate.tables import table
-from shared.pipeline import dead_letter
-from shared.pipeline.redrive import redrive_dead_letter, redrive_errors
+from shared.pipeline.upkeep import dead_letter
+from shared.pipeline.upkeep.redrive import redrive_dead_letter, redrive_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shared.pipeline.ports import Ports
-    from shared.pipeline.redrive import Redriven
+    from shared.pipeline.upkeep.redrive import Redriven
 
 _SCHEME = "gs://"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.command_line import DONE
 from shared.operate import deployment
 from shared.operate.tables import table
-from shared.pipeline.release import held_hours, release
+from shared.pipeline.upkeep.unpark import held_hours, release
 
 if TYPE_CHECKING:
     import argparse

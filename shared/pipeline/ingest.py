@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core import loops
-from shared.core.envelopes import format_image_event
-from shared.core.planning import plan
+from shared.core.events import own_output
+from shared.core.events.envelopes import format_image_event
+from shared.core.planning.plan import plan
 
 if TYPE_CHECKING:
     from shared.config import Settings
-    from shared.core.envelopes import Upload
+    from shared.core.events.envelopes import Upload
+    from shared.core.planning.rules import Rules
     from shared.core.ports import Publisher
-    from shared.core.rules import Rules
 
 
 def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publisher) -> None:
@@ -27,7 +27,9 @@ def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publi
         if source.bucket not in settings.upload_buckets:
             logs.info("left out", reason="not an upload bucket")
             return
-        own = loops.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
+        own = own_output.own_output(
+            upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix
+        )
         if own is not None:
             logs.info("left out", reason=own)
             return

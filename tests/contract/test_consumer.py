@@ -26,10 +26,10 @@ from shared.consumer import (
     parse_event,
     parse_result,
 )
-from shared.core import results, schemas
-from shared.core.asked import Asked, Carried, Seen, asked_document
-from shared.core.model import ImageInfo
-from shared.pipeline.analyze import analyze
+from shared.core.delivery.asked import Asked, Carried, Seen, asked_document
+from shared.core.results import documents, schemas
+from shared.core.values import ImageInfo
+from shared.pipeline.worker.analyze import analyze
 from tests.export_documents import NO_MASK, document, failed, folder, item, mask_of
 from tests.rig import Rig
 
@@ -46,7 +46,7 @@ def parsed(value: dict[str, Any]) -> Result:
 
 def event_of(value: dict[str, Any]) -> dict[str, Any]:
     """Return the event that the pipeline publishes for a document."""
-    event: dict[str, Any] = json.loads(results.result_event(value, uri=URI).data)
+    event: dict[str, Any] = json.loads(documents.result_event(value, uri=URI).data)
     return event
 
 
@@ -126,7 +126,7 @@ def test_a_question_about_several_images_tells_what_was_seen_in_their_order() ->
 
 def test_a_held_event_has_no_result_yet() -> None:
     rig = Rig()
-    message = results.held_event(rig.upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+    message = documents.held_event(rig.upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
 
     event = parse_event(message.data)
 

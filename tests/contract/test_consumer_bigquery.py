@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from shared.core import schemas
+from shared.core.results import schemas
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "infra" / "examples" / "bigquery"
 COLUMNS: list[dict[str, Any]] = json.loads((EXAMPLE / "result_events.json").read_text(encoding="utf-8"))

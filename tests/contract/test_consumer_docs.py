@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from infra.local.process import ROOT, Process
 from infra.local.resources import storage_client
-from shared.core import results
-from shared.pipeline.analyze import analyze
+from shared.core.results import documents
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, Rig
 from tests.services import running
 from tests.waiting import wait_until
@@ -38,7 +38,7 @@ def test_the_program_of_the_page_reads_a_result_with_its_mask(emulator: Controll
         bucket = storage_client(url).create_bucket(RESULTS)
         for name in [*(file["name"] for file in document["files"]), rig.result_events()[0]["result"].split("/", 3)[3]]:
             bucket.blob(name).upload_from_string(rig.store.read(RESULTS, name, max_bytes=10**6))
-        held = results.held_event(image_event, "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+        held = documents.held_event(image_event, "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
         messages = [held, *rig.publisher.messages[rig.settings.result_topic]]
         emulator.rig.publish(topic, *(message.data for message in messages))
         env = os.environ | {"STORAGE_EMULATOR_HOST": url, "PUBSUB_EMULATOR_HOST": emulator.host}
@@ -69,5 +69,5 @@ def test_the_commands_for_bigquery_name_the_deployed_topic_and_give_the_right_be
 
 def test_the_page_names_the_versions_it_promises() -> None:
     assert "`held`" in PAGE
-    assert results.RESULT_SCHEMA in PAGE
-    assert results.EVENT_SCHEMA in PAGE
+    assert documents.RESULT_SCHEMA in PAGE
+    assert documents.EVENT_SCHEMA in PAGE

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from shared.consumer import parse_event, parse_result
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.contract.schema_growth import breaks
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from shared.consumer import (
     ResultReader,
     parse_event,
 )
-from shared.core import jsontext, results
+from shared.core import jsontext
+from shared.core.results import documents
 from tests.export_documents import document, failed, folder, item, mask_of, png
 from tests.rig import Rig
 from tests.services import running
@@ -52,7 +53,7 @@ def put(client: storage.Client, name: str, value: Any) -> str:
 
 
 def event(value: dict[str, Any], uri: str) -> ResultEvent:
-    return parse_event(results.result_event(value, uri=uri).data)
+    return parse_event(documents.result_event(value, uri=uri).data)
 
 
 def with_mask(name: str, *, listed: bytes = MASK) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def test_a_result_that_is_gone_says_so(client: storage.Client, value: dict[str, 
 
 
 def test_a_held_event_has_nothing_to_read(client: storage.Client) -> None:
-    held = results.held_event(Rig().upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+    held = documents.held_event(Rig().upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
 
     with pytest.raises(NoResultError, match="another event tells of the result, after 2026-11-22T08:00:00Z"):
         ResultReader(client).read_result(parse_event(held.data))

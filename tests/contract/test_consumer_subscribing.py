@@ -11,7 +11,7 @@ import pytest
 from google.api_core import exceptions
 
 from shared.consumer import subscribe
-from shared.core import results
+from shared.core.results import documents
 from tests.export_documents import document
 from tests.waiting import WAIT_S, wait_until
 
@@ -48,7 +48,7 @@ def acked(emulator: Controlled, subscription: str) -> tuple[int, int]:
 
 def data(**fields: Any) -> bytes:
     """Return the data of a result event."""
-    message = results.result_event(document([], **fields), uri="gs://results/v1/uploads/cat.jpg/7/segment.json")
+    message = documents.result_event(document([], **fields), uri="gs://results/v1/uploads/cat.jpg/7/segment.json")
     return message.data
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.export_documents import NO_MASK, document, failed, folder, item, mask_of, png
 from tests.services import running
 

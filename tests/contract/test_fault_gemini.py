@@ -24,8 +24,8 @@ from shared.core.errors import (
     TransientError,
     UplookError,
 )
-from shared.core.request import InlineImage, ModelRequest, ReferencedImage
-from shared.pipeline.analyze import analyze
+from shared.core.gemini.request import InlineImage, ModelRequest, ReferencedImage
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, Rig, picture
 from tests.services import running
 

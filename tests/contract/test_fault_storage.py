@@ -14,10 +14,10 @@ from infra.local.control import Control
 from infra.local.faults import Fault
 from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
-from shared.core.envelopes import parse_upload
 from shared.core.errors import NotFoundError, TransientError
-from shared.core.planning import idempotency_key
-from shared.pipeline.analyze import analyze
+from shared.core.events.envelopes import parse_upload
+from shared.core.planning.plan import idempotency_key
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, Rig, picture
 from tests.services import running
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from google.cloud.storage import Blob
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey, OnVertex
 from shared.core.errors import ModelRejectedError, TransientError
-from shared.core.request import InlineImage, ModelRequest
+from shared.core.gemini.request import InlineImage, ModelRequest
 from tests.contract.web_rig import Server, answer
 from tests.rig import picture
 

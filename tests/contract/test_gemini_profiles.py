@@ -15,18 +15,18 @@ import pytest
 
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey
-from shared.core.choices import Choices, TaskChoices
-from shared.core.planning import resolve_settings
-from shared.core.registry import known_models, refusal
-from shared.core.tasks import TASKS
-from shared.pipeline.analyze import analyze
+from shared.core.gemini.registry import known_models, refusal
+from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.planning.plan import resolve_settings
+from shared.core.tasks.catalogue import TASKS
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import Rig, picture, reply
 from tests.services import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 PROFILES = json.loads(Path(__file__).with_name("profiles.json").read_text(encoding="utf-8"))
 MODELS, TASKS_ON_WIRE = PROFILES["models"], PROFILES["tasks"]

@@ -13,13 +13,13 @@ import pytest
 
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey
-from shared.core.choices import Choices, TaskChoices
-from shared.core.model import ImageInfo, TaskSettings
-from shared.core.planning import resolve_settings
-from shared.core.registry import profile
+from shared.core.gemini.registry import profile
+from shared.core.gemini.request import InlineImage, ModelRequest
+from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.planning.plan import resolve_settings
 from shared.core.replies.answer import read_answer
-from shared.core.request import InlineImage, ModelRequest
-from shared.core.tasks import TASKS, Reading
+from shared.core.tasks.catalogue import TASKS, Reading
+from shared.core.values import ImageInfo, TaskSettings
 from tests.rig import picture, reply
 from tests.services import running
 

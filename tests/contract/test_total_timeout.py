@@ -15,7 +15,7 @@ from infra.local.faults import Fault
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey
 from shared.core.errors import TransientError
-from shared.core.request import InlineImage, ModelRequest
+from shared.core.gemini.request import InlineImage, ModelRequest
 from tests.contract.web_rig import Server, answer, certificate
 from tests.rig import picture
 from tests.services import running

@@ -14,10 +14,10 @@ from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey, OnVertex
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import FileUnavailableError, TransientError
+from shared.core.gemini.request import InlineImage, ModelRequest, ReferencedImage
 from shared.core.images.heads import HEAD_BYTES
 from shared.core.replies.answer import read_answer
-from shared.core.request import InlineImage, ModelRequest, ReferencedImage
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture
 from tests.services import running
 

@@ -11,8 +11,8 @@ from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey
 from shared.adapters.memory import MemoryModel
 from shared.core.errors import AlreadyExistsError, FileUnavailableError, ModelRejectedError, TransientError
+from shared.core.gemini.request import InlineImage, ModelRequest, ReferencedImage
 from shared.core.replies.answer import is_answer, read_answer
-from shared.core.request import InlineImage, ModelRequest, ReferencedImage
 from tests.rig import picture, reply
 from tests.services import running
 

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from infra.local import resources, topology
-from shared.core import results
-from shared.core.envelopes import ImageEvent
-from shared.core.model import Source, TaskSettings
+from shared.core.events.envelopes import ImageEvent
+from shared.core.results import documents
+from shared.core.values import Source, TaskSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,9 +109,9 @@ def image_event(name: str, generation: int) -> ImageEvent:
 
 def commit(stack: Stack, name: str, generation: int) -> bytes:
     """Write a result document; return its event."""
-    document = results.unanswered(
+    document = documents.unanswered(
         image_event(name, generation), "key", status="failed", code="corrupt", message="Broken.", at="2026-11-21"
     )
     path = f"v1/uploads/{name}/{generation}/caption.error-0.json"
     stack.bucket("results").blob(path).upload_from_string(json.dumps(document), content_type="application/json")
-    return results.result_event(document, uri=f"gs://results/{path}").data
+    return documents.result_event(document, uri=f"gs://results/{path}").data

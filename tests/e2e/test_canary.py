@@ -15,8 +15,8 @@ from infra.local import endpoints, resources, topology
 from infra.local.control import Control
 from infra.local.faults import Fault
 from infra.local.stack import Options, Stack
-from shared.core.envelopes import format_image_event
-from shared.core.model import Source
+from shared.core.events.envelopes import format_image_event
+from shared.core.values import Source
 from tests import canary
 from tests.rig import picture
 from tests.services import running

@@ -17,7 +17,7 @@ from infra.local import endpoints
 from infra.local.demo.samples import make_samples
 from infra.local.process import ROOT
 from infra.local.pubsub import official
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.e2e.test_stack import alive, local
 from tests.waiting import wait_until
 

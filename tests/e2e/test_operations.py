@@ -14,7 +14,7 @@ from infra.local.control import Control
 from infra.local.faults import Fault
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.e2e.test_stack import jpeg, local, result, wait_for_result
 from tests.waiting import wait_until
 

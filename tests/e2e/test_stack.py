@@ -18,7 +18,7 @@ from skimage import data
 
 from infra.local import endpoints, resources, topology
 from infra.local.process import ROOT, free_port
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.services import running
 from tests.waiting import wait_until
 

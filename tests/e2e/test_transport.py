@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.local import endpoints, resources, topology
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.contract.web_rig import Server, answer
 from tests.e2e.test_stack import jpeg, local
 from tests.rig import picture

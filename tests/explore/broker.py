@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from shared.core import envelopes, naming, redriving
+from shared.core import naming
 from shared.core.errors import TransientError
-from shared.pipeline import analyze, dead_letter, release
+from shared.core.events import envelopes
+from shared.core.planning import redrive
+from shared.pipeline.upkeep import dead_letter, unpark
+from shared.pipeline.worker import analyze
 from tests.explore.invariants import events_of, kept_lease, unfinished
 from tests.explore.process import Cancelled, Died, Process
 from tests.explore.stage import LEASE_TTL_S
@@ -16,7 +19,7 @@ from tests.explore.stage import LEASE_TTL_S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
     from shared.core.ports import Message
     from tests.explore.world import World
 
@@ -116,14 +119,14 @@ class Broker:
         name, written = paths.error(0), self.world.ledger.writes
         if name in written and paths.result not in written and name not in self._redriven:
             self._redriven.add(name)
-            again = redriving.next_event(json.loads(written[name]), name, prefix="")
+            again = redrive.next_event(json.loads(written[name]), name, prefix="")
             for _ in range(2):
                 self.publish(again)
 
     def _run(self, process: Process) -> str:
         try:
             if process.releases:
-                release.release_due(self.world.ports)
+                unpark.release_due(self.world.ports)
             elif process.buries:
                 dead_letter.record_dead_letter(envelopes.format_image_event(process.event), self.world.ports)
             else:

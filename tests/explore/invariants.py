@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.core import naming, planning
-from shared.core.retrying import MAX_ATTEMPTS, RESERVE_S
+from shared.core import naming
+from shared.core.delivery.retry import MAX_ATTEMPTS, RESERVE_S
+from shared.core.planning import plan
 from tests.explore.stage import LEASE_TTL_S, RETRY_AFTER_S, TIMEOUT_S
 from tests.rig import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
     from tests.explore.process import Process
     from tests.explore.stage import Step
     from tests.explore.world import World
@@ -104,7 +105,7 @@ def _told(world: World, event: ImageEvent, redriven: bool) -> list[str]:
         if redriven and ".error-" in name and len(documents) > 1 and not messages:
             continue  # its redrive was faster than its own redelivery, which then told the result instead
         ids = {json.loads(message.data)["id"] for message in messages}
-        if ids != {planning.idempotency_key(event)}:
+        if ids != {plan.idempotency_key(event)}:
             found.append(f"event after commit: expected events of one id for {name}, found {len(ids)} ids")
         if len({message.data for message in messages}) > 1:
             found.append(f"event after commit: {name} was told in different words")

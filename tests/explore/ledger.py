@@ -8,15 +8,15 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.core.request import InlineImage, ReferencedImage
+from shared.core.gemini.request import InlineImage, ReferencedImage
 from tests.rig import RESULTS, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.adapters.memory import MemoryStore
+    from shared.core.gemini.request import ModelRequest
     from shared.core.ports import Message
-    from shared.core.request import ModelRequest
     from tests.explore.process import Process
 
 CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"

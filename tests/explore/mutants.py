@@ -6,110 +6,114 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.core import journal, results
-from shared.pipeline import analyze, asking, carrying, committing, dead_letter, images, leases, parking, release, work
-from shared.pipeline.leases import Held, Settled
+from shared.core.delivery import journal
+from shared.core.results import documents
+from shared.pipeline.job import begin
+from shared.pipeline.upkeep import dead_letter, unpark
+from shared.pipeline.worker import analyze, ask, commit, lease, park, send, source_image
+from shared.pipeline.worker.lease import Held, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
-    from shared.core.envelopes import ImageEvent
-    from shared.core.model import Source
-    from shared.core.results import ResultFile
+    from shared.core.events.envelopes import ImageEvent
+    from shared.core.results.documents import ResultFile
+    from shared.core.values import Source
+    from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
-    from shared.pipeline.work import Job, WorkerPorts
 
     Mutation = Callable[[pytest.MonkeyPatch], None]
 
 
 def skip_the_lease(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leases, "claim", lambda _job, _ports: Held(0, first=True))
+    patch.setattr(lease, "claim", lambda _job, _ports: Held(0, first=True))
 
 
 def take_live_leases(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leases, "_free", lambda _lease, _ttl_s: True)
+    patch.setattr(lease, "_free", lambda _lease, _ttl_s: True)
 
 
 def look_for_a_result_before_the_lease(patch: pytest.MonkeyPatch) -> None:
-    take = leases._take
+    take = lease._take
 
     def take_as_it_is_by_now(job: Job, ports: Ports, body: bytes, _: Any) -> Held | None:
         return take(job, ports, body, ports.store.stat(ports.settings.work_bucket, job.paths.lease))
 
-    patch.setattr(leases, "_take", take_as_it_is_by_now)
+    patch.setattr(lease, "_take", take_as_it_is_by_now)
 
 
 def never_release(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leases, "release", lambda _job, _held, _ports: None)
+    patch.setattr(lease, "release", lambda _job, _held, _ports: None)
 
 
 def journal_after_parsing(patch: pytest.MonkeyPatch) -> None:
-    keep, overlay = asking._journal, analyze._overlay
+    keep, overlay = ask._journal, analyze._overlay
 
     def overlay_and_keep(job: Job, ports: Ports, **rest: Any) -> Any:
-        keep(job, rest["reply"], ports, ask=0)
+        keep(job, rest["reply"], ports, number=0)
         return overlay(job, ports, **rest)
 
-    patch.setattr(asking, "_journal", lambda _job, reply, _ports, **_: reply)
+    patch.setattr(ask, "_journal", lambda _job, reply, _ports, **_: reply)
     patch.setattr(analyze, "_overlay", overlay_and_keep)
 
 
 def journal_without_retry(patch: pytest.MonkeyPatch) -> None:
+    keep = ask._keep
     patch.setattr(
-        asking,
+        ask,
         "_journal",
-        lambda job, reply, ports, ask: asking._keep(job, reply, journal.format_reply(reply), ports, ask=ask),
+        lambda job, reply, ports, number: keep(job, reply, journal.format_reply(reply), ports, number=number),
     )
 
 
 def ask_without_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        asking, "_call", lambda job, request, _usd, ports: ports.model.generate(request, timeout_s=_left(job, ports))
+        ask, "_call", lambda job, request, _usd, ports: ports.model.generate(request, timeout_s=_left(job, ports))
     )
 
 
 def document_before_files(patch: pytest.MonkeyPatch) -> None:
-    commit, write = committing.commit, committing._write_files
+    commit_document, write = commit.commit, commit._write_files
 
     def commit_first(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], ports: Ports) -> Settled:
-        settled = commit(job, document, (), ports)
+        settled = commit_document(job, document, (), ports)
         write(job, files, ports)
         return settled
 
-    patch.setattr(committing, "commit", commit_first)
+    patch.setattr(commit, "commit", commit_first)
 
 
 def event_before_commit(patch: pytest.MonkeyPatch) -> None:
-    commit = committing.commit
+    commit_all = commit.commit
 
     def tell_first(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], ports: Ports) -> Settled:
-        committing.announce(Settled(document, job.paths.result), ports)
-        return commit(job, document, files, ports)
+        commit.announce(Settled(document, job.paths.result), ports)
+        return commit_all(job, document, files, ports)
 
-    patch.setattr(committing, "commit", tell_first)
+    patch.setattr(commit, "commit", tell_first)
 
 
 def never_tell(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(committing, "announce", lambda _settled, _ports: None)
+    patch.setattr(commit, "announce", lambda _settled, _ports: None)
 
 
 def ignore_the_generation(patch: pytest.MonkeyPatch) -> None:
     def any_generation(job: Job, source: Source, ports: Ports) -> bytes:
         return ports.store.read(source.bucket, source.name, max_bytes=job.event.settings.max_bytes)
 
-    patch.setattr(images, "_download", any_generation)
+    patch.setattr(source_image, "_download", any_generation)
 
 
 def delete_what_was_committed(patch: pytest.MonkeyPatch) -> None:
-    announce = committing.announce
+    announce = commit.announce
 
     def tell_and_delete(settled: Settled, ports: Ports) -> None:
         announce(settled, ports)
         ports.store.delete(ports.settings.results_bucket, settled.name)
 
-    patch.setattr(committing, "announce", tell_and_delete)
+    patch.setattr(commit, "announce", tell_and_delete)
 
 
 def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
@@ -119,45 +123,45 @@ def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
         try:
             return outcome(job, held, ports)
         except BaseException:
-            leases.release(job, held, ports)
+            lease.release(job, held, ports)
             raise
 
     patch.setattr(analyze, "_outcome", releasing)
 
 
 def call_a_vanished_document_a_bug(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(committing, "_committed", leases.read_settled)
+    patch.setattr(commit, "_committed", lease.read_settled)
 
 
 def write_the_time_of_the_replay(patch: pytest.MonkeyPatch) -> None:
-    head, ticks = results._head, itertools.count()
-    patch.setattr(results, "_head", lambda event, key, status, at: head(event, key, status, f"{at}+{next(ticks)}"))
+    head, ticks = documents._head, itertools.count()
+    patch.setattr(documents, "_head", lambda event, key, status, at: head(event, key, status, f"{at}+{next(ticks)}"))
 
 
 def put_the_key_into_the_event(patch: pytest.MonkeyPatch) -> None:
-    announce = committing.announce
+    announce = commit.announce
 
     def telling(settled: Settled, ports: Ports) -> None:
         error = {"code": str(ports.settings.gemini_api_key), "message": ""}
         announce(dataclasses.replace(settled, document={**settled.document, "error": error}), ports)
 
-    patch.setattr(committing, "announce", telling)
+    patch.setattr(commit, "announce", telling)
 
 
 def bury_without_the_lease(patch: pytest.MonkeyPatch) -> None:
     def record(event: ImageEvent, ports: Ports) -> None:
-        job = work.begin(event, ports)
-        done = leases.settled(job, ports)
+        job = begin(event, ports)
+        done = lease.settled(job, ports)
         if done is None:
             dead_letter._commit(job, ports)
         else:
-            committing.announce(done, ports)
+            commit.announce(done, ports)
 
     patch.setattr(dead_letter, "_record", record)
 
 
 def trust_the_address(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(carrying, "verify", lambda _loads, _ports: None)
+    patch.setattr(send, "verify", lambda _loads, _ports: None)
 
 
 MUTANTS: Final[dict[Mutation, str]] = {
@@ -187,19 +191,19 @@ def _left(job: Job, ports: Ports) -> float:
 
 
 def hold_without_keeping(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(parking, "_store", lambda *_, **__: None)
+    patch.setattr(park, "_store", lambda *_, **__: None)
 
 
 def forget_before_publishing(patch: pytest.MonkeyPatch) -> None:
-    read = release._read
+    read = unpark._read
 
     def read_and_forget(name: str, ports: Ports) -> Any:
         held = read(name, ports)
         if held is not None:
-            release._forget(held, ports)
+            unpark._forget(held, ports)
         return held
 
-    patch.setattr(release, "_read", read_and_forget)
+    patch.setattr(unpark, "_read", read_and_forget)
 
 
 HOLDING_MUTANTS: Final[dict[Mutation, str]] = {

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
+    from shared.core.gemini.request import ModelRequest
     from shared.core.ports import Message, ModelFile, ObjectInfo
-    from shared.core.request import ModelRequest
     from tests.explore.ledger import Ledger
     from tests.explore.stage import Stage
 

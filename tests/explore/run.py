@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from shared.core.interpret import interpret
-from shared.pipeline import answering, committing, release
+from shared.core.delivery.interpret import interpret
+from shared.pipeline.upkeep import unpark
+from shared.pipeline.worker import ask, commit
 from tests.explore import invariants
 from tests.explore.broker import Broker
 from tests.explore.ledger import LogLines
@@ -122,9 +123,9 @@ def _installed(world: World) -> Iterator[None]:
     lines.ledger = world.ledger
     level, propagates = _LOGGER.level, _LOGGER.propagate
     with (
-        patch.object(answering, "interpret", parse),
-        patch.object(committing, "together", world.stage.gather),
-        patch.object(release, "together", world.stage.gather),
+        patch.object(ask, "interpret", parse),
+        patch.object(commit, "together", world.stage.gather),
+        patch.object(unpark, "together", world.stage.gather),
     ):
         _LOGGER.addHandler(lines)
         _LOGGER.setLevel(logging.INFO)

@@ -13,14 +13,16 @@ from PIL import Image
 
 from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
 from shared.adapters.memory_web import MemoryWeb
-from shared.core import jsontext, naming, planning, spending
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent
-from shared.core.model import Source
-from shared.core.spending import Ceiling
-from shared.pipeline.budget import Budget
-from shared.pipeline.pacer import Pacer
-from shared.pipeline.work import WorkerPorts
+from shared.core import jsontext, naming
+from shared.core.delivery import budget
+from shared.core.delivery.budget import Ceiling
+from shared.core.events.envelopes import ImageEvent
+from shared.core.planning import plan
+from shared.core.planning.choices import Choices
+from shared.core.values import Source
+from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.pace import Pacer
+from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
 from tests.explore.plans import Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.config import Settings
-    from shared.core.request import ModelRequest
+    from shared.core.gemini.request import ModelRequest
 
 NAME: Final = "square.jpg"
 
 _TASKS = {"segment": "segment", "file": "detect"}
-_DAY_S, _DAY_BEGINS_S = 86_400.0, spending.DAY_BEGINS_HOUR_UTC * 3600.0
+_DAY_S, _DAY_BEGINS_S = 86_400.0, budget.DAY_BEGINS_HOUR_UTC * 3600.0
 _BROKEN = b"two lemons and a loaf of bread"
 
 
@@ -83,8 +85,8 @@ class World:
 
     def _spend_the_day(self) -> None:
         """Let somebody else have taken the only grant of today."""
-        day = spending.day_of(self.clock.now_iso())
-        folder = spending.folder(Ceiling(calls=self.ports.settings.max_calls_per_day), day)
+        day = budget.day_of(self.clock.now_iso())
+        folder = budget.folder(Ceiling(calls=self.ports.settings.max_calls_per_day), day)
         self.store.create(WORK, f"{folder}0000", b"", content_type="text/plain")
 
     def upload(self, shade: int) -> ImageEvent:
@@ -165,4 +167,4 @@ def _settings(scenario: str) -> Settings:
 @cache
 def _task(scenario: str) -> tuple[str, Any]:
     task = _TASKS.get(scenario, "caption")
-    return task, planning.resolve_settings(task, Choices())
+    return task, plan.resolve_settings(task, Choices())

@@ -8,8 +8,8 @@ import functions_framework
 import pytest
 
 from shared import bootstrap
-from shared.core.choices import Choices
-from shared.core.rules import Rules
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from tests import canary
 from tests.functions.pushes import MAIN
 from tests.rig import Rig

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.core.envelopes import format_image_event
+from shared.core.events.envelopes import format_image_event
 from tests.rig import UPLOADS
 
 if TYPE_CHECKING:
     from werkzeug.test import Client
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 MAIN = str(Path(__file__).resolve().parents[2] / "main.py")
 OK, AGAIN, CRASHED = 200, 503, 500

@@ -174,7 +174,7 @@ def test_the_archive_holds_the_allow_list_and_nothing_else(unpacked: Path) -> No
 
     assert files == set(archive.source_files())
     assert {name.partition("/")[0] for name in files} == {"main.py", "requirements.txt", "functions", "shared"}
-    assert {"shared/rules.toml", "shared/core/models.toml", "shared/core/result.schema.json"} <= files
+    assert {"shared/rules.toml", "shared/core/gemini/models.toml", "shared/core/results/result.schema.json"} <= files
 
 
 def test_everything_that_git_keeps_of_these_folders_is_in_the_archive() -> None:

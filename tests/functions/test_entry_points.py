@@ -11,8 +11,8 @@ import pytest
 
 from infra.local.process import ROOT
 from shared.core.errors import TransientError
-from shared.pipeline import leases
-from shared.pipeline.work import begin
+from shared.pipeline.job import begin
+from shared.pipeline.worker import lease
 from tests.functions.pushes import AGAIN, CRASHED, MAIN, OK, push, push_body, storage_event
 from tests.rig import RESULTS, WORK, picture
 
@@ -150,7 +150,7 @@ def test_forget_acknowledges_other_storage_events_unseen(rig: Rig, client: Any, 
 
 def test_forget_asks_for_the_event_again_while_a_delivery_is_at_work(rig: Rig, client: Any) -> None:
     event = rig.upload(task="caption")
-    leases.claim(begin(event, rig.ports), rig.ports)
+    lease.claim(begin(event, rig.ports), rig.ports)
     deleted = storage_event("deleted", name=event.source.name, generation=str(event.source.generation))
 
     assert client("forget").post("/", **deleted).status_code == AGAIN

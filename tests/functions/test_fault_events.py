@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.adapters.memory import ManualClock
-from shared.core.envelopes import format_image_event, parse_image_event
+from shared.core.events.envelopes import format_image_event, parse_image_event
 from tests.functions.pushes import CRASHED, OK, push, push_body, storage_event
 from tests.rig import Rig, picture
 
 if TYPE_CHECKING:
-    from shared.core.model import Source
+    from shared.core.values import Source
 
 TASKS = ("caption", "detect", "segment")
 COPIES = 100

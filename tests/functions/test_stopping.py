@@ -12,7 +12,7 @@ import pytest
 
 from infra.local import topology
 from infra.local.faults import Fault
-from shared.core.stopping import GRACE_S
+from shared.core.delivery.shutdown import GRACE_S
 from tests.rig import picture
 from tests.storm.deployment import deployed, event_of, paths_of
 from tests.waiting import wait_until
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
     from tests.storm.deployment import Deployment
     from tests.storm.instance import Instance
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.core.errors import PermanentError
-    from shared.core.model import Box1000, BoxPx, ImageInfo, Item, Mask
     from shared.core.replies.findings import Findings
+    from shared.core.values import Box1000, BoxPx, ImageInfo, Item, Mask
 
 MAX_MESSAGE = 1_000
 """Characters of any sentence for people; hostile input must not write essays into documents and logs."""

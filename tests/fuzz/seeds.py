@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared.core.envelopes import ImageEvent, format_image_event
-from shared.core.journal import Carried, JournalledReply, format_reply
-from shared.core.model import ImageInfo, Source, TaskSettings
+from shared.core.delivery.journal import Carried, JournalledReply, format_reply
+from shared.core.events.envelopes import ImageEvent, format_image_event
+from shared.core.values import ImageInfo, Source, TaskSettings
 from tests.hostile_images import hostile_images
 
 _REPLIES = Path(__file__).parents[1] / "replies"

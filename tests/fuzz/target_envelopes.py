@@ -7,21 +7,21 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.core import schemas
-from shared.core.envelopes import ImageEvent, format_image_event, parse_image_event, parse_upload, pubsub_message
+from shared.core.delivery.journal import JournalError, format_reply, parse_reply
 from shared.core.errors import EventRejectedError
-from shared.core.journal import JournalError, format_reply, parse_reply
+from shared.core.events.envelopes import ImageEvent, format_image_event, parse_image_event, parse_upload, pubsub_message
 from shared.core.naming import MAX_NAME_BYTES, paths
-from shared.core.planning import idempotency_key, plan
-from shared.core.rules import parse_rules
-from shared.core.tasks import TASKS
+from shared.core.planning.plan import idempotency_key, plan
+from shared.core.planning.rules import parse_rules
+from shared.core.results import schemas
+from shared.core.tasks.catalogue import TASKS
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.core.model import Source
+    from shared.core.values import Source
 
 _T = TypeVar("_T")
 _RULES = parse_rules(resources.files("shared").joinpath("rules.toml").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
 if TYPE_CHECKING:
-    from shared.core.model import ImageInfo, Prepared
+    from shared.core.values import ImageInfo, Prepared
 
 LIMITS = Limits(
     max_bytes=1 << 20,

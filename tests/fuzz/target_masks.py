@@ -20,7 +20,7 @@ from tests.fuzz.feed import Feed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.core.model import Box1000, Mask
+    from shared.core.values import Box1000, Mask
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_NUMBERS = 400

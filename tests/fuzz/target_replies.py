@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from shared.core import jsontext, outputs, results, schemas
-from shared.core.envelopes import ImageEvent
-from shared.core.interpret import interpret
-from shared.core.journal import Carried, JournalledReply, format_reply, parse_reply
-from shared.core.model import ImageInfo, Source, TaskSettings
+from shared.core import jsontext
+from shared.core.delivery.interpret import interpret
+from shared.core.delivery.journal import Carried, JournalledReply, format_reply, parse_reply
+from shared.core.events.envelopes import ImageEvent
 from shared.core.naming import paths
 from shared.core.replies import classifying, findings, parsing
 from shared.core.replies.answer import is_answer, read_answer
-from shared.core.tasks import TASKS
+from shared.core.results import documents, result_files, schemas
+from shared.core.tasks.catalogue import TASKS
+from shared.core.values import ImageInfo, Source, TaskSettings
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
@@ -112,7 +113,7 @@ def _must_be_document(event: ImageEvent, body: dict[str, Any], info: ImageInfo, 
     document = _document(event, reply)
     again = _document(event, parse_reply(format_reply(reply)))
     assert jsontext.dump_compact(document) == jsontext.dump_compact(again)
-    pointer = json.loads(results.result_event(document, uri="gs://results/x").data)
+    pointer = json.loads(documents.result_event(document, uri="gs://results/x").data)
     if check_schemas:
         assert schemas.problem(document, schemas.RESULT) is None
         assert schemas.problem(pointer, schemas.RESULT_EVENT) is None
@@ -121,7 +122,9 @@ def _must_be_document(event: ImageEvent, body: dict[str, Any], info: ImageInfo, 
 def _document(event: ImageEvent, reply: JournalledReply) -> dict[str, Any]:
     answer, reading = interpret(event, reply)
     where = paths(event.source, run=event.run, task=event.task)
-    masks = outputs.mask_files(reading, reply.image, where)
+    masks = result_files.mask_files(reading, reply.image, where)
     names = {index: file.name for index, file in masks.items()}
     files = list(masks.values())
-    return results.answered(event, "0" * 64, reply=reply, answer=answer, reading=reading, files=files, mask_files=names)
+    return documents.answered(
+        event, "0" * 64, reply=reply, answer=answer, reading=reading, files=files, mask_files=names
+    )

@@ -8,9 +8,9 @@ import pytest
 
 from shared.core.errors import ImageRejectedError
 from shared.core.images.probing import probe
-from shared.core.model import ImageInfo
 from shared.core.replies.findings import find_items
 from shared.core.replies.parsing import clean_text, parse_items
+from shared.core.values import ImageInfo
 from tests.fuzz import minimise, run, target_envelopes, target_images, target_masks, target_replies
 from tests.fuzz.seeds import TARGETS, seeds
 from tests.hostile_builders import IMAGES, animation

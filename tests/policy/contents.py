@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import main
 from shared.config import Settings
 from shared.core.errors import SettingsError
-from shared.core.tasks import TASKS
+from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.core.errors import ConfigurationError, DailyQuotaError
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests.policy.parsed import parse
 from tests.policy.test_policies import FILES
 from tests.rig import SETTINGS, Rig

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from shared.core.choices import Choices
-from shared.core.envelopes import Upload, format_image_event
-from shared.core.rules import Rules
-from shared.pipeline.analyze import analyze
-from shared.pipeline.dead_letter import record_dead_letter
-from shared.pipeline.forget import forget
+from shared.core.events.envelopes import Upload, format_image_event
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.pipeline.ingest import ingest
-from shared.pipeline.release import release_due
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
+from shared.pipeline.upkeep.forget import forget
+from shared.pipeline.upkeep.unpark import release_due
+from shared.pipeline.worker.analyze import analyze
 from tests.policy.parsed import parse
 from tests.policy.rights import functions, grants
 from tests.policy.test_policies import FILES
@@ -23,9 +23,9 @@ from tests.rig import SETTINGS, Rig
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
     from shared.core.ports import ObjectStore, Publisher
-    from shared.pipeline.work import WorkerPorts
+    from shared.pipeline.job import WorkerPorts
 
 INFRA = parse(FILES)
 GRANTS = {(each.on, each.who, each.role) for each in grants(INFRA, forget=True)}

@@ -14,7 +14,7 @@ import main
 from infra.local import topology
 from infra.local.endpoints import Endpoints
 from shared.config import Settings
-from shared.core.tasks import TASKS
+from shared.core.tasks.catalogue import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 _BINARY = {".jpg", ".png", ".heic"}

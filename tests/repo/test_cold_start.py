@@ -31,7 +31,7 @@ def _modules_after(statement: str) -> set[str]:
 def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
     loaded = _modules_after("import main")
 
-    assert "shared.pipeline.analyze" in loaded  # it did import the system
+    assert "shared.pipeline.worker.analyze" in loaded  # it did import the system
     assert [name for name in HEAVY if name in loaded] == []
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.core.registry import known_models, switched_off
+from shared.core.gemini.registry import known_models, switched_off
 
 if TYPE_CHECKING:
-    from shared.core.registry import ModelProfile
+    from shared.core.gemini.registry import ModelProfile
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 HEADER = [

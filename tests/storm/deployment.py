@@ -16,10 +16,11 @@ from infra.local import resources, topology
 from infra.local.control import Control
 from infra.local.endpoints import Endpoints
 from infra.local.process import Process, service_argv
-from shared.core import jsontext, naming, planning
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent, format_image_event
-from shared.core.model import Source
+from shared.core import jsontext, naming
+from shared.core.events.envelopes import ImageEvent, format_image_event
+from shared.core.planning import plan
+from shared.core.planning.choices import Choices
+from shared.core.values import Source
 from tests.services import START_TIMEOUT_S, control_url
 from tests.storm.instance import Instance
 
@@ -72,7 +73,7 @@ class Deployment:
 
 def event_of(source: Source, task: str) -> ImageEvent:
     """Return what ingest publishes by default."""
-    return ImageEvent(source, task, planning.resolve_settings(task, Choices()), "v1")
+    return ImageEvent(source, task, plan.resolve_settings(task, Choices()), "v1")
 
 
 def paths_of(event: ImageEvent) -> naming.Paths:

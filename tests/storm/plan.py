@@ -15,7 +15,7 @@ from infra.local.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 TASKS = ("caption", "detect", "segment")
 WIDTH, HEIGHT = 48, 36

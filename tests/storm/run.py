@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.local import topology
-from shared.core import planning
+from shared.core.planning import plan
 from tests.storm import verdict
 from tests.storm.deployment import deployed, event_of, paths_of
 from tests.storm.plan import TASKS, picture
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
     from tests.storm.deployment import Deployment
     from tests.storm.plan import Storm
     from tests.storm.verdict import Evidence
@@ -81,7 +81,7 @@ def _upload(storm: Storm, deployment: Deployment) -> tuple[list[ImageEvent], lis
             event = event_of(source, task)
             events.append(event)
             paths, asked = paths_of(event), (hashlib.sha256(data).hexdigest(), task)
-            wanted.append(Wanted(planning.idempotency_key(event), paths.result, paths.lease, asked))
+            wanted.append(Wanted(plan.idempotency_key(event), paths.result, paths.lease, asked))
     return events, wanted
 
 

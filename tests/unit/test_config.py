@@ -9,11 +9,11 @@ import pytest
 
 from shared import config
 from shared.config import Settings
-from shared.core import model_checks
-from shared.core.choices import Choices
 from shared.core.errors import SettingsError
-from shared.core.registry import ModelProfile
-from shared.core.tasks import TASKS
+from shared.core.gemini.registry import ModelProfile
+from shared.core.planning import model_checks
+from shared.core.planning.choices import Choices
+from shared.core.tasks.catalogue import TASKS
 
 ENVIRON = {
     "RESULTS_BUCKET": "results",

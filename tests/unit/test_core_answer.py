@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.model import Usage
 from shared.core.replies.answer import Answer, is_answer, read_answer
+from shared.core.values import Usage
 from tests.strategies import json_values
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.model import ClassLabel
 from shared.core.replies.classifying import Classification, find_classes
+from shared.core.values import ClassLabel
 from tests.strategies import json_values
 
 LABELS = ("cat", "dog", "guinea pig", "Ünïcode, with a comma")

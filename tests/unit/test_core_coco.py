@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from shared.core.masks.png_writing import encode_mask_png
-from shared.core.model import Mask
+from shared.core.values import Mask
 from shared.export.coco import MaskCrop, Rle, Segmentation, compressed, polygons, read_mask, rle, to_coco
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core import schemas
-from shared.core.envelopes import (
+from shared.core.errors import EventRejectedError
+from shared.core.events.envelopes import (
     ImageEvent,
     Upload,
     batches,
@@ -23,10 +23,10 @@ from shared.core.envelopes import (
     pubsub_message,
     source_document,
 )
-from shared.core.errors import EventRejectedError
-from shared.core.model import Source, TaskSettings
 from shared.core.ports import Message
-from shared.core.tasks import TASKS
+from shared.core.results import schemas
+from shared.core.tasks.catalogue import TASKS
+from shared.core.values import Source, TaskSettings
 from tests.strategies import json_values
 
 if TYPE_CHECKING:

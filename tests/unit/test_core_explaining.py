@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.envelopes import Upload
-from shared.core.explaining import Explanation, TaskPlan, explain
-from shared.core.model import Source
-from shared.core.planning import plan
-from shared.core.rules import parse_rules
-from shared.core.tasks import TASKS
+from shared.core.events.envelopes import Upload
+from shared.core.planning.explain import Explanation, TaskPlan, explain
+from shared.core.planning.plan import plan
+from shared.core.planning.rules import parse_rules
+from shared.core.tasks.catalogue import TASKS
+from shared.core.values import Source
 
 RULES = parse_rules("""
 [defaults]

@@ -17,9 +17,9 @@ from PIL import Image
 from shared.core.geometry import to_upright
 from shared.core.masks.budget import Budget
 from shared.core.masks.png_writing import encode_mask_png
-from shared.core.model import ImageInfo, Item
 from shared.core.replies import findings
 from shared.core.replies.findings import Findings, find_items
+from shared.core.values import ImageInfo, Item
 from tests.strategies import images, json_values, odd_boxes, odd_masks, replies
 
 INFO = ImageInfo(1000, 500, "jpeg", "image/jpeg")

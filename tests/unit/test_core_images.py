@@ -10,7 +10,7 @@ import pytest
 from shared.core.errors import ImageRejectedError
 from shared.core.images.prepare import prepare
 from shared.core.images.probing import Limits, probe
-from shared.core.model import ImageInfo
+from shared.core.values import ImageInfo
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED, EXPECTED, MAX_SIDE_PX, hostile_images
 

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent
-from shared.core.interpret import interpret
-from shared.core.journal import Carried, JournalledReply
-from shared.core.model import ImageInfo, Source
-from shared.core.planning import resolve_settings
-from shared.core.tasks import TASKS
+from shared.core.delivery.interpret import interpret
+from shared.core.delivery.journal import Carried, JournalledReply
+from shared.core.events.envelopes import ImageEvent
+from shared.core.planning.choices import Choices
+from shared.core.planning.plan import resolve_settings
+from shared.core.tasks.catalogue import TASKS
+from shared.core.values import ImageInfo, Source
 from tests.rig import TEXTS, reply
 from tests.strategies import json_values, replies
 
 if TYPE_CHECKING:
-    from shared.core.tasks import Reading
+    from shared.core.tasks.catalogue import Reading
 
 CARRIED = Carried("inline", "image/jpeg", 1, reused=False, reason="it fits")
 JOURNALLED = JournalledReply("k", "a", "m", "2026-11-21", ImageInfo(80, 60, "jpeg", "image/jpeg"), CARRIED, {}, {})

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.asked import Asked, Seen
-from shared.core.journal import Carried, JournalError, JournalledReply, format_reply, parse_reply
-from shared.core.model import ImageInfo
+from shared.core.delivery.asked import Asked, Seen
+from shared.core.delivery.journal import Carried, JournalError, JournalledReply, format_reply, parse_reply
+from shared.core.values import ImageInfo
 from tests.strategies import json_values
 
 REPLY = JournalledReply(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.core.envelopes import Upload
-from shared.core.loops import own_output
-from shared.core.model import Source
+from shared.core.events.envelopes import Upload
+from shared.core.events.own_output import own_output
+from shared.core.values import Source
 
 STAMPED = {"uplook-attempt": "a1"}
 

@@ -12,8 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import PermanentError
-from shared.core.manifest import Manifest, Permitted, StoredImage, WebImage, folder_of, is_manifest, parse_manifest
-from shared.core.transport import MAX_IMAGES_DEVELOPER
+from shared.core.events.manifest import (
+    Manifest,
+    Permitted,
+    StoredImage,
+    WebImage,
+    folder_of,
+    is_manifest,
+    parse_manifest,
+)
+from shared.core.gemini.transport import MAX_IMAGES_DEVELOPER
 from tests.strategies import json_values
 
 PERMITTED = Permitted(

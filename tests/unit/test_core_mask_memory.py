@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy
 from PIL import Image
 from shared.core.replies.findings import find_items
-from shared.core.model import ImageInfo
+from shared.core.values import ImageInfo
 from shared.core.masks.png_writing import encode_mask_png
 
 def megabytes():

@@ -20,7 +20,7 @@ from tests.mask_bits import packed, pixels_of
 from tests.strategies import boxes, odd_masks
 
 if TYPE_CHECKING:
-    from shared.core.model import Box1000, Mask
+    from shared.core.values import Box1000, Mask
 
 BOX = (100, 200, 300, 600)  # 200 high, 400 wide
 CENTRE = [[300, 150], [500, 150], [500, 250], [300, 250]]  # x, y: the inner quarter of BOX

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.core.choices import Choices, TaskChoices
-from shared.core.model_checks import cautions, maskless, problems
-from shared.core.rules import Rule, Rules, parse_rules
-from shared.core.tasks import TASKS
+from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.planning.model_checks import cautions, maskless, problems
+from shared.core.planning.rules import Rule, Rules, parse_rules
+from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
-    from shared.core.registry import Backend
+    from shared.core.gemini.registry import Backend
 
 TODAY = dt.date(2026, 11, 21)
 SEGMENT = 'tasks = ["segment"]'

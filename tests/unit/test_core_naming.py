@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.core.model import Source
 from shared.core.naming import (
     MAX_NAME_BYTES,
     MAX_REDRIVE,
@@ -23,6 +22,7 @@ from shared.core.naming import (
     paths,
     task_of,
 )
+from shared.core.values import Source
 
 ROOM = 1024
 LONGEST_BUCKET = "b" * 222

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from shared.core.model import Item, Mask
 from shared.core.overlays.coverage import coverage
 from shared.core.overlays.drawing import COLOURS, colour_of, draw_overlay
 from shared.core.overlays.tags import place_tag
+from shared.core.values import Item, Mask
 from tests.mask_bits import packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.core.model import BoxPx
+    from shared.core.values import BoxPx
 
 GREY = (128, 128, 128)
 JPEG_NOISE = 12

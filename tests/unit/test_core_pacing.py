@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.pacing import FIRST_GAP_S, LONGEST_GAP_S, Pace, admit, after_answer, after_refusal
+from shared.core.delivery.pace import FIRST_GAP_S, LONGEST_GAP_S, Pace, admit, after_answer, after_refusal
 
 NOW_S = 100.0
 

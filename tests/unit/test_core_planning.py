@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.choices import Choices, TaskChoices
-from shared.core.envelopes import ImageEvent, Upload
-from shared.core.model import Source, TaskSettings
-from shared.core.planning import Plan, idempotency_key, looks_like_image, plan, resolve_settings
-from shared.core.rules import Rule, Rules
+from shared.core.events.envelopes import ImageEvent, Upload
+from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.planning.plan import Plan, idempotency_key, looks_like_image, plan, resolve_settings
+from shared.core.planning.rules import Rule, Rules
+from shared.core.values import Source, TaskSettings
 
 RULES = Rules(Choices(tasks=("caption", "detect")), (Rule(None, "thumbnails/", Choices(exclude=True)),))
 SOURCE = Source("uploads", "cat.jpg", 17, 5, "image/jpeg", "AAAAAA==")

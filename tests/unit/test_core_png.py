@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from shared.core.masks.png_writing import encode_mask_png
-from shared.core.model import BoxPx, Mask
+from shared.core.values import BoxPx, Mask
 from tests.mask_bits import packed, pixels_of
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageOps
 from shared.core.errors import ImageRejectedError
 from shared.core.images.prepare import prepare
 from shared.core.images.probing import probe
-from shared.core.model import Prepared
+from shared.core.values import Prepared
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED, hostile_images
 from tests.prepared_images import UPRIGHT_CORNERS, assert_alike, corners, decoded, prepared, upright

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.model import Usage
-from shared.core.pricing import cost_usd, estimate_usd, price_on
-from shared.core.registry import ModelProfile, Price, known_models, profile
+from shared.core.gemini.prices import cost_usd, estimate_usd, price_on
+from shared.core.gemini.registry import ModelProfile, Price, known_models, profile
+from shared.core.values import Usage
 
 TODAY = dt.date(2026, 11, 21)
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from shared.core import naming, results, schemas, storage_events
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent
+from shared.core import naming
 from shared.core.errors import PermanentError
-from shared.core.model import Source
+from shared.core.events import storage_events
+from shared.core.events.envelopes import ImageEvent
 from shared.core.naming import MAX_REDRIVE
-from shared.core.planning import idempotency_key, resolve_settings
-from shared.core.redriving import error_number, function_of, next_event
+from shared.core.planning.choices import Choices
+from shared.core.planning.plan import idempotency_key, resolve_settings
+from shared.core.planning.redrive import error_number, function_of, next_event
+from shared.core.results import documents, schemas
+from shared.core.values import Source
 
 SOURCE = Source("uploads", "a/Köln #1.jpg", 2**53 + 1, 5, "image/jpeg", "AAAAAA==")
 SETTINGS = replace(resolve_settings("detect", Choices()), labels=("cat", "Säule"), max_items=3)
@@ -22,7 +24,7 @@ EVENT = ImageEvent(SOURCE, "detect", SETTINGS, "v2")
 
 
 def _failed(event: ImageEvent = EVENT) -> dict[str, Any]:
-    return results.unanswered(
+    return documents.unanswered(
         event,
         idempotency_key(event),
         status="failed",
@@ -44,7 +46,7 @@ def test_a_failed_document_fits_the_schema_and_keeps_what_was_asked() -> None:
 
 
 def test_only_failures_keep_it() -> None:
-    skipped = results.unanswered(
+    skipped = documents.unanswered(
         EVENT, "0" * 64, status="skipped", code="gone", message="Gone.", at="2026-11-21T09:00:00Z"
     )
 

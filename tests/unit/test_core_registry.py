@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from shared.core.registry import ModelProfile, caution, known_models, profile, refusal, switched_off, unserved
-from shared.core.tasks import TASKS, Task
+from shared.core.gemini.registry import ModelProfile, caution, known_models, profile, refusal, switched_off, unserved
+from shared.core.tasks.catalogue import TASKS, Task
 
 TODAY = dt.date(2026, 11, 21)
 LEVELS = ("minimal", "low", "medium", "high", "xhigh")

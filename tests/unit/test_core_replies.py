@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.core.model import ImageInfo
 from shared.core.replies.findings import find_items
 from shared.core.replies.parsing import parse_caption, parse_items, parse_labels
+from shared.core.values import ImageInfo
 
 CASES = sorted(path for path in (Path(__file__).parents[1] / "replies").iterdir() if path.is_dir())
 ITEM_CASES = [case for case in CASES if not case.name.startswith(("caption", "tags"))]

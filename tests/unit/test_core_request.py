@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shared.core.request import ModelRequest
+from shared.core.gemini.request import ModelRequest
 
 
 def _request(prompt: str, system_instruction: str | None = None) -> ModelRequest:

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core import schemas
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent
-from shared.core.journal import Carried, JournalledReply
-from shared.core.model import ClassLabel, ImageInfo, Item, Mask, Source, Status, Usage
-from shared.core.planning import idempotency_key, resolve_settings
+from shared.core.delivery.journal import Carried, JournalledReply
+from shared.core.events.envelopes import ImageEvent
+from shared.core.planning.choices import Choices
+from shared.core.planning.plan import idempotency_key, resolve_settings
 from shared.core.replies.answer import Answer
 from shared.core.replies.findings import find_items
-from shared.core.results import ResultFile, answered, result_event, unanswered
-from shared.core.tasks import TASKS, Reading
+from shared.core.results import schemas
+from shared.core.results.documents import ResultFile, answered, result_event, unanswered
+from shared.core.tasks.catalogue import TASKS, Reading
+from shared.core.values import ClassLabel, ImageInfo, Item, Mask, Source, Status, Usage
 from tests.strategies import images, replies
 
 STATUSES = get_args(Status)

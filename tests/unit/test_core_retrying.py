@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.core.delivery.retry import FIRST_WAIT_S, MAX_ATTEMPTS, RESERVE_S, wait_before_retry
 from shared.core.errors import TransientError
-from shared.core.retrying import FIRST_WAIT_S, MAX_ATTEMPTS, RESERVE_S, wait_before_retry
 
 _seconds = st.floats(0, 10_000)
 

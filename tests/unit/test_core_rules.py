@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import config
-from shared.core.choices import SETTINGS, Choices, TaskChoices
 from shared.core.errors import SettingsError
-from shared.core.rules import Rule, Rules, parse_rules
-from shared.core.tasks import TASKS
+from shared.core.planning.choices import SETTINGS, Choices, TaskChoices
+from shared.core.planning.rules import Rule, Rules, parse_rules
+from shared.core.tasks.catalogue import TASKS
 
 RULES = parse_rules("""
 [defaults]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.core import schemas
-from shared.pipeline.analyze import analyze
+from shared.core.results import schemas
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import Rig
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.core.errors import EventRejectedError
-from shared.core.storage_events import DELETED, FINALIZED, deleted_upload, finalized_upload, is_deletion, kind
+from shared.core.events.storage_events import DELETED, FINALIZED, deleted_upload, finalized_upload, is_deletion, kind
 
 NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
 RESOURCE = {"bucket": "uploads", "name": "cat.jpg", "generation": "17", "size": "5"}

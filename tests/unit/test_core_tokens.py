@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.registry import ModelProfile, known_models, profile
-from shared.core.tokens import TokenEstimate, estimate_tokens, image_tokens
+from shared.core.gemini.registry import ModelProfile, known_models, profile
+from shared.core.gemini.tokens import TokenEstimate, estimate_tokens, image_tokens
 
 FISH = Path(__file__).parents[1] / "replies" / "det_fish_gemini20exp"
 TILED, FIXED = profile("gemini-2.5-flash"), profile("gemini-3.8-flash")

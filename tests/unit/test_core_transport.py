@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.transport import Freight, Route, choose, developer, file_name, request_bytes, share, vertex
+from shared.core.gemini.transport import Freight, Route, choose, developer, file_name, request_bytes, share, vertex
 
 FRAME = request_bytes(0, 0)
 

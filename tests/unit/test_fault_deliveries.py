@@ -16,14 +16,14 @@ import pytest
 from shared.adapters.memory import ManualClock
 from shared.adapters.storage import _ServerClock
 from shared.core import naming
-from shared.core.envelopes import format_image_event
 from shared.core.errors import ThrottledError, TransientError
-from shared.pipeline.analyze import analyze
-from shared.pipeline.dead_letter import record_dead_letter
+from shared.core.events.envelopes import format_image_event
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture
 
 if TYPE_CHECKING:
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 REPOSITORY = Path(__file__).parents[2]
 HOUR_S, DAY_S = 3600.0, 86_400.0
@@ -263,7 +263,7 @@ def test_the_age_of_an_object_is_told_by_the_servers_own_clock(server_is_off: dt
 
 WITHOUT_FILES = """
 import os, sys
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests import hostile_builders as build
 from tests.rig import Rig
 IMAGES = {

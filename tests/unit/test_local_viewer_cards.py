@@ -17,9 +17,9 @@ from infra.local.viewer.cards import (
     upload_card,
 )
 from infra.local.viewer.names import Address
-from shared.core import results
-from shared.core.envelopes import ImageEvent, format_image_event
-from shared.core.model import ImageInfo, Source, Status, TaskSettings
+from shared.core.events.envelopes import ImageEvent, format_image_event
+from shared.core.results import documents
+from shared.core.values import ImageInfo, Source, Status, TaskSettings
 
 SOURCE = Source("uploads", "a b/ü#1.png", 1795256138836522)
 EVENT = ImageEvent(SOURCE, "segment", TaskSettings("gemini-3.8-flash", "p", "low", 25, 1000), "v1")
@@ -28,14 +28,14 @@ FOLDER = "v1/uploads/a b/ü%231.png/1795256138836522"
 
 
 def refused_document() -> dict[str, Any]:
-    return results.unanswered(
+    return documents.unanswered(
         EVENT, "key", status="failed", code="truncated", message="The file stops early.", at=AT, image=None
     )
 
 
 def answered_document() -> dict[str, Any]:
     image = ImageInfo(640, 480, "jpeg", "image/jpeg", orientation=6)
-    document = results.unanswered(EVENT, "key", status="skipped", code="x", message="x", at=AT, image=image)
+    document = documents.unanswered(EVENT, "key", status="skipped", code="x", message="x", at=AT, image=image)
     items = [
         {
             "index": 0,
@@ -105,14 +105,14 @@ def test_a_manifest_has_no_preview() -> None:
 
 def test_a_result_event_points_to_its_document() -> None:
     uri = f"gs://results/{FOLDER}/segment.json"
-    event = results.result_event(refused_document(), uri=uri)
+    event = documents.result_event(refused_document(), uri=uri)
     assert event_address(event.data) == Address("results", f"{FOLDER}/segment.json")
 
 
 @pytest.mark.parametrize("uri", ["gs://elsewhere/a.json", "gs://results/", "gs://results", "file:///etc/passwd"])
 def test_a_result_event_that_points_elsewhere_is_refused(uri: str) -> None:
     with pytest.raises(ValueError, match="expected a result in gs://results"):
-        event_address(results.result_event(refused_document(), uri=uri).data)
+        event_address(documents.result_event(refused_document(), uri=uri).data)
 
 
 def test_a_failure_says_why_in_words() -> None:

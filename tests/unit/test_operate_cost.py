@@ -12,7 +12,7 @@ from shared.command_line import DONE, FAILED, INCOMPLETE
 from shared.export.reading import BucketResults, documents
 from shared.operate.cli import main
 from shared.operate.cost import Sum, summed
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests.export_documents import document, failed, folder
 from tests.rig import RESULTS, Rig, reply
 

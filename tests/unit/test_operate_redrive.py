@@ -8,14 +8,14 @@ import pytest
 
 from shared import bootstrap
 from shared.command_line import DONE, FAILED, INCOMPLETE
-from shared.core.choices import Choices
 from shared.core.errors import ModelRejectedError, TransientError
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.core.ports import Message
-from shared.core.rules import Rules
 from shared.operate import deployment
 from shared.operate.cli import main
-from shared.pipeline.analyze import analyze
-from shared.pipeline.dead_letter import record_dead_letter
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, WORK, Rig
 
 

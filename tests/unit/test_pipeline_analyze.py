@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from shared.core import naming, schemas
+from shared.core import naming
 from shared.core.errors import ModelRejectedError, TransientError
 from shared.core.jsontext import crc32c
-from shared.core.tasks import TASKS
-from shared.pipeline.analyze import analyze
+from shared.core.results import schemas
+from shared.core.tasks.catalogue import TASKS
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, TEXTS, UPLOADS, WORK, Rig, picture, reply
 
 if TYPE_CHECKING:
-    from shared.core.request import ModelRequest
+    from shared.core.gemini.request import ModelRequest
 
 
 @pytest.mark.parametrize("task", list(TASKS))
@@ -291,7 +292,7 @@ def test_a_crash_after_the_reply_was_journalled_costs_no_second_call(monkeypatch
     rig = Rig()
     event = rig.upload()
     with monkeypatch.context() as broken:
-        broken.setattr("shared.pipeline.answering.interpret", _crash)
+        broken.setattr("shared.pipeline.worker.ask.interpret", _crash)
         with pytest.raises(RuntimeError):
             analyze(event, rig.ports)
 

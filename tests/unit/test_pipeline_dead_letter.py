@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from shared.core import schemas, storage_events
-from shared.core.envelopes import format_image_event
 from shared.core.errors import TransientError
+from shared.core.events import storage_events
+from shared.core.events.envelopes import format_image_event
 from shared.core.ports import Message
-from shared.pipeline import leases
-from shared.pipeline.analyze import analyze
-from shared.pipeline.dead_letter import record_dead_letter
-from shared.pipeline.work import begin
+from shared.core.results import schemas
+from shared.pipeline.job import begin
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
+from shared.pipeline.worker import lease
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import WORK, Rig
 
 
@@ -83,7 +84,7 @@ def test_a_failed_redrive_is_recorded_beside_the_first_failure_under_its_own_num
 def test_a_delivery_that_is_still_at_work_is_not_declared_dead() -> None:
     rig = Rig()
     event = rig.upload()
-    leases.claim(begin(event, rig.ports), rig.ports)
+    lease.claim(begin(event, rig.ports), rig.ports)
 
     with pytest.raises(TransientError, match="held by another delivery"):
         record_dead_letter(format_image_event(event), rig.ports)
@@ -95,7 +96,7 @@ def test_a_delivery_that_is_still_at_work_is_not_declared_dead() -> None:
 def test_a_delivery_that_died_is_declared_dead_when_its_lease_has_expired() -> None:
     rig = Rig()
     event = rig.upload()
-    leases.claim(begin(event, rig.ports), rig.ports)
+    lease.claim(begin(event, rig.ports), rig.ports)
     rig.clock.time_s += rig.settings.lease_ttl_s + 1
 
     record_dead_letter(format_image_event(event), rig.ports)

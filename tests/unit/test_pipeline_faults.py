@@ -10,7 +10,7 @@ import pytest
 
 from shared.core import naming
 from shared.core.errors import AlreadyExistsError, ModelRejectedError, TransientError
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, WORK, Rig, reply
 
 CAPTION = '{"caption": "A red square on white."}'
@@ -121,7 +121,7 @@ def test_a_lease_that_cannot_be_released_hides_no_bug(monkeypatch: pytest.Monkey
     rig = Rig()
     event = rig.upload(task="caption")
     rig.store.faults.add("replace", TransientError("503"))
-    monkeypatch.setattr("shared.pipeline.answering.interpret", _bug)
+    monkeypatch.setattr("shared.pipeline.worker.ask.interpret", _bug)
 
     with pytest.raises(RuntimeError, match="a bug"):
         analyze(event, rig.ports)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from shared.core.delivery.retry import MAX_ATTEMPTS
 from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
+from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.ports import ModelFile
-from shared.core.request import InlineImage, ReferencedImage
-from shared.core.retrying import MAX_ATTEMPTS
-from shared.pipeline.analyze import analyze
-from shared.pipeline.files import MAX_WAIT_S
+from shared.pipeline.worker.analyze import analyze
+from shared.pipeline.worker.files_api import MAX_WAIT_S
 from tests.rig import SETTINGS, Rig, picture
 
 SMALL_LIMIT = dataclasses.replace(SETTINGS, inline_limit_bytes=2000)

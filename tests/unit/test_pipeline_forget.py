@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from shared.adapters.memory_faults import Faults
-from shared.core.envelopes import Upload, format_image_event
 from shared.core.errors import TransientError
-from shared.pipeline import leases
-from shared.pipeline.analyze import analyze
-from shared.pipeline.forget import forget
-from shared.pipeline.work import begin
+from shared.core.events.envelopes import Upload, format_image_event
+from shared.pipeline.job import begin
+from shared.pipeline.upkeep.forget import forget
+from shared.pipeline.worker import lease
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig
 
 if TYPE_CHECKING:
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 TASKS: Final = ("caption", "segment")
 
@@ -110,14 +110,14 @@ def test_a_delivery_at_work_is_waited_for_and_the_other_tasks_go_at_once() -> No
     rig = Rig()
     event = _analyzed(rig)
     working = begin(rig.event_of(event.source, "detect"), rig.ports)
-    held = leases.claim(working, rig.ports)
+    held = lease.claim(working, rig.ports)
 
     with pytest.raises(TransientError, match=working.paths.lease):
         forget(_of(event), rig.ports)
 
     assert {name.rpartition("/")[2] for name in _left(rig)} == {"detect.json"}  # its lease, and the held event
-    assert isinstance(held, leases.Held)
-    leases.release(working, held, rig.ports)
+    assert isinstance(held, lease.Held)
+    lease.release(working, held, rig.ports)
     forget(_of(event), rig.ports)
     assert _left(rig) == []
 
@@ -125,7 +125,7 @@ def test_a_delivery_at_work_is_waited_for_and_the_other_tasks_go_at_once() -> No
 def test_a_dead_workers_lease_is_taken_when_it_has_expired() -> None:
     rig = Rig()
     event = rig.upload()
-    leases.claim(begin(event, rig.ports), rig.ports)
+    lease.claim(begin(event, rig.ports), rig.ports)
     rig.clock.time_s += rig.settings.lease_ttl_s + 1
 
     forget(_of(event), rig.ports)

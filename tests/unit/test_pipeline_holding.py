@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.core import envelopes, schemas, spending
+from shared.core.delivery import budget
+from shared.core.delivery.budget import Ceiling
 from shared.core.errors import (
     ConfigurationError,
     DailyQuotaError,
@@ -17,19 +18,20 @@ from shared.core.errors import (
     RefusedError,
     TransientError,
 )
-from shared.core.spending import Ceiling
-from shared.pipeline.analyze import analyze
-from shared.pipeline.budget import Budget
-from shared.pipeline.pacer import Pacer
-from shared.pipeline.parking import HELD_CODE
-from shared.pipeline.release import held_hours, release, release_due
+from shared.core.events import envelopes
+from shared.core.results import schemas
+from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.pace import Pacer
+from shared.pipeline.upkeep.unpark import held_hours, release, release_due
+from shared.pipeline.worker.analyze import analyze
+from shared.pipeline.worker.park import HELD_CODE
 from tests.rig import SETTINGS, WORK, Rig, reply
 
 if TYPE_CHECKING:
-    from shared.core.envelopes import ImageEvent
+    from shared.core.events.envelopes import ImageEvent
 
 DAY_S = 86_400.0
-DAY_ENDS_S = spending.DAY_BEGINS_HOUR_UTC * 3600.0
+DAY_ENDS_S = budget.DAY_BEGINS_HOUR_UTC * 3600.0
 CAPTION = '{"caption": "A red square on white."}'
 
 

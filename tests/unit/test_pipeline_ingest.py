@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from shared.adapters.memory import MemoryPublisher
-from shared.core import schemas
-from shared.core.choices import Choices
-from shared.core.envelopes import Upload, parse_image_event
 from shared.core.errors import TransientError
-from shared.core.model import Source
-from shared.core.rules import Rules
+from shared.core.events.envelopes import Upload, parse_image_event
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
+from shared.core.results import schemas
+from shared.core.values import Source
 from shared.pipeline.ingest import ingest
 from tests.rig import SETTINGS
 

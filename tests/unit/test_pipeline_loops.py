@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from shared.core.choices import Choices
-from shared.core.envelopes import Upload, parse_image_event
-from shared.core.loops import STAMP
-from shared.core.model import Source
+from shared.core.events.envelopes import Upload, parse_image_event
+from shared.core.events.own_output import STAMP
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.core.ports import Message
-from shared.core.rules import Rules
+from shared.core.values import Source
 from shared.export.reading import BucketResults, documents
-from shared.pipeline.analyze import analyze
-from shared.pipeline.dead_letter import record_dead_letter
 from shared.pipeline.ingest import ingest
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, WORK, Rig, picture
 
 if TYPE_CHECKING:

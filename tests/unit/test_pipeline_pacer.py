@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from shared.adapters.memory import ManualClock
-from shared.core import spending
+from shared.core.delivery import budget
 from shared.core.errors import DailyQuotaError, ThrottledError
-from shared.pipeline.analyze import analyze
-from shared.pipeline.pacer import DAY_PAUSE_S, Pacer
+from shared.pipeline.instance.pace import DAY_PAUSE_S, Pacer
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import Rig
 
 MODEL = "gemini-3.8-flash"
 DAY = "2026-11-20"  # until eight in the morning of the clock's day
-DAY_ENDS_S = spending.DAY_BEGINS_HOUR_UTC * 3600.0
+DAY_ENDS_S = budget.DAY_BEGINS_HOUR_UTC * 3600.0
 
 
 @pytest.mark.fault(85)

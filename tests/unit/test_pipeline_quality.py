@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from skimage import data as pictures
 
 from shared.core import naming
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, Rig
 
 BLURRED = "no sharp edge in it: blurred, or nothing but smooth shades"

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.core import schemas, storage_events
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent, format_image_event, parse_image_event
 from shared.core.errors import ModelRejectedError, TransientError
+from shared.core.events import storage_events
+from shared.core.events.envelopes import ImageEvent, format_image_event, parse_image_event
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.core.ports import Message
-from shared.core.rules import Rules
-from shared.pipeline.analyze import analyze
-from shared.pipeline.dead_letter import record_dead_letter
-from shared.pipeline.redrive import redrive_dead_letter, redrive_errors
+from shared.core.results import schemas
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
+from shared.pipeline.upkeep.redrive import redrive_dead_letter, redrive_errors
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, UPLOADS, WORK, Rig, reply
 
 if TYPE_CHECKING:
-    from shared.pipeline.redrive import Redriven
+    from shared.pipeline.upkeep.redrive import Redriven
 
 RULES = Rules(Choices(tasks=("caption",)))
 RESOURCE = {"bucket": UPLOADS, "name": "cat.jpg", "generation": "17", "size": "5", "contentType": "image/jpeg"}

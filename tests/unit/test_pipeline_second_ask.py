@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.core import naming
-from shared.pipeline.analyze import analyze
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import WORK, Rig, reply
 
 CAPTION = '{"caption": "A red square on white."}'

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from shared import logs
-from shared.pipeline.together import AT_ONCE, together
+from shared.pipeline.concurrency import AT_ONCE, together
 from tests.waiting import WAIT_S
 
 

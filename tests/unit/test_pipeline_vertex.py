@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.core.delivery.retry import MAX_ATTEMPTS
 from shared.core.errors import FileUnavailableError, TransientError
-from shared.core.request import InlineImage, ReferencedImage
-from shared.core.retrying import MAX_ATTEMPTS
-from shared.pipeline.analyze import analyze
+from shared.core.gemini.request import InlineImage, ReferencedImage
+from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, Rig, picture, reply
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from shared.config import Settings
-    from shared.core.request import ModelRequest
+    from shared.core.gemini.request import ModelRequest
 
 VERTEX = dataclasses.replace(SETTINGS, enterprise=True, project="local-dev")
 REGISTERING = dataclasses.replace(SETTINGS, register_files=True, inline_limit_bytes=2000)

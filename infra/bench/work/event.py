@@ -15,16 +15,17 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.memory import MemoryModel, MemoryPublisher, MemoryStore
 from shared.adapters.memory_web import MemoryWeb
 from shared.config import Settings
-from shared.core import jsontext, planning
-from shared.core.choices import Choices
-from shared.core.envelopes import ImageEvent
-from shared.core.model import Source
-from shared.core.request import InlineImage, ModelRequest
-from shared.core.spending import Ceiling
-from shared.pipeline.analyze import analyze
-from shared.pipeline.budget import Budget
-from shared.pipeline.pacer import Pacer
-from shared.pipeline.work import WorkerPorts
+from shared.core import jsontext
+from shared.core.delivery.budget import Ceiling
+from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.request import InlineImage, ModelRequest
+from shared.core.planning import plan
+from shared.core.planning.choices import Choices
+from shared.core.values import Source
+from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.pace import Pacer
+from shared.pipeline.job import WorkerPorts
+from shared.pipeline.worker.analyze import analyze
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,11 +109,11 @@ def _answer(folder: Path, task: str) -> dict[str, Any]:
     return {
         "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}],
         "usageMetadata": {"promptTokenCount": 1200, "candidatesTokenCount": 80, "totalTokenCount": 1280},
-        "modelVersion": planning.resolve_settings(task, Choices()).model,
+        "modelVersion": plan.resolve_settings(task, Choices()).model,
     }
 
 
 def _event(store: MemoryStore, photo: bytes, *, name: str, task: str) -> ImageEvent:
     generation = store.create(_UPLOADS, name, photo, content_type="image/jpeg")
     source = Source(_UPLOADS, name, generation, len(photo), "image/jpeg", jsontext.crc32c(photo))
-    return ImageEvent(source, task, planning.resolve_settings(task, Choices()), "v1")
+    return ImageEvent(source, task, plan.resolve_settings(task, Choices()), "v1")

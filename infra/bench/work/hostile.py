@@ -12,8 +12,8 @@ from PIL import Image
 from infra.bench import bombs
 from shared.core.errors import ImageRejectedError
 from shared.core.images import probing
-from shared.core.model import ImageInfo
 from shared.core.replies.findings import find_items
+from shared.core.values import ImageInfo
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
 
-from shared.core import transport
+from shared.core.gemini import transport
 from shared.core.images import prepare, probing
 
 if TYPE_CHECKING:

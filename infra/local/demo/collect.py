@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
 from infra.local.held import why
-from shared.core import schemas
+from shared.core.results import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,9 +16,9 @@ from infra.local import resources, topology
 from infra.local.demo import show, subscriber
 from infra.local.demo.collect import Collector, Outcome, fetch
 from infra.local.demo.samples import Sample, make_manifest, make_samples, own_images
-from shared.core.envelopes import format_image_event, parse_image_event
-from shared.core.manifest import is_manifest
-from shared.core.planning import looks_like_image
+from shared.core.events.envelopes import format_image_event, parse_image_event
+from shared.core.events.manifest import is_manifest
+from shared.core.planning.plan import looks_like_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import data
 
 from infra.local import topology
-from shared.core.manifest import is_manifest
+from shared.core.events.manifest import is_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

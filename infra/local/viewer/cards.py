@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local import topology
 from infra.local.held import why
 from infra.local.viewer.names import OBJECTS, PREVIEW, Address, object_url
-from shared.core.manifest import is_manifest
+from shared.core.events.manifest import is_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

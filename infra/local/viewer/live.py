@@ -18,7 +18,7 @@ from infra.local.viewer.errors import ApiError
 from infra.local.viewer.feed import RETRY_MS, Feed, encode
 from infra.local.viewer.listener import Listener
 from shared.core.naming import HELD
-from shared.pipeline.parking import HELD_CODE
+from shared.pipeline.worker.park import HELD_CODE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

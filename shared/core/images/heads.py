@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.images.limits import DEFAULT_LIMITS, Limits, require_size
 from shared.core.images.tiff import exif_orientation
-from shared.core.model import ImageInfo
+from shared.core.values import ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ from shared.core.images.memory import require_affordable
 from shared.core.images.pixels import flattening, shrunk, to_srgb, turned_upright
 from shared.core.images.png import require_all_rows
 from shared.core.images.probing import outline
-from shared.core.model import ImageInfo, Prepared
+from shared.core.values import ImageInfo, Prepared
 
 if TYPE_CHECKING:
     from PIL import Image

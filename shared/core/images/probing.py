@@ -23,7 +23,7 @@ from shared.core.images.limits import (
 from shared.core.images.sniff import Sniffed, describe, sniff
 from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
-from shared.core.model import ImageInfo
+from shared.core.values import ImageInfo
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "outline", "probe"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from shared.core.images.structure import Structure
-    from shared.core.model import ImageInfo
+    from shared.core.values import ImageInfo
 
 _TINY_SIDE_PX = 64
 _SAMPLE_SIDE_PX = 320

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from shared.core.model import BoxPx
+    from shared.core.values import BoxPx
 
     Bits = NDArray[np.uint8]
     """Rows of packed pixels, `(height, row_bytes(width))`."""

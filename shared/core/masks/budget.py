@@ -9,7 +9,7 @@ from shared.core.masks.bits import packed_size
 from shared.core.masks.refused import MaskRefusedError
 
 if TYPE_CHECKING:
-    from shared.core.model import BoxPx
+    from shared.core.values import BoxPx
 
 MAX_PIXELS = 1_000_000_000
 """Of all masks of one answer, inside of their boxes with rows padded to whole bytes: 125 MB of memory."""

@@ -16,7 +16,7 @@ from shared.core.masks.bits import packed_size, row_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.core.model import BoxPx, Mask
+    from shared.core.values import BoxPx, Mask
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ONE_BIT_GREY = (1, 0, 0, 0, 0)  # depth, colour type, compression, filter, interlace

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.core.masks.budget import Budget
-    from shared.core.model import Box1000, BoxPx
+    from shared.core.values import Box1000, BoxPx
 
     Ring = NDArray[np.float64]
     """`(n, 2)`: x and y of each vertex."""

@@ -15,10 +15,10 @@ from shared.core.masks.budget import Budget
 from shared.core.masks.png_reading import is_png_text, read_png
 from shared.core.masks.polygon import draw, is_polygon_text, read_polygon
 from shared.core.masks.refused import MaskRefusedError
-from shared.core.model import Mask
+from shared.core.values import Mask
 
 if TYPE_CHECKING:
-    from shared.core.model import Box1000, BoxPx
+    from shared.core.values import Box1000, BoxPx
 
 _CODEBOOK_MARKS = ("<start_of_mask>", "<seg")  # <start_of_mask><seg_35><seg_65>…
 _LOOP_LENGTH = 200

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from PIL import Image, ImageDraw
 
-    from shared.core.model import BoxPx, Item, Mask
+    from shared.core.values import BoxPx, Item, Mask
 
 Colour = tuple[int, int, int]
 

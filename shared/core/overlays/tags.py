@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.core.model import BoxPx
+    from shared.core.values import BoxPx
 
 _STEPS: Final = 8
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shared.core.model import Usage
+from shared.core.values import Usage
 
 Verdict = Literal["usable", "truncated", "blocked", "empty", "failed"]
 """`empty` is worth a second ask, `truncated` may hold complete items, `blocked` and `failed` hold nothing."""

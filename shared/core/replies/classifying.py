@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from shared.core.model import ClassLabel
 from shared.core.replies.parsing import MAX_LABEL, clean_label, parse_labels
+from shared.core.values import ClassLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Literal
 from shared.core.geometry import read_box, to_pixels, to_stored
 from shared.core.masks.budget import Budget
 from shared.core.masks.reading import box_of_polygon, read_mask
-from shared.core.model import Item
 from shared.core.replies.parsing import parse_items
+from shared.core.values import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shared.core.geometry import BoxReading
-    from shared.core.model import Box1000, ImageInfo
     from shared.core.replies.parsing import ItemsReply, RawItem
+    from shared.core.values import Box1000, ImageInfo
 
 _WARNINGS = {
     "clamped": "a box reached beyond 0-1000 and was clamped",

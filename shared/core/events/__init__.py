@@ -1,0 +1,1 @@
+"""What comes in and goes round: uploads, manifests and image events, as typed values."""

@@ -1,0 +1,202 @@
+"""Events in and out: storage CloudEvents, image events and Pub/Sub push bodies as typed values."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.core import json_fields, jsontext
+from shared.core.errors import EventRejectedError, EventVersionError
+from shared.core.events.settings_codec import parse_settings, settings_document
+from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_object_name, is_run_name, is_task_name
+from shared.core.ports import Message
+from shared.core.values import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from shared.core.values import TaskSettings
+
+IMAGE_SCHEMA = "uplook.image/1"
+MAX_BATCH_BYTES = 8_000_000
+"""Most data to publish at once: Pub/Sub refuses a request over 10,000,000 bytes, attributes and all."""
+
+_DECIMAL = re.compile(r"[0-9]{1,19}")
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One finalized object, with the custom metadata its uploader gave it."""
+
+    source: Source
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEvent:
+    """One task for one image generation: all a worker needs. `redrive` counts deliberate second chances."""
+
+    source: Source
+    task: str
+    settings: TaskSettings
+    run: str
+    redrive: int = 0
+
+
+def parse_upload(data: Any) -> Upload:
+    """Read the data of a storage CloudEvent (the object resource; bytes where no JSON type was declared).
+
+    Raises:
+        EventRejectedError: it is not an object resource.
+    """
+    resource = _as_object(data, "a storage object resource")
+    metadata = resource.get("metadata")
+    texts = metadata if isinstance(metadata, dict) else {}
+    return Upload(
+        _source(resource),
+        {key: value for key, value in texts.items() if json_fields.is_text(key) and json_fields.is_text(value)},
+    )
+
+
+def format_image_event(event: ImageEvent) -> Message:
+    """Return the image event as a message (`uplook.image/1`)."""
+    document = {
+        "schema": IMAGE_SCHEMA,
+        "source": source_document(event.source),
+        "task": event.task,
+        "settings": settings_document(event.settings),
+        "run": event.run,
+        "redrive": event.redrive,
+    }
+    attributes = {
+        "schema": IMAGE_SCHEMA,
+        "task": event.task,
+        "bucket": event.source.bucket,
+        "run": event.run,
+    }
+    return Message(jsontext.dump_compact(document), attributes)
+
+
+def parse_image_event(data: bytes) -> ImageEvent:
+    """Read an image event; unknown fields are ignored (a newer minor version may add some).
+
+    Raises:
+        EventVersionError: it is of another version.
+        EventRejectedError: it is malformed.
+    """
+    document = _as_object(data, "an image event")
+    schema = document.get("schema")
+    if schema != IMAGE_SCHEMA:
+        told = f"Expected an event of {IMAGE_SCHEMA}, found {json_fields.shown(schema)}."
+        if _is_ours(schema):
+            raise EventVersionError("unknown_schema", told)
+        raise EventRejectedError("malformed_event", told)
+    source = document.get("source")
+    if not isinstance(source, dict):
+        raise json_fields.malformed("source", "an object", source)
+    return ImageEvent(
+        source=_source(source),
+        task=json_fields.name(document, "task", is_task_name, "the name of a task"),
+        settings=parse_settings(document.get("settings")),
+        run=json_fields.name(document, "run", is_run_name, "1-32 of a-z 0-9 . _ -"),
+        redrive=_redrive(document.get("redrive", 0)),
+    )
+
+
+def batches(
+    items: Iterable[_Item], message_of: Callable[[_Item], Message | None], *, max_bytes: int = MAX_BATCH_BYTES
+) -> Iterator[Sequence[_Item]]:
+    """Cut items, in their order, into what one request can publish; an item without a message weighs nothing."""
+    batch, size = list[_Item](), 0
+    for item in items:
+        message = message_of(item)
+        weight = len(message.data) if message is not None else 0
+        if batch and size + weight > max_bytes:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += weight
+    if batch:
+        yield batch
+
+
+def is_image_event(data: bytes) -> bool:
+    """Whether this is an image event at all, of whatever version.
+
+    Raises:
+        EventRejectedError: it is not even a JSON object.
+    """
+    return _is_ours(_as_object(data, "an event").get("schema"))
+
+
+def pubsub_message(data: Any) -> Message:
+    """Return the message inside a Pub/Sub CloudEvent (`{"message": {"data": base64, "attributes": {…}}}`).
+
+    Raises:
+        EventRejectedError: it is not a Pub/Sub message.
+    """
+    message = _as_object(data, "a Pub/Sub push body").get("message")
+    if not isinstance(message, dict) or not isinstance(message.get("data"), str):
+        raise json_fields.malformed("message.data", "base64 text", message)
+    try:
+        payload = base64.b64decode(message["data"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise EventRejectedError("bad_base64", f"message.data is not base64: {error}.") from error
+    attributes = message.get("attributes")
+    texts = attributes.items() if isinstance(attributes, dict) else ()
+    return Message(payload, {key: value for key, value in texts if isinstance(value, str)})
+
+
+def _is_ours(schema: Any) -> bool:
+    return isinstance(schema, str) and schema.startswith(IMAGE_SCHEMA.partition("/")[0] + "/")
+
+
+def source_document(source: Source) -> dict[str, Any]:
+    """Return a source as JSON; the generation is text, as Cloud Storage writes it (it exceeds 2**53)."""
+    return {**asdict(source), "generation": str(source.generation)}
+
+
+def _source(value: Mapping[str, Any]) -> Source:
+    generation = _whole_number(value.get("generation"))
+    if not generation:
+        raise json_fields.malformed("generation", "a whole number above 0", value.get("generation"))
+    return Source(
+        bucket=json_fields.name(value, "bucket", is_bucket_name, "the name of a bucket"),
+        name=json_fields.name(value, "name", is_object_name, "1-1024 bytes without line breaks, not . or .."),
+        generation=generation,
+        size=_whole_number(value.get("size")),
+        content_type=json_fields.optional_text(value, "contentType")
+        or json_fields.optional_text(value, "content_type"),
+        crc32c=json_fields.optional_text(value, "crc32c"),
+    )
+
+
+def _redrive(value: Any) -> int:
+    # Never taken for a first delivery: its error document would hide behind the first one's.
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_REDRIVE:
+        raise json_fields.malformed("redrive", f"a whole number from 0 to {MAX_REDRIVE}", value)
+    return value
+
+
+def _whole_number(value: Any) -> int | None:
+    """Return a 64-bit number written as Cloud Storage does, in decimal text, or as JSON; None for all else."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = int(value)
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= json_fields.MAX_WHOLE_NUMBER
+    return value if whole else None
+
+
+def _as_object(data: Any, what: str) -> dict[str, Any]:
+    if isinstance(data, bytes | str):
+        try:
+            data = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise EventRejectedError("bad_json", f"Expected {what} as JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise EventRejectedError("malformed_event", f"Expected {what}, found {type(data).__name__}.")
+    return data

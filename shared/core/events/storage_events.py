@@ -1,0 +1,57 @@
+"""How Cloud Storage tells of an object: as a CloudEvent, or as a Pub/Sub notification of the bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.core.events.envelopes import parse_upload, pubsub_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.core.events.envelopes import Upload
+
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+DELETED = "google.cloud.storage.object.v1.deleted"
+_NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
+_EVENT_TYPE = "eventType"
+
+
+def finalized_upload(event_type: str, data: Any) -> Upload | None:
+    """Return the upload that an event tells of, or None where it tells of something else.
+
+    A notification names what happened in its attributes
+    (https://cloud.google.com/storage/docs/pubsub-notifications#attributes), a CloudEvent in its type.
+
+    Raises:
+        EventRejectedError: it tells of an upload, and is malformed.
+    """
+    return _told(event_type, data, cloud_event=FINALIZED, notification="OBJECT_FINALIZE")
+
+
+def deleted_upload(event_type: str, data: Any) -> Upload | None:
+    """Return the upload whose generation is gone, deleted or overwritten; None where an event tells of something else.
+
+    Raises:
+        EventRejectedError: it tells of a deletion, and is malformed.
+    """
+    return _told(event_type, data, cloud_event=DELETED, notification="OBJECT_DELETE")
+
+
+def kind(attributes: Mapping[str, str]) -> str:
+    """Return what a storage event's message calls what happened, whichever way it came; `` where it does not say."""
+    return attributes.get("ce-type") or attributes.get(_EVENT_TYPE) or ""
+
+
+def is_deletion(kind: str) -> bool:
+    """Whether that is the word for a deletion."""
+    return kind in {DELETED, "OBJECT_DELETE"}
+
+
+def _told(event_type: str, data: Any, *, cloud_event: str, notification: str) -> Upload | None:
+    if event_type == cloud_event:
+        return parse_upload(data)
+    if event_type == _NOTIFIED:
+        message = pubsub_message(data)
+        return parse_upload(message.data) if message.attributes.get(_EVENT_TYPE) == notification else None
+    return None

@@ -1,0 +1,122 @@
+"""What an uploader says in an object's own metadata.
+
+Nobody vouches for it: it can choose what is asked, within limits, and never how. No model, no prompt, no safety
+settings, no more items than the rules allow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.replies.parsing import MAX_LABEL
+from shared.core.tasks.catalogue import ASK, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX = "uplook-"
+MAX_LABELS = 200
+MAX_QUESTION = 2000
+MAX_LANGUAGE = 60
+DEFAULT_MAX_ITEMS = 25
+
+_Value = tuple[str, ...] | str | int
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a value means (falsy: nothing usable), and whether all of it could be used."""
+
+    value: _Value
+    complete: bool
+
+
+def from_metadata(metadata: Mapping[str, str], chosen: Choices) -> tuple[Choices, tuple[str, ...]]:
+    """Return what the metadata chooses on top of what the rules have `chosen`, and warnings about what made no sense.
+
+    A question alone turns the task ask on; beside a list of tasks, the list decides.
+    """
+    said: dict[str, Any] = {}
+    warnings = []
+    for key, text in metadata.items():
+        name = key.lower()
+        if not name.startswith(PREFIX):
+            continue
+        read, expected = _READERS.get(name.removeprefix(PREFIX), _UNKNOWN_KEY)
+        found = read(text)
+        if not found.complete:
+            warnings.append(f"metadata {name}: expected {expected}, found {_shown(text)}")
+        # What says nothing usable leaves the rules in force: a slip must not silently switch everything off.
+        if found.value:
+            said[name.removeprefix(PREFIX).replace("-", "_")] = found.value
+    tasks = said.pop("tasks", None)
+    if "question" in said:
+        if tasks is None:
+            tasks = tuple(dict.fromkeys((*(chosen.tasks or ()), ASK.name)))
+        elif ASK.name not in tasks:
+            warnings.append(f"metadata {PREFIX}question: not asked, because ask is not among {PREFIX}tasks")
+    own = Choices(tasks=tasks, for_all=TaskChoices(**said))
+    capped, more = _capped(own, chosen)
+    return capped, (*warnings, *more)
+
+
+def _capped(own: Choices, chosen: Choices) -> tuple[Choices, tuple[str, ...]]:
+    """Hold the uploader's `max_items` to what the rules allow each task."""
+    wish = own.for_all.max_items
+    if wish is None:
+        return own, ()
+    most = {task: chosen.of(task).max_items or DEFAULT_MAX_ITEMS for task in TASKS}
+    named = {task: TaskChoices(max_items=min(wish, limit)) for task, limit in most.items()}
+    capped = replace(own, for_all=replace(own.for_all, max_items=None), for_task=named)
+    lowest = min(most.values())
+    if wish <= lowest:
+        return capped, ()
+    return capped, (f"metadata {PREFIX}max-items: the rules allow {lowest} items, {wish} are wanted",)
+
+
+def _tasks(text: str) -> _Read:
+    words = _words(text.lower())
+    known = tuple(word for word in words if word in TASKS)
+    return _Read(known, bool(words) and known == words)
+
+
+def _labels(text: str) -> _Read:
+    words = tuple(dict.fromkeys(_words(text)))
+    fine = 0 < len(words) <= MAX_LABELS and all(len(word) <= MAX_LABEL for word in words)
+    return _Read(words if fine else (), fine)
+
+
+def _text(longest: int) -> Callable[[str], _Read]:
+    def read(text: str) -> _Read:
+        bare = text.strip()
+        fine = 0 < len(bare) <= longest
+        return _Read(bare if fine else "", fine)
+
+    return read
+
+
+def _number(text: str) -> _Read:
+    bare = text.strip()
+    number = int(bare) if bare.isascii() and bare.isdecimal() and len(bare) <= 9 else 0  # noqa: PLR2004 - no huge one
+    return _Read(number, number > 0)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _shown(text: str) -> str:
+    return repr(text[:200])
+
+
+# How each key is read, and what is expected of it.
+_READERS: Mapping[str, tuple[Callable[[str], _Read], str]] = {
+    "tasks": (_tasks, "some of " + ", ".join(TASKS)),
+    "labels": (_labels, f"labels, separated by commas: at most {MAX_LABELS} of at most {MAX_LABEL} characters"),
+    "question": (_text(MAX_QUESTION), f"a question of at most {MAX_QUESTION} characters"),
+    "language": (_text(MAX_LANGUAGE), f"a language in at most {MAX_LANGUAGE} characters"),
+    "max-items": (_number, "a whole number above 0"),
+}
+_UNKNOWN_KEY = (lambda _: _Read("", complete=False), "a key among " + ", ".join(PREFIX + name for name in _READERS))

@@ -1,0 +1,174 @@
+"""What happens to an upload: a pure decision from the event alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shared.core import jsontext
+from shared.core.events.envelopes import ImageEvent
+from shared.core.events.manifest import is_manifest
+from shared.core.events.settings_codec import settings_document
+from shared.core.gemini.registry import profile
+from shared.core.planning.choices import Choices
+from shared.core.planning.metadata import DEFAULT_MAX_ITEMS
+from shared.core.tasks.catalogue import ASK, TASKS
+from shared.core.tasks.prompts import QUESTION_LATER, Wanted, render
+from shared.core.values import TaskSettings
+
+if TYPE_CHECKING:
+    from shared.core.events.envelopes import Upload
+    from shared.core.gemini.registry import ModelProfile
+    from shared.core.planning.rules import Rules
+    from shared.core.values import Source
+
+_IMAGE_SUFFIXES = frozenset(
+    ("avif", "bmp", "gif", "heic", "heif", "hif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
+)
+_UNSAID_TYPES = frozenset({None, "", "application/octet-stream", "binary/octet-stream"})
+_MAX_BYTES = 50_000_000
+EXCLUDED = "excluded by a rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The image events to publish for an upload, or why there are none."""
+
+    events: tuple[ImageEvent, ...] = ()
+    left_out: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def plan(upload: Upload, rules: Rules, *, run: str) -> Plan:
+    """Decide which tasks an upload gets."""
+    source = upload.source
+    if is_manifest(source.name):
+        return _plan_manifest(upload, rules, run=run)
+    unlike = _unlike_an_image(source)
+    if unlike is not None:
+        return Plan(left_out=unlike)
+    choices, warnings = rules.choices_for(source.bucket, source.name, upload.metadata)
+    if choices.exclude:
+        return Plan(left_out=EXCLUDED, warnings=warnings)
+    if not choices.tasks:
+        return Plan(left_out="no task is wanted for it", warnings=warnings)
+    wanted = dict.fromkeys(choices.tasks)
+    cannot = {name: reason for name in wanted if (reason := why_not(name, choices))}
+    warnings += tuple(f"{name} is left out: {reason}" for name, reason in cannot.items())
+    if len(cannot) == len(wanted):
+        return Plan(left_out="no task that is wanted can be done", warnings=warnings)
+    doable = {name: resolve(name, choices) for name in wanted if name not in cannot}
+    return Plan(
+        events=tuple(ImageEvent(source, name, settings, run) for name, (settings, _) in doable.items()),
+        warnings=(*warnings, *(text for _, clamped in doable.values() for text in clamped)),
+    )
+
+
+def _plan_manifest(upload: Upload, rules: Rules, *, run: str) -> Plan:
+    """A manifest is a question, whatever tasks images get: one event, which the question joins at the worker."""
+    source = upload.source
+    choices, warnings = rules.choices_for(source.bucket, source.name, upload.metadata)
+    if choices.exclude:
+        return Plan(left_out=EXCLUDED, warnings=warnings)
+    wish = choices.of(ASK.name)
+    later = replace(wish, question=QUESTION_LATER, language=None)
+    settings, clamped = resolve(ASK.name, Choices(for_task={ASK.name: later}))
+    settings = replace(settings, question=None, language=wish.language)
+    return Plan(events=(ImageEvent(source, ASK.name, settings, run),), warnings=(*warnings, *clamped))
+
+
+def _unlike_an_image(source: Source) -> str | None:
+    if source.name.endswith("/"):
+        return "a folder placeholder"
+    if not looks_like_image(source.name, source.content_type):
+        return f"not an image by name or content type ({source.content_type or 'none given'})"
+    return None
+
+
+def looks_like_image(name: str, content_type: str | None) -> bool:
+    """Whether name or declared type suggest an image. Workers look at the bytes; this only saves them work."""
+    declared = (content_type or "").split(";")[0].strip().lower()
+    suffix = name.rpartition("/")[2].rpartition(".")
+    has_image_suffix = bool(suffix[1]) and suffix[2].lower() in _IMAGE_SUFFIXES
+    unnamed = declared in _UNSAID_TYPES and not suffix[1]
+    return declared.startswith("image/") or has_image_suffix or unnamed
+
+
+def why_not(task_name: str, choices: Choices) -> str | None:
+    """Return why a task that is wanted cannot be done, or None."""
+    if "question" in TASKS[task_name].needs and not choices.of(task_name).question:
+        return "no question is given, by the rules or by the metadata uplook-question"
+    return None
+
+
+def resolve_settings(task_name: str, choices: Choices) -> TaskSettings:
+    """Return everything a worker needs for this task, with defaults filled in."""
+    return resolve(task_name, choices)[0]
+
+
+def resolve(task_name: str, choices: Choices) -> tuple[TaskSettings, tuple[str, ...]]:
+    """Return the settings of a task, and warnings about wishes that its model cannot have."""
+    task, wish = TASKS[task_name], choices.of(task_name)
+    model = profile(wish.model or task.model)
+    # What a task does not take stays out of its settings: they are part of the key, and decide what is paid for.
+    labels = tuple(dict.fromkeys(wish.labels or ())) if "labels" in task.takes else ()
+    wanted = Wanted(
+        labels=labels,
+        multi_label=bool(wish.multi_label),
+        question=wish.question if "question" in task.takes else None,
+        # A choice from a closed set is a label as it was given, in whatever language that is.
+        language=None if labels and "multi_label" in task.takes else wish.language,
+        max_items=(wish.max_items if "max_items" in task.takes else None) or DEFAULT_MAX_ITEMS,
+    )
+    resolution, warnings = _media_resolution(task_name, model, wish.media_resolution)
+    settings = TaskSettings(
+        model=model.id,
+        prompt=render(wish.prompt or task.template(wanted), wanted, subject=task.subject, masks=model.masks),
+        thinking=wish.thinking or task.thinking,
+        max_items=wanted.max_items,
+        max_bytes=wish.max_bytes or _MAX_BYTES,
+        labels=wanted.labels,
+        question=wanted.question,
+        language=wanted.language,
+        multi_label=wanted.multi_label,
+        system_instruction=wish.system_instruction,
+        media_resolution=resolution,
+        safety=tuple(sorted((wish.safety or {}).items())),
+    )
+    return settings, (*warnings, *_thinking_warning(task_name, model, wish.thinking))
+
+
+def _media_resolution(task: str, model: ModelProfile, wish: str | None) -> tuple[str | None, tuple[str, ...]]:
+    if wish is None:
+        return None, ()
+    if not model.media_resolutions:
+        return None, (f"{task}: {model.id} takes no media_resolution, {wish} is left out",)
+    found = model.resolution(wish)
+    return found, () if found == wish else (f"{task}: {model.id} takes no media_resolution {wish}, it is {found}",)
+
+
+def _thinking_warning(task: str, model: ModelProfile, wish: str | None) -> tuple[str, ...]:
+    if wish is None:
+        return ()
+    if model.thinking != "level":
+        return (f"{task}: {model.id} has no thinking levels, {wish} is left out",)
+    level = model.level(wish)
+    return () if level == wish else (f"{task}: {model.id} takes no thinking level {wish}, it is {level}",)
+
+
+def idempotency_key(event: ImageEvent) -> str:
+    """Return the id of the one result this event can have: it changes with anything that changes the answer.
+
+    The redrive is left out: a second chance at the same work has the same id.
+    """
+    source = event.source
+    parts = [
+        source.bucket,
+        source.name,
+        str(source.generation),
+        event.run,
+        event.task,
+        settings_document(event.settings),
+    ]
+    return hashlib.sha256(jsontext.dump_compact(parts)).hexdigest()

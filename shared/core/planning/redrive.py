@@ -1,0 +1,86 @@
+"""What a redrive asks for: the image event of a failed document, once more, or the function of a kept storage event."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shared.core import json_fields, jsontext, naming
+from shared.core.errors import PermanentError
+from shared.core.events import storage_events
+from shared.core.events.envelopes import IMAGE_SCHEMA, parse_image_event
+from shared.core.naming import MAX_REDRIVE
+from shared.core.planning.plan import idempotency_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.core.events.envelopes import ImageEvent
+
+INGEST, FORGET = "ingest", "forget"
+_UPLOADED = frozenset({storage_events.FINALIZED, "OBJECT_FINALIZE"})
+_ERROR = re.compile(r".*\.error-(?P<number>[0-9]{1,4})\.json", re.DOTALL)
+
+
+def error_number(name: str) -> int | None:
+    """Return which redrive an error document tells of (0 is the first delivery); None where it is no error document.
+
+    >>> error_number("v1/uploads/cat.jpg/7/detect.error-2.json")
+    2
+    """
+    match = _ERROR.fullmatch(name)
+    return int(match["number"]) if match else None
+
+
+def next_event(document: Mapping[str, Any], name: str, *, prefix: str) -> ImageEvent:
+    """Return the event that gives the work behind an error document another chance; `name` is the document's.
+
+    The same document always gives the same event: a redrive that runs twice is a duplicate, and costs nothing.
+
+    Raises:
+        PermanentError: there can be none; the message says why, and what to do instead.
+    """
+    number = error_number(name)
+    if number is None or document.get("status") != "failed":
+        raise PermanentError("no_failure", f"Expected a failed result, found status {document.get('status')!r}.")
+    if number >= MAX_REDRIVE:
+        raise PermanentError(
+            "no_redrives_left", f"It was redriven {number} times, the most there can be; use a new RUN."
+        )
+    if document.get("settings") is None:
+        raise PermanentError(
+            "no_settings", "An older version wrote it, without the settings of the event; use a new RUN for this image."
+        )
+    asked = {key: document.get(key) for key in ("source", "task", "settings", "run")}
+    event = parse_image_event(jsontext.dump_compact({"schema": IMAGE_SCHEMA, **asked, "redrive": number + 1}))
+    if idempotency_key(event) != document.get("id"):
+        raise PermanentError(
+            "other_settings", "Its settings do not give its id: it was changed, or written by a newer version."
+        )
+    lies_at = naming.paths(event.source, run=event.run, task=event.task, prefix=prefix).error(number)
+    if lies_at != name:
+        raise PermanentError("elsewhere", f"It belongs to {lies_at}: redrive it there (a copy cannot be redriven).")
+    return event
+
+
+def function_of(kind: str) -> str:
+    """Return which function a kept storage event was for, by what its message called it.
+
+    Raises:
+        PermanentError: it was for none; the message says what to do instead.
+    """
+    if kind in _UPLOADED:
+        return INGEST
+    if kind == storage_events.DELETED:  # only the trigger of `forget` asks for these
+        return FORGET
+    if storage_events.is_deletion(kind):
+        raise PermanentError(
+            "other_event",
+            "It tells of a deletion by a notification of the bucket, which does not show that `forget` was meant. Where"
+            " the results are to go, publish it again to the topic of `forget`; then delete this object.",
+        )
+    raise PermanentError(
+        "other_event",
+        f"Expected an upload ({storage_events.FINALIZED} or OBJECT_FINALIZE), found {json_fields.shown(kind)}: there is"
+        " nothing to do for it. Delete this object.",
+    )

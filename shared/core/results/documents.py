@@ -1,0 +1,248 @@
+"""Result documents and result events: the contract with everybody downstream (`uplook.result/1`).
+
+`ok`, `empty`, `partial`, `blocked`, `unsupported` and `skipped` are final and lie in `<task>.json`; `failed` lies in
+`<task>.error-<n>.json`, so that a redrive after a fix can still commit the result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.core import jsontext
+from shared.core.delivery.asked import asked_document
+from shared.core.events.envelopes import source_document
+from shared.core.events.settings_codec import settings_document
+from shared.core.gemini.prices import cost_usd
+from shared.core.gemini.registry import profile
+from shared.core.ports import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.core.delivery.journal import JournalledReply
+    from shared.core.events.envelopes import ImageEvent
+    from shared.core.gemini.registry import ModelProfile
+    from shared.core.replies.answer import Answer
+    from shared.core.tasks.catalogue import Reading
+    from shared.core.values import ImageInfo, Item, Mask, Status
+
+RESULT_SCHEMA = "uplook.result/1"
+EVENT_SCHEMA = "uplook.result-event/1"
+MAX_EVENT_CAPTION = 500
+_WITHOUT_ERROR = frozenset({"ok", "empty"})
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """One file of a result: its full object name in the results bucket, and its bytes' size and checksum."""
+
+    name: str
+    content_type: str
+    data: bytes
+
+
+def answered(
+    event: ImageEvent,
+    key: str,
+    *,
+    reply: JournalledReply,
+    answer: Answer,
+    reading: Reading,
+    files: Sequence[ResultFile],
+    mask_files: Mapping[int, str],
+) -> dict[str, Any]:
+    """Return the document of a result that a model answered. `mask_files` maps item index to file name."""
+    served = answer.served_model
+    warnings = [*reply.image.warnings, *reading.warnings]
+    if not profile(reply.model).known:
+        warnings.append(f"{reply.model} is not in the model registry: it was asked like a model of today")
+    if served and served != reply.model:
+        warnings.append(f"the model that answered is {served}, not {reply.model}")
+    document = _head(event, key, reading.status, reply.answered_at)
+    document |= {
+        "image": _image(reply.image),
+        "model": {"requested": reply.model, "served": served},
+        "transport": {
+            "kind": reply.transport.kind,
+            "mime_type": reply.transport.mime_type,
+            "bytes": reply.transport.bytes,
+            "reused": reply.transport.reused,
+            "reason": reply.transport.reason,
+            "changes": list(reply.transport.changes),
+        },
+        "usage": _usage(reply, answer),
+        "timing_ms": dict(reply.timing_ms),
+    }
+    if reading.caption is not None:
+        document["caption"] = reading.caption
+    if reading.items is not None:
+        document["items"] = [_item(item, mask_files.get(item.index)) for item in reading.items]
+    if reading.classes is not None:
+        document["classes"] = [asdict(one) for one in reading.classes]
+    if event.settings.question is not None:
+        document["question"] = event.settings.question
+    if reading.answer is not None:
+        document["answer"] = reading.answer
+    if reply.asked is not None:
+        document |= asked_document(reply.asked)
+    document["files"] = [_file(file) for file in files]
+    document["warnings"] = warnings
+    document["error"] = None if reading.status in _WITHOUT_ERROR else _error(reading)
+    return document
+
+
+def unanswered(
+    event: ImageEvent, key: str, *, status: Status, code: str, message: str, at: str, image: ImageInfo | None = None
+) -> dict[str, Any]:
+    """Return the document of a result without an answer: refused input, a gone source, a lost cause."""
+    document = _head(event, key, status, at)
+    document |= {
+        "image": _image(image) if image else None,
+        "model": {"requested": event.settings.model, "served": None},
+        "transport": None,
+        "usage": None,
+        "timing_ms": {},
+        "files": [],
+        "warnings": [],
+        "error": {"code": code, "message": message},
+    }
+    return document
+
+
+def result_event(document: Mapping[str, Any], *, uri: str) -> Message:
+    """Return the event that tells of a committed document: a pointer, small whatever the result's size."""
+    items = document.get("items") or []
+    caption = document.get("caption")
+    body = {
+        "schema": EVENT_SCHEMA,
+        "id": document["id"],
+        "status": document["status"],
+        "task": document["task"],
+        "run": document["run"],
+        "source": {key: document["source"][key] for key in ("bucket", "name", "generation")},
+        "result": uri,
+        "counts": {
+            "items": len(items),
+            "masks": sum(1 for item in items if (item.get("mask") or {}).get("status") == "ok"),
+            "classes": len(document.get("classes") or []),
+            "files": len(document["files"]),
+            "warnings": len(document["warnings"]),
+        },
+        "caption": caption[:MAX_EVENT_CAPTION] if caption else None,
+        "error": document["error"]["code"] if document["error"] else None,
+    }
+    attributes = _attributes(document["task"], document["status"], document["source"]["bucket"], document["run"])
+    return Message(jsontext.dump_compact(body), attributes)
+
+
+def held_event(event: ImageEvent, key: str, *, code: str, until: str) -> Message:
+    """Return the event that tells of a parked image event: no result yet, and work goes on at `until`."""
+    source = source_document(event.source)
+    body = {
+        "schema": EVENT_SCHEMA,
+        "id": key,
+        "status": "held",
+        "task": event.task,
+        "run": event.run,
+        "source": {key: source[key] for key in ("bucket", "name", "generation")},
+        "result": None,
+        "counts": {"items": 0, "masks": 0, "files": 0, "warnings": 0},
+        "caption": None,
+        "error": code,
+        "until": until,
+    }
+    return Message(jsontext.dump_compact(body), _attributes(event.task, "held", event.source.bucket, event.run))
+
+
+def _attributes(task: str, status: str, bucket: str, run: str) -> dict[str, str]:
+    return {"schema": EVENT_SCHEMA, "task": task, "status": status, "bucket": bucket, "run": run}
+
+
+def _head(event: ImageEvent, key: str, status: Status, at: str) -> dict[str, Any]:
+    head = {
+        "schema": RESULT_SCHEMA,
+        "id": key,
+        "status": status,
+        "task": event.task,
+        "run": event.run,
+        "created": at,
+        "source": source_document(event.source),
+    }
+    # A failure keeps what was asked, so that a redrive asks the same: rules may have changed since.
+    return head | {"settings": settings_document(event.settings)} if status == "failed" else head
+
+
+def _error(reading: Reading) -> dict[str, Any]:
+    return {"code": reading.status, "message": reading.reason or f"The result is {reading.status}; no reason is known."}
+
+
+def _image(info: ImageInfo) -> dict[str, Any]:
+    return {
+        "width": info.width,
+        "height": info.height,
+        "format": info.format,
+        "mime_type": info.mime_type,
+        "orientation": info.orientation,
+        "frames": info.frames,
+    }
+
+
+def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
+    usage = answer.usage
+    # The day of the answer, not of this replay: a redelivery after a price change writes the same document.
+    day = dt.date.fromisoformat(reply.answered_at[:10])
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "output_tokens": usage.output_tokens,
+        "thought_tokens": usage.thought_tokens,
+        "total_tokens": usage.total_tokens,
+        "cost_usd": cost_usd(_billed(reply, answer), usage, day=day),
+    }
+
+
+def _billed(reply: JournalledReply, answer: Answer) -> ModelProfile:
+    """The model that answered: requests to a retired one are routed to its successor and billed as that."""
+    served = profile(answer.served_model or reply.model)
+    return served if served.known else profile(reply.model)
+
+
+def _item(item: Item, mask_file: str | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "index": item.index,
+        "label": item.label,
+        "status": item.status,
+        "reason": item.reason,
+        "box_2d": _list(item.box_2d),
+        "box_px": _list(item.box_px),
+        "box_px_stored": _list(item.box_px_stored),
+    }
+    if item.mask is not None:
+        document["mask"] = _mask(item.mask, mask_file)
+    if item.notes:
+        document["notes"] = list(item.notes)
+    return document
+
+
+def _mask(mask: Mask, file: str | None) -> dict[str, Any]:
+    return {
+        "status": mask.status,
+        "file": file,
+        "source": mask.source,
+        "area_px": mask.area_px if mask.status == "ok" else None,
+        "reason": mask.reason,
+    }
+
+
+def _file(file: ResultFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "content_type": file.content_type,
+        "size": len(file.data),
+        "crc32c": jsontext.crc32c(file.data),
+    }
+
+
+def _list(box: tuple[int, int, int, int] | None) -> list[int] | None:
+    return None if box is None else list(box)

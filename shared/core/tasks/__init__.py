@@ -1,0 +1,1 @@
+"""The tasks: what each asks, and what it makes of the answer."""

@@ -1,0 +1,1 @@
+"""What one instance keeps between deliveries, shared by its threads."""

@@ -1,0 +1,69 @@
+"""What the steps of one delivery share: the ports, and the job at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.core import naming
+from shared.core.delivery.retry import RESERVE_S
+from shared.core.errors import TransientError
+from shared.core.planning import plan
+from shared.pipeline.instance.in_flight import InFlight
+from shared.pipeline.ports import Ports
+
+if TYPE_CHECKING:
+    from shared.core.events.envelopes import ImageEvent
+    from shared.core.naming import Paths
+    from shared.core.ports import ImageFetcher, VisionModel
+    from shared.pipeline.instance.budget import Budget
+    from shared.pipeline.instance.pace import Pacer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPorts(Ports):
+    """What asks the model needs this too. `budget`, `pacer` and `in_flight` are the instance's, not one delivery's."""
+
+    model: VisionModel
+    web: ImageFetcher
+    budget: Budget
+    pacer: Pacer
+    in_flight: InFlight = field(default_factory=InFlight)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One delivery of one image event. `deadline_s` is on the monotonic clock."""
+
+    event: ImageEvent
+    key: str
+    paths: Paths
+    attempt: str
+    deadline_s: float
+
+
+def begin(event: ImageEvent, ports: Ports) -> Job:
+    """Return the job for a delivery that starts now."""
+    return Job(
+        event=event,
+        key=plan.idempotency_key(event),
+        paths=naming.paths(event.source, run=event.run, task=event.task, prefix=ports.settings.results_prefix),
+        attempt=ports.new_id(),
+        deadline_s=ports.clock.monotonic_s() + ports.settings.timeout_s,
+    )
+
+
+def remaining_s(job: Job, ports: Ports) -> float:
+    """Return the seconds left of the delivery's deadline, at least a moment."""
+    return max(0.05, job.deadline_s - ports.clock.monotonic_s())
+
+
+def require_time(job: Job, ports: Ports, what: str) -> None:
+    """Begin nothing that this delivery could not finish.
+
+    Raises:
+        TransientError: too little is left of the deadline.
+    """
+    left_s = remaining_s(job, ports)
+    if left_s < min(RESERVE_S, ports.settings.timeout_s / 2):
+        raise TransientError(f"{left_s:.1f} s of this delivery are left: too little for {what}.")

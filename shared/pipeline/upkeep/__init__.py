@@ -1,0 +1,1 @@
+"""What keeps the buckets in order: dead letters, redrives, parked events, deleted uploads."""

@@ -1,0 +1,84 @@
+"""Held events are published again: by every tick those whose time has come, by command whichever are wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared import logs
+from shared.core.errors import NotFoundError, PermanentError
+from shared.core.events import envelopes
+from shared.core.naming import HELD
+from shared.pipeline.concurrency import together
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.core.ports import Message
+    from shared.pipeline.ports import Ports
+
+_READ = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    name: str
+    generation: int
+    message: Message
+
+
+def release_due(ports: Ports) -> int:
+    """Release what has waited long enough; return how many events that was."""
+    now_iso = ports.clock.now_iso()
+    return sum(release(until, ports) for until in held_hours(ports) if until <= now_iso)
+
+
+def held_hours(ports: Ports) -> Sequence[str]:
+    """Return the hours (`2026-11-22T08`, UTC) until which events are held, the earliest first."""
+    folders = ports.store.list_folders(ports.settings.work_bucket, HELD)
+    return [folder.removeprefix(HELD).rstrip("/") for folder in folders]
+
+
+def release(until: str, ports: Ports) -> int:
+    """Publish every event held until this hour, and forget that it was held; return how many.
+
+    Whoever dies in between publishes some twice, which costs nothing: each still ends in one result.
+
+    Raises:
+        TransientError: some are still held; a further release goes on.
+    """
+    names = ports.store.list_names(ports.settings.work_bucket, f"{HELD}{until}/")
+    released = sum(_release_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
+    if released:
+        logs.info("released held events", until=until, events=released)
+    return released
+
+
+def _release_some(names: Sequence[str], ports: Ports) -> int:
+    held = [each for each in together([partial(_read, name, ports) for name in names]) if each is not None]
+    for batch in envelopes.batches(held, lambda each: each.message):
+        ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
+        together([partial(_forget, each, ports) for each in batch])
+    return len(held)
+
+
+def _read(name: str, ports: Ports) -> _Held | None:
+    bucket = ports.settings.work_bucket
+    there = ports.store.stat(bucket, name)
+    if there is None:
+        return None  # another release was faster
+    try:
+        data = ports.store.read(bucket, name, generation=there.generation, max_bytes=envelopes.MAX_BATCH_BYTES)
+        event = envelopes.parse_image_event(data)
+    except NotFoundError:
+        return None
+    except PermanentError as error:  # a foreign object: it must not keep the others waiting
+        logs.error("a held event cannot be read and stays where it is", held=name, reason=error.message)
+        return None
+    return _Held(name, there.generation, envelopes.format_image_event(event))
+
+
+def _forget(held: _Held, ports: Ports) -> None:
+    # Exactly what was published: an event that was held again meanwhile has another generation.
+    ports.store.delete(ports.settings.work_bucket, held.name, generation=held.generation)

@@ -1,0 +1,1 @@
+"""One image event, step by step: lease, inputs, ask, send, commit, park."""

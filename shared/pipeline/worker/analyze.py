@@ -1,0 +1,123 @@
+"""The story of one image event, in the order that makes it safe (docs/decisions/0002-delivery-protocol.md)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from shared import logs
+from shared.core.errors import HoldError, ImageRejectedError, PermanentError
+from shared.core.results import documents, result_files
+from shared.pipeline.job import begin
+from shared.pipeline.worker import ask, commit, lease, park, source_image
+from shared.pipeline.worker.lease import Settled
+from shared.pipeline.worker.source_image import SourceGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.core.delivery.journal import JournalledReply
+    from shared.core.events.envelopes import ImageEvent
+    from shared.core.results.documents import ResultFile
+    from shared.core.tasks.catalogue import Reading
+    from shared.core.values import Status
+    from shared.pipeline.job import Job, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.worker.lease import Held
+    from shared.pipeline.worker.source_image import Image
+
+_Outcome = tuple["Mapping[str, Any]", "Sequence[ResultFile]"]
+
+
+def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
+    """Do one task for one image generation, once: return when its result is committed and announced.
+
+    An event that the day has no room for is held in the work bucket instead, and announced as held.
+
+    Raises:
+        TransientError: nothing is lost; the same event should be delivered again.
+    """
+    job = begin(event, ports)
+    with logs.context(
+        task=event.task, bucket=event.source.bucket, object=event.source.name, key=job.key[:16], attempt=job.attempt
+    ):
+        claim = lease.claim(job, ports)  # 1 and 2
+        if isinstance(claim, Settled):
+            logs.info("already done: announced again", status=claim.document.get("status"))
+            commit.announce(claim, ports)
+            return
+        try:
+            with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports)):
+                status = _work(job, claim, ports)
+        except Exception:
+            lease.release(job, claim, ports)
+            raise
+        if status in {"failed", "held"}:
+            lease.release(job, claim, ports)  # so that a redrive or a release need not wait for the lease to expire
+
+
+def _work(job: Job, held: Held, ports: WorkerPorts) -> str:
+    """Commit and announce the outcome, or park the event; return the status that was announced."""
+    try:
+        document, files = _outcome(job, held, ports)  # 3, 4 and 5
+    except HoldError as reason:
+        park.park(job, reason, ports)
+        return "held"
+    settled = commit.commit(job, document, files, ports)  # 6
+    commit.announce(settled, ports)  # 7
+    return str(settled.document["status"])
+
+
+def _outcome(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
+    """Return the document and files of this job: an answer's, or those of a permanent error."""
+    try:
+        return _answered(job, held, ports)
+    except SourceGoneError as gone:
+        return _unanswered(job, ports, status="skipped", code=gone.code, message=str(gone))
+    except ImageRejectedError as error:
+        status: Status = "unsupported" if error.code == "unsupported_format" else "failed"
+        return _unanswered(job, ports, status=status, code=error.code, message=error.message)
+    except PermanentError as error:
+        return _unanswered(job, ports, status="failed", code=error.code, message=error.message)
+
+
+def _answered(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
+    found = ask.answer(job, held, ports)
+    reply, reading = found.reply, found.reading
+    masks = result_files.mask_files(reading, reply.image, job.paths)
+    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=found.image)
+    files = [*masks.values(), *overlay]
+    document = documents.answered(
+        job.event,
+        job.key,
+        reply=reply,
+        answer=found.answer,
+        reading=replace(reading, warnings=(*reading.warnings, *lacking)),
+        files=files,
+        mask_files={index: file.name for index, file in masks.items()},
+    )
+    return document, files
+
+
+def _overlay(
+    job: Job, ports: Ports, *, reply: JournalledReply, reading: Reading, image: Image | None
+) -> tuple[list[ResultFile], tuple[str, ...]]:
+    """Return the overlay, or a warning why there is none: an answer that was paid for is never lost over a picture."""
+    if not result_files.draws_overlay(job.event, reading):
+        return [], ()
+    try:
+        # A replay has the reply in its journal, and the picture only in the uploads bucket.
+        picture = image or source_image.fetch(job, job.event.source, ports)
+        data = source_image.bytes_of(job, picture, ports)
+        return [result_files.overlay_file(reading, reply.image, data, job.paths)], ()
+    except (SourceGoneError, ImageRejectedError) as error:
+        logs.warning("committed without an overlay", reason=str(error))
+        return [], (f"no overlay was drawn: {error}",)
+
+
+def _unanswered(job: Job, ports: Ports, *, status: Status, code: str, message: str) -> _Outcome:
+    logs.warning("no result", status=status, code=code, reason=message)
+    document = documents.unanswered(
+        job.event, job.key, status=status, code=code, message=message, at=ports.clock.now_iso()
+    )
+    return document, ()

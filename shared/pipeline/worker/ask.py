@@ -1,0 +1,303 @@
+"""Steps 3 and 4: the answer that counts. Ask the model once, and journal its raw reply before anything reads it.
+
+An empty or useless answer is asked for once more, and no more often.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from shared import logs
+from shared.core.delivery import budget, journal
+from shared.core.delivery.asked import Asked
+from shared.core.delivery.interpret import MAX_ASKS, another_ask, interpret
+from shared.core.delivery.journal import JournalledReply
+from shared.core.errors import (
+    AlreadyExistsError,
+    ConfigurationError,
+    DailyQuotaError,
+    FileUnavailableError,
+    HoldError,
+    ModelRejectedError,
+    NotFoundError,
+    RefusedError,
+    ThrottledError,
+    TransientError,
+)
+from shared.core.gemini import prices
+from shared.core.gemini.registry import profile
+from shared.core.gemini.request import ModelRequest
+from shared.core.replies.answer import is_answer
+from shared.core.tasks.catalogue import TASKS
+from shared.pipeline.job import remaining_s, require_time
+from shared.pipeline.retry import patiently
+from shared.pipeline.worker import inputs, send
+from shared.pipeline.worker.lease import ATTEMPT
+from shared.pipeline.worker.source_image import SourceGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shared.core.replies.answer import Answer
+    from shared.core.tasks.catalogue import Reading
+    from shared.pipeline.job import Job, WorkerPorts
+    from shared.pipeline.ports import Ports
+    from shared.pipeline.worker.inputs import Sight
+    from shared.pipeline.worker.lease import Held
+    from shared.pipeline.worker.loading import Load
+    from shared.pipeline.worker.source_image import Image
+
+_MAX_REPLY_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The last reply, and what it says; its usage counts every ask. `image` is None where the journal held all."""
+
+    reply: JournalledReply
+    answer: Answer
+    reading: Reading
+    image: Image | None
+
+
+def answer(job: Job, held: Held, ports: WorkerPorts) -> Answered:
+    """Return the answer to this job: from the journal where an earlier attempt paid for it, else from the model.
+
+    Raises:
+        HoldError: no call is possible before a later time.
+        PermanentError: the image or the request can never succeed.
+        SourceGoneError: the image was deleted or overwritten before it was read.
+        TransientError: no answer within this delivery.
+    """
+    sight: Sight | None = None
+    addition: str | None = None
+    earlier: Answer | None = None
+    for number in range(MAX_ASKS):
+        stored = None if held.first else _journalled(job, ports, number=number)
+        if stored is None:
+            ports.budget.check(ports)  # before megabytes are read in vain
+            sight = sight or inputs.gather(job, ports)
+            stored = _ask_again_if_gone(job, sight, ports, number=number, addition=addition)
+        reply = stored
+        found, reading = interpret(job.event, reply)
+        if earlier is not None:
+            found = replace(found, usage=earlier.usage.plus(found.usage))
+        addition = another_ask(found, reading)
+        if addition is None:
+            break
+        if number + 1 < MAX_ASKS:
+            logs.warning("the answer is of no use: the model is asked once more", reason=reading.reason)
+        earlier = found
+    return Answered(reply, found, reading, sight.images[0] if sight else None)
+
+
+def _ask_again_if_gone(
+    job: Job, sight: Sight, ports: WorkerPorts, *, number: int, addition: str | None
+) -> JournalledReply:
+    try:
+        return _ask(job, sight, ports, number=number, addition=addition)
+    except SourceGoneError as error:
+        if sight.question is None:
+            raise
+        # The manifest is still there, and names whatever lies at its addresses: the next delivery reads that.
+        raise TransientError(f"{error} It belongs to the manifest's question, which is asked again.") from error
+
+
+def _journalled(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
+    """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
+    stored = _stored(job, ports, number=number)
+    if stored is not None and stored.key != job.key:
+        logs.warning("the journal holds an answer to other settings, which have changed since: the model is asked")
+        return None
+    return stored
+
+
+def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
+    name = job.paths.reply(number)
+    try:
+        return journal.parse_reply(ports.store.read(ports.settings.work_bucket, name, max_bytes=_MAX_REPLY_BYTES))
+    except NotFoundError:
+        return None
+
+
+def _ask(job: Job, sight: Sight, ports: WorkerPorts, *, number: int, addition: str | None) -> JournalledReply:
+    """Ask the model about what was gathered and return the journalled reply: ours, or that of whoever was faster.
+
+    `number` counts deliberate asks from 0; `addition` is what a further one adds to the prompt.
+
+    Raises:
+        HoldError: the day's ceiling or quota is reached, or the deployment must be mended first.
+        ModelRejectedError: the model refuses this request whatever we do.
+        SourceGoneError: an image was overwritten while the model read it from its bucket.
+        TransientError: no answer within this delivery.
+    """
+    watch = _Watch(ports, {"download": sight.download_ms})
+    request = replace(_request(job), prompt=sight.prompt)
+    if addition:
+        request = replace(request, prompt=f"{request.prompt} {addition}")
+    with _holding(ports):
+        loads = send.carry(job, request, sight.images, ports)
+        watch.lap("transport")
+        response, loads = _generate(job, request, loads, ports)
+    watch.lap("model")
+    patiently(job, ports, lambda: send.verify(loads, ports))
+    reply = JournalledReply(
+        key=job.key,
+        attempt=job.attempt,
+        model=request.model,
+        answered_at=ports.clock.now_iso(),
+        image=sight.images[0].info,
+        transport=loads[0].carried,
+        timing_ms=watch.laps_ms,
+        response=response,
+        asked=_asked(sight, loads),
+    )
+    kept = _journal(job, reply, ports, number=number)
+    ports.in_flight.journalled(job.attempt)
+    return kept
+
+
+def _asked(sight: Sight, loads: Sequence[Load]) -> Asked | None:
+    if sight.question is None:
+        return None
+    return Asked(sight.question, tuple(load.seen for load in loads))
+
+
+class _Watch:
+    """Whole milliseconds between laps, by step."""
+
+    def __init__(self, ports: Ports, laps_ms: dict[str, int]) -> None:
+        self._ports = ports
+        self._last_s = ports.clock.monotonic_s()
+        self.laps_ms = laps_ms
+
+    def lap(self, step: str) -> None:
+        now_s = self._ports.clock.monotonic_s()
+        self.laps_ms[step] = round((now_s - self._last_s) * 1000)
+        self._last_s = now_s
+
+
+def _request(job: Job) -> ModelRequest:
+    """Return the request but for its images."""
+    settings, task = job.event.settings, TASKS[job.event.task]
+    model = profile(settings.model)
+    return ModelRequest(
+        model=settings.model,
+        prompt=settings.prompt,
+        images=(),
+        max_output_tokens=task.max_output_tokens,
+        schema=task.schema(model, settings),
+        thinking_level=model.level(settings.thinking) if model.thinking == "level" else None,
+        # Thinking off gives better boxes and masks on 2.5 (image-understanding guide of 2025).
+        thinking_budget=model.least_budget if model.thinking == "budget" else None,
+        system_instruction=settings.system_instruction,
+        media_resolution=settings.media_resolution,
+        safety=settings.safety,
+    )
+
+
+def _generate(
+    job: Job, request: ModelRequest, loads: tuple[Load, ...], ports: WorkerPorts
+) -> tuple[Mapping[str, Any], tuple[Load, ...]]:
+    """Ask, and once more with a fresh upload where the file had expired between upload and call."""
+    try:
+        return _answer(job, request, loads, ports), loads
+    except FileUnavailableError as error:
+        logs.warning("a file or an object is not available to Gemini: it travels anew", reason=str(error))
+        unavailable = str(error)
+    fresh = send.carry_again(job, request, loads, ports, refusal=unavailable)
+    try:
+        return _answer(job, request, fresh, ports), fresh
+    except FileUnavailableError as error:
+        raise TransientError(f"{error} (after a fresh upload too)") from error
+
+
+def _answer(job: Job, request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> Mapping[str, Any]:
+    whole = replace(request, images=tuple(load.part for load in loads))
+    estimate_usd = _estimate_usd(whole, loads, ports)
+    return patiently(job, ports, lambda: _call(job, whole, estimate_usd, ports))
+
+
+@contextlib.contextmanager
+def _holding(ports: WorkerPorts) -> Iterator[None]:
+    """Hold the event where no minute's patience helps."""
+    day = budget.day_of(ports.clock.now_iso())  # a refusal that comes after the day's end tells of this day
+    try:
+        yield
+    except DailyQuotaError as error:
+        raise HoldError("daily_quota", str(error), until=budget.end_of(day)) from error
+    except ConfigurationError as error:
+        logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
+        raise HoldError("configuration", str(error), until=budget.next_hour(ports.clock.now_iso())) from error
+
+
+def _estimate_usd(request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> float | None:
+    return prices.estimate_usd(
+        profile(request.model),
+        images_px=[load.size_px for load in loads],
+        text_bytes=request.text_bytes,
+        max_output_tokens=request.max_output_tokens,
+        media_resolution=request.media_resolution,
+        day=dt.date.fromisoformat(ports.clock.now_iso()[:10]),
+    )
+
+
+def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: WorkerPorts) -> Mapping[str, Any]:
+    """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
+    ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
+    require_time(job, ports, "a model call")  # it would be paid for, and nobody would be there to take the answer
+    left_s = remaining_s(job, ports)
+    ports.in_flight.asking(job.attempt)
+    reserved = ports.budget.reserve(estimate_usd, ports)
+    logs.info("asking", model=request.model)
+    begun_s = ports.clock.monotonic_s()
+    try:
+        response = ports.model.generate(request, timeout_s=left_s)
+    except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
+        ports.budget.refund(reserved)
+        if isinstance(error, ThrottledError):
+            now_s = ports.clock.monotonic_s()
+            ports.pacer.refused(
+                request.model, error, day=reserved.day, begun_s=begun_s, now_s=now_s, jitter=ports.jitter()
+            )
+        raise
+    ports.in_flight.answered(job.attempt)
+    ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
+    ports.budget.settle(reserved, budget.paid_usd(request.model, response, now_iso=ports.clock.now_iso()))
+    if not is_answer(response):
+        raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
+    return response
+
+
+def _journal(job: Job, reply: JournalledReply, ports: Ports, *, number: int) -> JournalledReply:
+    try:
+        entry = journal.format_reply(reply)
+    except RecursionError as error:
+        raise TransientError("Gemini's answer is nested too deeply to be kept.") from error
+    # Its answer is paid for: a store that is away for a moment must not cost a second one.
+    return patiently(job, ports, lambda: _keep(job, reply, entry, ports, number=number))
+
+
+def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, number: int) -> JournalledReply:
+    try:
+        ports.store.create(
+            ports.settings.work_bucket,
+            job.paths.reply(number),
+            entry,
+            content_type="application/json",
+            metadata={ATTEMPT: job.attempt},
+        )
+    except AlreadyExistsError:
+        stored = _stored(job, ports, number=number)
+        if stored is None:
+            raise TransientError("The journalled reply vanished while it was read.") from None
+        if stored.key != job.key:
+            return reply  # the other's place is taken: should this attempt die now, its answer is paid for again
+        if stored.attempt != reply.attempt:
+            logs.warning("another attempt's reply was journalled first: this one is dropped", key=job.key)
+        return stored
+    logs.info("journalled", ask=number)
+    return reply

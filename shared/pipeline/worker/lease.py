@@ -1,0 +1,180 @@
+"""Leases: who works on a key, by create-only writes and the server's own time. Steps 1 and 2 of the protocol.
+
+A lease is an object in the work bucket. Its generation is the fencing token: only its holder can release it, and
+only one of many can take over an expired one. While it exists, the key has been seen: only whoever removes all that
+belongs to the key deletes it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared import logs
+from shared.core import jsontext
+from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, TransientError
+from shared.core.events import own_output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.core.naming import Paths
+    from shared.core.ports import ObjectInfo
+    from shared.pipeline.job import Job
+    from shared.pipeline.ports import Ports
+
+ATTEMPT = own_output.STAMP
+_STATE = "uplook-state"
+_FIRST_POLL_S = 0.25
+_LONGEST_POLL_S = 5.0
+MAX_DOCUMENT_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """This delivery works. `first` is True where nobody can have been here before."""
+
+    generation: int
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Somebody has finished: `document` is committed in the results bucket as `name`."""
+
+    document: Mapping[str, Any]
+    name: str
+
+
+def claim(job: Job, ports: Ports) -> Held | Settled:
+    """Take the key, or find it settled; wait for whoever holds it as long as the own deadline allows.
+
+    Raises:
+        TransientError: somebody else still holds the lease.
+    """
+    body = jsontext.dump_compact({"attempt": job.attempt, "key": job.key})
+    try:
+        generation = ports.store.create(
+            ports.settings.work_bucket,
+            job.paths.lease,
+            body,
+            content_type="application/json",
+            metadata=_metadata(job, "held"),
+        )
+        return Held(generation, first=True)
+    except AlreadyExistsError:
+        return _claim_seen(job, ports, body)
+
+
+def release(job: Job, held: Held, ports: Ports) -> None:
+    """Let the key go, so that a redelivery need not wait for the lease to expire.
+
+    It is a courtesy and never fails: neither what is committed nor the error on its way up depends on it.
+    """
+    try:
+        ports.store.replace(
+            ports.settings.work_bucket,
+            job.paths.lease,
+            jsontext.dump_compact({"attempt": job.attempt, "key": job.key}),
+            generation=held.generation,
+            content_type="application/json",
+            metadata=_metadata(job, "released"),
+        )
+    except ChangedError:
+        logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
+    except TransientError as error:
+        logs.warning("the lease is kept until it expires", lease=job.paths.lease, reason=str(error))
+
+
+def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
+    """Take the key in order to remove all that belongs to it; return the lease's generation.
+
+    None where a delivery is at work. Whoever has committed a result is done: the lease it leaves behind is a mark. One
+    of the same `attempt` is ours.
+    """
+    lease = ports.store.stat(ports.settings.work_bucket, paths.lease)
+    at_work = (
+        lease is not None
+        and lease.metadata.get(ATTEMPT) != attempt
+        and not _free(lease, ports.settings.lease_ttl_s)
+        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
+    )
+    if at_work:
+        return None
+    try:
+        return ports.store.replace(
+            ports.settings.work_bucket,
+            paths.lease,
+            jsontext.dump_compact({"attempt": attempt}),
+            generation=lease.generation if lease else 0,
+            content_type="application/json",
+            metadata={ATTEMPT: attempt, _STATE: "held"},
+        )
+    except ChangedError:
+        return None  # somebody was faster
+
+
+def settled(job: Job, ports: Ports) -> Settled | None:
+    """Return what is committed for this key: the result, or the error of this very redrive."""
+    for name in (job.paths.result, job.paths.error(job.event.redrive)):
+        try:
+            return read_settled(name, ports)
+        except NotFoundError:
+            continue
+    return None
+
+
+def read_settled(name: str, ports: Ports) -> Settled:
+    """Return a committed document.
+
+    Raises:
+        NotFoundError: nothing is committed under this name.
+    """
+    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=MAX_DOCUMENT_BYTES)
+    return Settled(json.loads(data), name)
+
+
+def _claim_seen(job: Job, ports: Ports, body: bytes) -> Held | Settled:
+    poll_s = _FIRST_POLL_S
+    while True:
+        # The lease first: whoever commits and lets go behind this look changes its generation, and none is taken then.
+        lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
+        done = settled(job, ports)
+        if done is not None:
+            return done
+        held = _take(job, ports, body, lease)
+        if held is not None:
+            return held
+        if ports.clock.monotonic_s() + poll_s >= job.deadline_s:
+            raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_LONGEST_POLL_S)
+        ports.clock.sleep(poll_s)
+        poll_s = min(poll_s * 2, _LONGEST_POLL_S)
+
+
+def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held | None:
+    """Take the lease over where it is ours, free, expired or gone; None where another holds it."""
+    if lease is not None and lease.metadata.get(ATTEMPT) == job.attempt:
+        return Held(lease.generation, first=False)  # our own write, whose answer was lost
+    if lease is not None and not _free(lease, ports.settings.lease_ttl_s):
+        return None
+    try:
+        generation = ports.store.replace(
+            ports.settings.work_bucket,
+            job.paths.lease,
+            body,
+            generation=lease.generation if lease else 0,
+            content_type="application/json",
+            metadata=_metadata(job, "held"),
+        )
+    except ChangedError:
+        return None  # somebody was faster
+    return Held(generation, first=False)
+
+
+def _free(lease: ObjectInfo, ttl_s: float) -> bool:
+    return lease.metadata.get(_STATE) == "released" or lease.age_s > ttl_s
+
+
+def _metadata(job: Job, state: str) -> dict[str, str]:
+    return {ATTEMPT: job.attempt, _STATE: state}

@@ -8,7 +8,7 @@ import functions_framework
 
 from functions._boundary import boundary
 from shared import bootstrap
-from shared.pipeline.upkeep.unpark import release_due
+from shared.pipeline.upkeep.unpark import unpark_due
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 def release(event: CloudEvent) -> None:
     """Publish held events again; what the tick says does not matter."""
     with boundary(event):
-        release_due(bootstrap.ports())
+        unpark_due(bootstrap.ports())

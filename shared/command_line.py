@@ -16,7 +16,9 @@ DONE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
 """Exit codes; 2 is argparse's, for wrong usage."""
 
 
-def ending(work: Callable[[], int], *, failures: tuple[type[Exception], ...], tell: Callable[[Exception], None]) -> int:
+def run_to_exit_code(
+    work: Callable[[], int], *, failures: tuple[type[Exception], ...], tell: Callable[[Exception], None]
+) -> int:
     """Do the work and return its exit code; `failures` are told and end it, whatever else is raised is a bug."""
     try:
         code = work()

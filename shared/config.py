@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from shared._environment import Reader
 from shared.core.errors import SettingsError
+from shared.core.gemini import limits
+from shared.core.naming import is_bucket_name, is_run_name
 from shared.core.planning import model_checks
 from shared.core.planning.rules import Rules, parse_rules
 from shared.core.tasks.catalogue import TASKS
@@ -18,11 +20,15 @@ from shared.core.weburls import origin_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.core.gemini.registry import Backend
+    from shared.core.gemini.limits import Backend
 
 _BUNDLED_RULES = Path(__file__).with_name("rules.toml")
 _MAX_ACK_DEADLINE_S = 600
 _PLANNER = "ingest"
+
+_TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
+_PREFIX = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}/")
+_TRUE, _FALSE = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 
 
 @dataclass(frozen=True)  # no slots: the class attributes are the documented defaults
@@ -63,8 +69,12 @@ class Settings:
 
     @property
     def backend(self) -> Backend:
-        """Where Gemini is asked."""
-        return "vertex" if self.enterprise else "developer"
+        """Where Gemini is asked, and what can be sent there."""
+        # The real service cannot read the buckets of an emulator.
+        reads_buckets = self.storage_emulator_host is None or self.gemini_base_url is not None
+        if self.enterprise:
+            return limits.vertex(self.inline_limit_bytes, reads_buckets=reads_buckets)
+        return limits.developer(self.inline_limit_bytes, register_files=self.register_files and reads_buckets)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -126,7 +136,7 @@ def read_rules(settings: Settings, *, today: dt.date | None = None) -> Rules:
         SettingsError: naming the file, and every problem found in it.
     """
     rules = _parsed_rules(settings)
-    problems = model_checks.problems(rules, today=today or _today(), backend=settings.backend)
+    problems = model_checks.problems(rules, today=today or _today(), backend=settings.backend.name)
     if problems:
         raise SettingsError(f"{settings.rules_file}:\n" + "\n".join(f"  - {line}" for line in problems))
     return rules
@@ -211,3 +221,121 @@ def _contradictions(settings: Settings) -> list[str]:
             " a lease must outlive its holder."
         )
     return problems
+
+
+class Reader:
+    """Reads variables one by one and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def optional(self, name: str) -> str | None:
+        """A text, or None where it is not set or empty."""
+        return self._environ.get(name, "").strip() or None
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Texts between commas; empty ones are dropped."""
+        return tuple(word.strip() for word in (self.optional(name) or "").split(",") if word.strip())
+
+    def flag(self, name: str) -> bool:
+        """`true`, `1` or `yes`; `false`, `0`, `no` or nothing."""
+        value = (self.optional(name) or "").lower()
+        if value not in _TRUE | _FALSE:
+            self.problems.append(f"{name}: expected true or false, found {value!r}.")
+        return value in _TRUE
+
+    def prefix(self, name: str) -> str:
+        """A folder of objects: `uplook/`."""
+        value = self.optional(name) or ""
+        if value and not _PREFIX.fullmatch(value):
+            self.problems.append(f"{name}: expected a folder such as uplook-results/, found {value!r}.")
+        return value
+
+    def text(self, name: str) -> str:
+        """A text that must be set."""
+        value = self.optional(name)
+        if value is None:
+            self.problems.append(f"{name} is not set.")
+        return value or ""
+
+    def bucket(self, name: str) -> str:
+        """The name of a bucket that must be set."""
+        value = self.text(name)
+        self._check_bucket(name, value)
+        return value
+
+    def buckets(self, name: str) -> tuple[str, ...]:
+        """Names of buckets between commas, at least one."""
+        text = self.text(name)
+        values = self.words(name)
+        if text and not values:
+            self.problems.append(f"{name}: expected bucket names, separated by commas, found {text!r}.")
+        for value in values:
+            self._check_bucket(name, value)
+        return values
+
+    def file(self, name: str, default: Path) -> Path:
+        """A file that must exist, or the default."""
+        value = self.optional(name)
+        if value is not None and not Path(value).is_file():
+            self.problems.append(f"{name}: expected a file, found none at {value!r}.")
+        return default if value is None else Path(value)
+
+    def topic(self, name: str) -> str:
+        """`projects/PROJECT/topics/TOPIC`, which must be set."""
+        value = self.text(name)
+        if value and not _TOPIC.fullmatch(value):
+            self.problems.append(f"{name}: expected projects/PROJECT/topics/TOPIC, found {value!r}.")
+        return value
+
+    def run(self, name: str, default: str) -> str:
+        """The name of a run."""
+        value = self.optional(name) or default
+        if not is_run_name(value):
+            self.problems.append(
+                f"{name}: expected 1-32 of a-z 0-9 . _ - beginning with a letter or digit, found {value!r}."
+            )
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        """A number above 0."""
+        value = self.optional(name)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            self.problems.append(f"{name}: expected a number above 0, found {value!r}.")
+            return default
+        return number
+
+    def optional_number(self, name: str) -> float | None:
+        """A number above 0, or None where it is not set."""
+        return self.number(name, 1.0) if self.optional(name) else None
+
+    def optional_count(self, name: str) -> int | None:
+        """A whole number above 0, or None where it is not set."""
+        return self.count(name, 1) if self.optional(name) else None
+
+    def count(self, name: str, default: int) -> int:
+        """A whole number above 0."""
+        number = self.number(name, default)
+        if number != int(number):
+            self.problems.append(f"{name}: expected a whole number, found {self.optional(name)!r}.")
+        return int(number)
+
+    def log_format(self, name: str, default: Literal["json", "text"]) -> Literal["json", "text"]:
+        """`json` or `text`."""
+        value = self.optional(name) or default
+        if value == "json":
+            return "json"
+        if value != "text":
+            self.problems.append(f"{name}: expected json or text, found {value!r}.")
+        return "text"
+
+    def _check_bucket(self, name: str, value: str) -> None:
+        if value and not is_bucket_name(value):
+            self.problems.append(f"{name}: expected the name of a bucket, such as my-bucket, found {value!r}.")

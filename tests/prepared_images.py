@@ -14,12 +14,12 @@ from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED
 
 if TYPE_CHECKING:
-    from shared.core.values import Prepared
+    from shared.core.values import PreparedImage
 
 UPRIGHT_CORNERS = (build.RED, build.GREEN, build.BLUE, build.PALE)
 
 
-def prepared(data: bytes, *, max_side_px: int = 3_072, accepted: frozenset[str] = ACCEPTED) -> Prepared:
+def prepared(data: bytes, *, max_side_px: int = 3_072, accepted: frozenset[str] = ACCEPTED) -> PreparedImage:
     return prepare(data, probe(data), accepted=accepted, max_side_px=max_side_px)
 
 
@@ -27,7 +27,7 @@ def upright(data: bytes, *, max_side_px: int = 3_072) -> Image.Image:
     return open_upright(data, probe(data), max_side_px=max_side_px)
 
 
-def decoded(result: Prepared) -> Image.Image:
+def decoded(result: PreparedImage) -> Image.Image:
     return Image.open(io.BytesIO(result.data))
 
 

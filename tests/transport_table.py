@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from shared.config import Settings
-from shared.core.gemini import transport
+from shared.core.gemini import limits, transport
 from shared.core.images import heads, prepare, probing
 from tests.rig import picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shared.core.gemini.transport import BackEnd, Freight
+    from shared.core.gemini.limits import Backend
 
 _ROOT = Path(__file__).resolve().parents[1]
 PAGE, README = _ROOT / "docs" / "transport.md", _ROOT / "README.md"
 _IMAGES = Path(__file__).with_name("images")
 _TEXT_BYTES = 1000
 
-_BACK_ENDS: dict[str, BackEnd] = {
-    "Developer API": transport.developer(Settings.inline_limit_bytes),
-    "Developer API, `REGISTER_FILES=true`": transport.developer(Settings.inline_limit_bytes, register_files=True),
-    "Vertex": transport.vertex(Settings.inline_limit_bytes),
+_BACK_ENDS: dict[str, Backend] = {
+    "Developer API": limits.developer(Settings.inline_limit_bytes),
+    "Developer API, `REGISTER_FILES=true`": limits.developer(Settings.inline_limit_bytes, register_files=True),
+    "Vertex": limits.vertex(Settings.inline_limit_bytes),
 }
 _SIZES_MB = (1, 10, 20, 40)
 _PLACES = {"as uploaded": True, "written anew, or from the web": False}
@@ -42,8 +42,8 @@ _KINDS = {
 def routes() -> str:
     """Return the table back end x size x place, with the route and its reason."""
     rows = [
-        [name, f"{size_mb} MB", place, *_route(back_end, transport.Freight(size_mb * 1_000_000, in_bucket))]
-        for (name, back_end), (place, in_bucket), size_mb in itertools.product(
+        [name, f"{size_mb} MB", place, *_route(backend, (size_mb * 1_000_000, in_bucket))]
+        for (name, backend), (place, in_bucket), size_mb in itertools.product(
             _BACK_ENDS.items(), _PLACES.items(), _SIZES_MB
         )
     ]
@@ -55,9 +55,9 @@ def summary() -> str:
     rows = [
         [
             f"{name}, {place}",
-            *(_route(back_end, transport.Freight(size_mb * 1_000_000, in_bucket))[0] for size_mb in _SIZES_MB),
+            *(_route(backend, (size_mb * 1_000_000, in_bucket))[0] for size_mb in _SIZES_MB),
         ]
-        for (name, back_end), (place, in_bucket) in itertools.product(_BACK_ENDS.items(), _PLACES.items())
+        for (name, backend), (place, in_bucket) in itertools.product(_BACK_ENDS.items(), _PLACES.items())
     ]
     return _table(["back end, bytes to send", *(f"{size_mb} MB" for size_mb in _SIZES_MB)], rows)
 
@@ -84,8 +84,8 @@ def _filled(text: str, name: str, body: str) -> str:
     return f"{before}<!-- {name}: begin -->\n{body}<!-- {name}: end -->{after}"
 
 
-def _route(back_end: BackEnd, freight: Freight) -> list[str]:
-    (route,) = transport.share(back_end, [freight], text_bytes=_TEXT_BYTES)
+def _route(backend: Backend, image: tuple[int, bool]) -> list[str]:
+    (route,) = transport.share(backend, [image], text_bytes=_TEXT_BYTES)
     kind = f"{_KINDS[route.kind]}, a smaller JPEG" if route.shrunk else _KINDS[route.kind]
     return [kind, route.reason]
 

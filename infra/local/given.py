@@ -14,7 +14,7 @@ import requests
 from google.api_core.exceptions import GoogleAPIError
 
 from infra.local.process import ServiceError, listens
-from shared._environment import Reader
+from shared.config import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

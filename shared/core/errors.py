@@ -69,7 +69,7 @@ class ConfigurationError(RefusedError):
     """The deployment is at fault (a wrong key, no permission, a model that is gone): never the image."""
 
 
-class HoldError(UplookError):
+class ParkError(UplookError):
     """No model call is possible before a later time: the event is to be held until then, and acknowledged.
 
     `code` is `daily_ceiling` (our own limit), `daily_quota` (the service's) or `configuration`; `until` is an hour,

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared.core.values import is_transposed
+
 if TYPE_CHECKING:
     from shared.core.values import Box1000, BoxPx
 
@@ -20,7 +22,6 @@ SIDES = ("ymin", "xmin", "ymax", "xmax")
 _NUMBER = re.compile(r"\s*[+-]?\d{1,6}(?:\.\d{1,6})?\s*", re.ASCII)
 _MIRRORED_X = frozenset({2, 3, 6, 7})  # EXIF orientations as flips of the upright grid, then a transposition
 _MIRRORED_Y = frozenset({3, 4, 7, 8})
-_FIRST_TRANSPOSED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,13 @@ def to_pixels(box: Box1000, *, width: int, height: int) -> BoxPx:
 def to_stored(box: BoxPx, *, width: int, height: int, orientation: int) -> BoxPx:
     """The same pixels in the grid of the file; `width` and `height` are those of the upright image."""
     x0, y0, x1, y1 = _mirror(box, width=width, height=height, orientation=orientation)
-    return (y0, x0, y1, x1) if orientation >= _FIRST_TRANSPOSED else (x0, y0, x1, y1)
+    return (y0, x0, y1, x1) if is_transposed(orientation) else (x0, y0, x1, y1)
 
 
 def to_upright(box: BoxPx, *, width: int, height: int, orientation: int) -> BoxPx:
     """The inverse of `to_stored`; `width` and `height` are those of the upright image here too."""
     x0, y0, x1, y1 = box
-    straight = (y0, x0, y1, x1) if orientation >= _FIRST_TRANSPOSED else box
+    straight = (y0, x0, y1, x1) if is_transposed(orientation) else box
     return _mirror(straight, width=width, height=height, orientation=orientation)
 
 

@@ -20,7 +20,7 @@ MAX_NAME_BYTES = 1024
 """Longest object name: https://cloud.google.com/storage/docs/objects#naming."""
 
 MAX_REDRIVE = 9999
-LEASES, REPLIES, HELD = "leases/", "replies/", "held/"
+LEASES, REPLIES, PARKED = "leases/", "replies/", "held/"
 """Folders of the work bucket."""
 
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
@@ -114,7 +114,7 @@ class Paths:
 
     def held(self, until: str) -> str:
         """The image event itself while it waits, in the work bucket; `until` is an hour, `2026-11-22T08` (UTC)."""
-        return f"{HELD}{until}/{self.folder}/{self.task}.json"
+        return f"{PARKED}{until}/{self.folder}/{self.task}.json"
 
     def reply(self, ask: int) -> str:
         """A journalled reply, in the work bucket; `ask` counts deliberate further asks from 0."""

@@ -19,6 +19,8 @@ Box1000 = tuple[int, int, int, int]
 Status = Literal["ok", "empty", "partial", "blocked", "unsupported", "skipped", "failed"]
 """Final states of a result; `failed` alone is committed as an error document (see docs of `results`)."""
 
+_FIRST_TRANSPOSED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -34,6 +36,11 @@ class Source:
     size: int | None = None
     content_type: str | None = None
     crc32c: str | None = None
+
+
+def is_transposed(orientation: int) -> bool:
+    """Whether an EXIF orientation (1-8) swaps the axes of the stored grid: 5-8 do (Exif 2.32, tag 0x0112)."""
+    return orientation >= _FIRST_TRANSPOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +63,16 @@ class ImageInfo:
     @property
     def stored_width(self) -> int:
         """Width of the grid in the file: orientations 5-8 swap the axes."""
-        return self.height if self.orientation >= 5 else self.width  # noqa: PLR2004 - EXIF 5-8 are transposed
+        return self.height if is_transposed(self.orientation) else self.width
 
     @property
     def stored_height(self) -> int:
         """Height of the grid in the file."""
-        return self.width if self.orientation >= 5 else self.height  # noqa: PLR2004 - EXIF 5-8 are transposed
+        return self.width if is_transposed(self.orientation) else self.height
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImage:
     """Bytes ready for the model. `changes` is empty where the original bytes are untouched.
 
     `width` and `height` are those of the picture inside `data`, upright; boxes in 0-1000 need no scale.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from shared.core.values import is_transposed
 from shared.export.coco import category, is_usable, read_mask
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _FLIPS_ACROSS = frozenset({2, 3, 6, 7})  # EXIF orientations: what turns an upright picture back into the stored one
 _FLIPS_DOWN = frozenset({3, 4, 7, 8})
-_FIRST_TRANSPOSED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ def to_arrays(
     items = [item for item in document["items"] if is_usable(item)]
     labels = [category(item) for item in items]
     names = tuple(sorted(set(labels)) if class_names is None else class_names)
-    turned = frame == "stored" and image["orientation"] >= _FIRST_TRANSPOSED
+    turned = frame == "stored" and is_transposed(image["orientation"])
     boxes = [item["box_px" if frame == "upright" else "box_px_stored"] for item in items]
     return Arrays(
         width=image["height" if turned else "width"],
@@ -126,4 +126,4 @@ def _stored(upright: NDArray[np.bool_], orientation: int) -> NDArray[np.bool_]:
         upright = upright[:, :, ::-1]
     if orientation in _FLIPS_DOWN:
         upright = upright[:, ::-1, :]
-    return np.ascontiguousarray(upright.transpose(0, 2, 1) if orientation >= _FIRST_TRANSPOSED else upright)
+    return np.ascontiguousarray(upright.transpose(0, 2, 1) if is_transposed(orientation) else upright)

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from shared.command_line import DONE, INCOMPLETE, ending, task_name
+from shared.command_line import DONE, INCOMPLETE, run_to_exit_code, task_name
 from shared.consumer.choosing import tasks
 from shared.core.errors import NotFoundError, SettingsError, TransientError
 from shared.export.coco import Segmentation, to_coco
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
         args.run(args, open_results(args.where), report)
         return INCOMPLETE if report.left_out else DONE
 
-    return ending(
+    return run_to_exit_code(
         export,
         failures=(NotFoundError, TransientError, SettingsError, _NothingFoundError),
         tell=lambda error: report.say(f"The export failed: {error}"),

@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Final
 
-from shared.command_line import ending
+from shared.command_line import run_to_exit_code
 from shared.core.errors import NotFoundError, SettingsError, TransientError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Exit codes: 0 done; 1 it failed; 2 wrong usage; 3 something was left, and the ou
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; only its own module is imported."""
     args = _parser(argv).parse_args(argv)
-    return ending(
+    return run_to_exit_code(
         lambda: int(importlib.import_module(COMMANDS[args.command][0]).run(args)),
         failures=(NotFoundError, TransientError, SettingsError),
         tell=lambda error: print(f"{args.command} failed: {error}", file=sys.stderr),  # noqa: T201 - a command

@@ -12,7 +12,7 @@ from shared import config
 from shared.command_line import DONE
 from shared.config import Settings
 from shared.core.errors import NotFoundError
-from shared.core.events import own_output
+from shared.core.events import storage_events
 from shared.core.events.envelopes import Upload
 from shared.core.planning.explain import explain
 from shared.core.values import Source
@@ -83,7 +83,9 @@ def _refused(upload: Upload, settings: Settings) -> str | None:
     """Return why ingest leaves an upload out before any rule is asked, or None."""
     if upload.source.bucket not in settings.upload_buckets:
         return f"not an upload bucket (UPLOAD_BUCKETS names {', '.join(settings.upload_buckets)})"
-    return own_output.own_output(upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix)
+    return storage_events.own_output(
+        upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix
+    )
 
 
 def _stored(bucket: str, name: str) -> ObjectInfo:

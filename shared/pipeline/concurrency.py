@@ -15,7 +15,7 @@ AT_ONCE = 8
 T = TypeVar("T")
 
 
-def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+def concurrently(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return what the calls return, in their order; a single one is made in this thread.
 
     Raises:
@@ -23,7 +23,7 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T]:
     """
     if len(calls) <= 1:
         return [call() for call in calls]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="together") as pool:
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="concurrently") as pool:
         # Log lines name the job that they belong to, in whatever thread they are written.
         begun = [pool.submit(contextvars.copy_context().run, call) for call in calls]
         try:

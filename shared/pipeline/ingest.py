@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.events import own_output
+from shared.core.events import storage_events
 from shared.core.events.envelopes import format_image_event
 from shared.core.planning.plan import plan
 
@@ -27,7 +27,7 @@ def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publi
         if source.bucket not in settings.upload_buckets:
             logs.info("left out", reason="not an upload bucket")
             return
-        own = own_output.own_output(
+        own = storage_events.own_output(
             upload, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix
         )
         if own is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def patiently(job: Job, ports: Ports, call: Callable[[], _T]) -> _T:
+def with_retries(job: Job, ports: Ports, call: Callable[[], _T]) -> _T:
     """Do `call`, and again after a transient failure as often as attempts and deadline allow.
 
     Raises:

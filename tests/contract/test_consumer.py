@@ -26,7 +26,8 @@ from shared.consumer import (
     parse_event,
     parse_result,
 )
-from shared.core.delivery.asked import Asked, Carried, Seen, asked_document
+from shared.core.delivery import journal
+from shared.core.delivery.journal import Asked, AskedImage
 from shared.core.results import documents, schemas
 from shared.core.values import ImageInfo
 from shared.pipeline.worker.analyze import analyze
@@ -104,13 +105,13 @@ def test_classes_and_answers_are_typed() -> None:
 
 
 def test_a_question_about_several_images_tells_what_was_seen_in_their_order() -> None:
-    carried = Carried("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned",))
+    carried = journal.Transport("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned",))
     info = ImageInfo(80, 60, "png", "image/png")
     seen = (
-        Seen("gs://uploads/a.png", 2**62, "AAAAAA==", None, info, carried),
-        Seen("https://images.example.com/b.png", None, None, "f" * 64, info, carried),
+        AskedImage("gs://uploads/a.png", 2**62, "AAAAAA==", None, info, carried),
+        AskedImage("https://images.example.com/b.png", None, None, "f" * 64, info, carried),
     )
-    value = document(None, task="ask", answer="The first.", **asked_document(Asked("Which is older?", seen)))
+    value = document(None, task="ask", answer="The first.", **documents.asked_document(Asked("Which is older?", seen)))
     assert schemas.problem(value, schemas.RESULT) is None
 
     result = parsed(value)
@@ -126,7 +127,7 @@ def test_a_question_about_several_images_tells_what_was_seen_in_their_order() ->
 
 def test_a_held_event_has_no_result_yet() -> None:
     rig = Rig()
-    message = documents.held_event(rig.upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+    message = documents.parked_event(rig.upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
 
     event = parse_event(message.data)
 

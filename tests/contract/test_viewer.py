@@ -15,7 +15,7 @@ from infra.local.process import Process, service_argv
 from shared.core.events.envelopes import format_image_event
 from shared.core.naming import paths
 from shared.core.results import documents
-from shared.pipeline.worker.park import HELD_CODE
+from shared.pipeline.worker.park import PARKED_CODE
 from tests.contract.viewer_rig import BYTES, DEADLINE_S, Stack, commit, environment, image_event, next_of, page, upload
 from tests.services import START_TIMEOUT_S
 from tests.waiting import wait_until
@@ -119,11 +119,11 @@ def test_a_parked_task_keeps_its_reason_when_the_page_is_loaded_anew(stack: Stac
     event = image_event("parked.png", 11)
     held = paths(event.source, run=event.run, task=event.task).held("2026-11-22T08")
     blob = stack.bucket("work").blob(held)
-    blob.metadata = {HELD_CODE: "daily_quota"}
+    blob.metadata = {PARKED_CODE: "daily_quota"}
     blob.upload_from_string(format_image_event(event).data)
     with page(stack) as events:
         next_of(events, "ready")
-        told = documents.held_event(event, "key", code="daily_quota", until="2026-11-22T08:00:00Z")
+        told = documents.parked_event(event, "key", code="daily_quota", until="2026-11-22T08:00:00Z")
         stack.publish(topology.IMAGE_RESULTS, told.data)
         live = next_of(events, "result", name="parked.png", live=True)
     with page(stack) as events:

@@ -126,7 +126,7 @@ class Broker:
     def _run(self, process: Process) -> str:
         try:
             if process.releases:
-                unpark.release_due(self.world.ports)
+                unpark.unpark_due(self.world.ports)
             elif process.buries:
                 dead_letter.record_dead_letter(envelopes.format_image_event(process.event), self.world.ports)
             else:

@@ -11,7 +11,7 @@ from shared.core.results import documents
 from shared.pipeline.job import begin
 from shared.pipeline.upkeep import dead_letter, unpark
 from shared.pipeline.worker import analyze, ask, commit, lease, park, send, source_image
-from shared.pipeline.worker.lease import Held, Settled
+from shared.pipeline.worker.lease import HeldLease, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def skip_the_lease(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lease, "claim", lambda _job, _ports: Held(0, first=True))
+    patch.setattr(lease, "claim", lambda _job, _ports: HeldLease(0, first=True))
 
 
 def take_live_leases(patch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ def take_live_leases(patch: pytest.MonkeyPatch) -> None:
 def look_for_a_result_before_the_lease(patch: pytest.MonkeyPatch) -> None:
     take = lease._take
 
-    def take_as_it_is_by_now(job: Job, ports: Ports, body: bytes, _: Any) -> Held | None:
+    def take_as_it_is_by_now(job: Job, ports: Ports, body: bytes, _: Any) -> HeldLease | None:
         return take(job, ports, body, ports.store.stat(ports.settings.work_bucket, job.paths.lease))
 
     patch.setattr(lease, "_take", take_as_it_is_by_now)
@@ -119,7 +119,7 @@ def delete_what_was_committed(patch: pytest.MonkeyPatch) -> None:
 def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
     outcome = analyze._outcome
 
-    def releasing(job: Job, held: Held, ports: WorkerPorts) -> Any:
+    def releasing(job: Job, held: HeldLease, ports: WorkerPorts) -> Any:
         try:
             return outcome(job, held, ports)
         except BaseException:

@@ -124,8 +124,8 @@ def _installed(world: World) -> Iterator[None]:
     level, propagates = _LOGGER.level, _LOGGER.propagate
     with (
         patch.object(ask, "interpret", parse),
-        patch.object(commit, "together", world.stage.gather),
-        patch.object(unpark, "together", world.stage.gather),
+        patch.object(commit, "concurrently", world.stage.gather),
+        patch.object(unpark, "concurrently", world.stage.gather),
     ):
         _LOGGER.addHandler(lines)
         _LOGGER.setLevel(logging.INFO)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared.core.delivery.journal import Carried, JournalledReply, format_reply
+from shared.core.delivery.journal import JournalledReply, Transport, format_reply
 from shared.core.events.envelopes import ImageEvent, format_image_event
 from shared.core.values import ImageInfo, Source, TaskSettings
 from tests.hostile_images import hostile_images
@@ -106,8 +106,11 @@ def _envelopes() -> list[bytes]:
         },
     }
     push = {"message": {"data": "eyJhIjogMX0=", "messageId": "17", "attributes": {}}, "subscription": "s"}
-    info, carried = ImageInfo(4, 3, "png", "image/png"), Carried("inline", "image/png", 3, reused=False, reason="fits")
-    journal = JournalledReply("k", "a", "m", "2026-11-21T09:30:00Z", info, carried, {"model": 1}, _body("[]"))
+    info, transport_ = (
+        ImageInfo(4, 3, "png", "image/png"),
+        Transport("inline", "image/png", 3, reused=False, reason="fits"),
+    )
+    journal = JournalledReply("k", "a", "m", "2026-11-21T09:30:00Z", info, transport_, {"model": 1}, _body("[]"))
     long = upload | {"name": "../" + "%~#/" * 250 + "/./a.jpg", "contentType": None}
     documents = [
         json.dumps(long).encode(),

@@ -13,7 +13,7 @@ from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
 if TYPE_CHECKING:
-    from shared.core.values import ImageInfo, Prepared
+    from shared.core.values import ImageInfo, PreparedImage
 
 LIMITS = Limits(
     max_bytes=1 << 20,
@@ -86,7 +86,7 @@ def _must_prepare(file: bytes, info: ImageInfo, accepted: frozenset[str], max_si
         assert prepared.mime_type in accepted
 
 
-def _must_be_plain_jpeg(prepared: Prepared) -> None:
+def _must_be_plain_jpeg(prepared: PreparedImage) -> None:
     """What we encode ourselves is upright, of the promised size, and taken by our own probe."""
     assert prepared.mime_type == "image/jpeg"
     info = probe(prepared.data, limits=LIMITS)

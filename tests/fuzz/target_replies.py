@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.delivery.interpret import interpret
-from shared.core.delivery.journal import Carried, JournalledReply, format_reply, parse_reply
+from shared.core.delivery.journal import JournalledReply, Transport, format_reply, parse_reply
 from shared.core.events.envelopes import ImageEvent
 from shared.core.naming import paths
 from shared.core.replies import classifying, findings, parsing
@@ -29,7 +29,7 @@ _IMAGES = tuple(
 _MAX_ITEMS = (25, 1, 3, (1 << 63) - 1)
 _FINISHES = ("STOP", "MAX_TOKENS", "SAFETY", "IMAGE_OTHER", "OTHER", None)
 _SOURCE = Source("uploads", "photo.jpg", 7)
-_CARRIED = Carried("inline", "image/jpeg", 3, reused=False, reason="it fits")
+_CARRIED = Transport("inline", "image/jpeg", 3, reused=False, reason="it fits")
 _MODEL = "gemini-3.8-flash"
 _TASKS = tuple(TASKS)
 _LABELS = ("cat", "dog", "a red square")

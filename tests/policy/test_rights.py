@@ -13,7 +13,7 @@ from shared.core.planning.rules import Rules
 from shared.pipeline.ingest import ingest
 from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.upkeep.forget import forget
-from shared.pipeline.upkeep.unpark import release_due
+from shared.pipeline.upkeep.unpark import unpark_due
 from shared.pipeline.worker.analyze import analyze
 from tests.policy.parsed import parse
 from tests.policy.rights import functions, grants
@@ -108,7 +108,7 @@ def publish_held(rig: Rig, ports: WorkerPorts) -> None:
     for name in ("first.jpg", "second.jpg"):
         analyze(rig.upload(name), rig.ports)
     rig.clock.time_s += 2 * 86_400
-    assert release_due(ports) == 1
+    assert unpark_due(ports) == 1
 
 
 def remove(rig: Rig, ports: WorkerPorts) -> None:

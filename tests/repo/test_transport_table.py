@@ -6,7 +6,7 @@ import re
 
 from shared.core import weburls
 from shared.core.events.manifest import MAX_BYTES, MAX_LANGUAGE, MAX_QUESTION, SCHEMA, SUFFIX
-from shared.pipeline.worker.manifest_images import MAX_TOTAL_BYTES
+from shared.pipeline.worker.inputs import MAX_TOTAL_BYTES
 from tests.transport_table import PAGE, README, page, readme
 
 TEXT = PAGE.read_text(encoding="utf-8")

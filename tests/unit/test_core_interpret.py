@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.delivery.interpret import interpret
-from shared.core.delivery.journal import Carried, JournalledReply
+from shared.core.delivery.journal import JournalledReply, Transport
 from shared.core.events.envelopes import ImageEvent
 from shared.core.planning.choices import Choices
 from shared.core.planning.plan import resolve_settings
@@ -22,7 +22,7 @@ from tests.strategies import json_values, replies
 if TYPE_CHECKING:
     from shared.core.tasks.catalogue import Reading
 
-CARRIED = Carried("inline", "image/jpeg", 1, reused=False, reason="it fits")
+CARRIED = Transport("inline", "image/jpeg", 1, reused=False, reason="it fits")
 JOURNALLED = JournalledReply("k", "a", "m", "2026-11-21", ImageInfo(80, 60, "jpeg", "image/jpeg"), CARRIED, {}, {})
 BOX = '{"label": "cat", "box_2d": [1, 2, 3, 4]}'
 

@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.delivery.asked import Asked, Seen
-from shared.core.delivery.journal import Carried, JournalError, JournalledReply, format_reply, parse_reply
+from shared.core.delivery.journal import (
+    Asked,
+    AskedImage,
+    JournalError,
+    JournalledReply,
+    Transport,
+    format_reply,
+    parse_reply,
+)
 from shared.core.values import ImageInfo
 from tests.strategies import json_values
 
@@ -21,7 +28,7 @@ REPLY = JournalledReply(
     model="gemini-3.8-flash",
     answered_at="2026-11-21T00:16:40.000Z",
     image=ImageInfo(80, 60, "jpeg", "image/jpeg", orientation=6, warnings=("odd",)),
-    transport=Carried("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned upright",)),
+    transport=Transport("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned upright",)),
     timing_ms={"download": 3, "model": 800},
     response={"candidates": [{"content": {"parts": [{"text": "Ein Löwe 🦁"}]}}]},
 )
@@ -37,8 +44,8 @@ _images = st.builds(
     mode=st.text(),
     warnings=st.lists(st.text(), max_size=3).map(tuple),
 )
-_carried = st.builds(
-    Carried,
+_transport = st.builds(
+    Transport,
     kind=st.sampled_from(["inline", "file"]),
     mime_type=st.text(),
     bytes=st.integers(0),
@@ -52,13 +59,13 @@ _asked = st.builds(
     question=st.text(),
     images=st.lists(
         st.builds(
-            Seen,
+            AskedImage,
             uri=st.text(),
             generation=st.none() | st.integers(1),
             crc32c=st.none() | st.text(),
             sha256=st.none() | st.text(),
             image=_images,
-            transport=_carried,
+            transport=_transport,
         ),
         max_size=3,
     ).map(tuple),
@@ -70,7 +77,7 @@ _replies = st.builds(
     model=st.text(),
     answered_at=st.text(),
     image=_images,
-    transport=_carried,
+    transport=_transport,
     timing_ms=st.dictionaries(st.text(), st.integers(0), max_size=3),
     response=st.dictionaries(st.text(), _no_nan, max_size=4),
     asked=st.none() | _asked,

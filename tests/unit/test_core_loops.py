@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.core.events.envelopes import Upload
-from shared.core.events.own_output import own_output
+from shared.core.events.storage_events import own_output
 from shared.core.values import Source
 
 STAMPED = {"uplook-attempt": "a1"}

@@ -21,7 +21,7 @@ from shared.core.events.manifest import (
     is_manifest,
     parse_manifest,
 )
-from shared.core.gemini.transport import MAX_IMAGES_DEVELOPER
+from shared.core.gemini.limits import MAX_IMAGES_DEVELOPER
 from tests.strategies import json_values
 
 PERMITTED = Permitted(

@@ -13,12 +13,12 @@ from shared.core.planning.rules import Rule, Rules, parse_rules
 from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
-    from shared.core.gemini.registry import Backend
+    from shared.core.gemini.limits import BackendName
 
 TODAY = dt.date(2026, 11, 21)
 SEGMENT = 'tasks = ["segment"]'
 MASKLESS = "gemini-3.1-flash-lite"
-BACKENDS: tuple[Backend, ...] = ("developer", "vertex")
+BACKENDS: tuple[BackendName, ...] = ("developer", "vertex")
 
 
 def _rules(**models: str) -> Rules:

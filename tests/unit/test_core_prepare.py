@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageOps
 from shared.core.errors import ImageRejectedError
 from shared.core.images.prepare import prepare
 from shared.core.images.probing import probe
-from shared.core.values import Prepared
+from shared.core.values import PreparedImage
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED, hostile_images
 from tests.prepared_images import UPRIGHT_CORNERS, assert_alike, corners, decoded, prepared, upright
@@ -23,17 +23,17 @@ FILES = hostile_images()
 def test_an_ordinary_image_is_sent_byte_for_byte(pillow_format: str) -> None:
     data = build.encode(build.picture(), pillow_format)
 
-    assert prepared(data) == Prepared(data, f"image/{pillow_format.lower()}", 64, 48, ())
+    assert prepared(data) == PreparedImage(data, f"image/{pillow_format.lower()}", 64, 48, ())
 
 
 @pytest.mark.fault(51)
 @pytest.mark.parametrize(("name", "size"), [("plain", (64, 48)), ("rotated", (48, 64)), ("thumbnail", (128, 96))])
 def test_a_heic_is_sent_byte_for_byte(name: str, size: tuple[int, int]) -> None:
-    assert prepared(build.heic(name)) == Prepared(build.heic(name), "image/heic", *size, ())
+    assert prepared(build.heic(name)) == PreparedImage(build.heic(name), "image/heic", *size, ())
 
 
 def test_a_heif_is_sent_byte_for_byte() -> None:
-    assert prepared(build.heif("plain")) == Prepared(build.heif("plain"), "image/heif", 64, 48, ())
+    assert prepared(build.heif("plain")) == PreparedImage(build.heif("plain"), "image/heif", 64, 48, ())
 
 
 def test_a_file_is_untouched_up_to_the_side_that_the_model_takes() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.delivery.journal import Carried, JournalledReply
+from shared.core.delivery.journal import JournalledReply, Transport
 from shared.core.events.envelopes import ImageEvent
 from shared.core.planning.choices import Choices
 from shared.core.planning.plan import idempotency_key, resolve_settings
@@ -31,7 +31,7 @@ REPLY = JournalledReply(
     model="gemini-3.8-flash",
     answered_at="2026-11-21T00:16:40.000Z",
     image=INFO,
-    transport=Carried("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned upright",)),
+    transport=Transport("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned upright",)),
     timing_ms={"model": 800},
     response={},
 )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.gemini.transport import Freight, Route, choose, developer, file_name, request_bytes, share, vertex
+from shared.core.gemini.limits import developer, vertex
+from shared.core.gemini.transport import Route, choose, file_name, request_bytes, share
 
 FRAME = request_bytes(0, 0)
 
@@ -21,11 +22,11 @@ def test_the_size_of_a_request_is_that_of_its_base64_its_text_and_a_fixed_frame(
 
 def test_a_request_of_exactly_the_limit_travels_inline_and_one_byte_more_does_not() -> None:
     """3,000,000 bytes of image are 4,000,000 in base64; text fills the rest."""
-    back_end = developer(5_000_000)
+    backend = developer(5_000_000)
     text = 5_000_000 - 4_000_000 - FRAME
 
-    assert choose(back_end, image_bytes=3_000_000, text_bytes=text).kind == "inline"
-    assert choose(back_end, image_bytes=3_000_000, text_bytes=text + 1).kind == "file"
+    assert choose(backend, image_bytes=3_000_000, text_bytes=text).kind == "inline"
+    assert choose(backend, image_bytes=3_000_000, text_bytes=text + 1).kind == "file"
 
 
 @pytest.mark.parametrize(("image_bytes", "kind"), [(1, "inline"), (13_000_000, "inline"), (14_000_000, "file")])
@@ -93,16 +94,16 @@ def test_with_registered_files_a_large_object_is_not_uploaded(size: int, in_buck
 
 
 def test_several_images_share_what_fits_inline_and_the_smallest_go_first() -> None:
-    freights = [Freight(8_000_000), Freight(1_000_000), Freight(9_000_000), Freight(2_000_000)]
+    images = [(8_000_000, False), (1_000_000, False), (9_000_000, False), (2_000_000, False)]
 
-    routes = share(developer(18_000_000), freights, text_bytes=1000)
+    routes = share(developer(18_000_000), images, text_bytes=1000)
 
     assert [route.kind for route in routes] == ["inline", "inline", "file", "inline"]
 
 
 @given(st.lists(st.integers(1, 10_000_000), min_size=1, max_size=8), st.integers(0, 10_000))
 def test_what_several_images_send_inline_stays_within_the_limit(sizes: list[int], text: int) -> None:
-    routes = share(developer(18_000_000), [Freight(size) for size in sizes], text_bytes=text)
+    routes = share(developer(18_000_000), [(size, False) for size in sizes], text_bytes=text)
 
     inline = [size for size, route in zip(sizes, routes, strict=True) if route.kind == "inline"]
     assert sum(4 * ((size + 2) // 3) for size in inline) + text <= 18_000_000

@@ -116,7 +116,7 @@ def test_a_delivery_at_work_is_waited_for_and_the_other_tasks_go_at_once() -> No
         forget(_of(event), rig.ports)
 
     assert {name.rpartition("/")[2] for name in _left(rig)} == {"detect.json"}  # its lease, and the held event
-    assert isinstance(held, lease.Held)
+    assert isinstance(held, lease.HeldLease)
     lease.release(working, held, rig.ports)
     forget(_of(event), rig.ports)
     assert _left(rig) == []

@@ -13,8 +13,8 @@ from shared.core.delivery.budget import Ceiling
 from shared.core.errors import (
     ConfigurationError,
     DailyQuotaError,
-    HoldError,
     ModelRejectedError,
+    ParkError,
     RefusedError,
     TransientError,
 )
@@ -22,9 +22,9 @@ from shared.core.events import envelopes
 from shared.core.results import schemas
 from shared.pipeline.instance.budget import Budget
 from shared.pipeline.instance.pace import Pacer
-from shared.pipeline.upkeep.unpark import held_hours, release, release_due
+from shared.pipeline.upkeep.unpark import parked_hours, release, unpark_due
 from shared.pipeline.worker.analyze import analyze
-from shared.pipeline.worker.park import HELD_CODE
+from shared.pipeline.worker.park import PARKED_CODE
 from tests.rig import SETTINGS, WORK, Rig, reply
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_two_hundred_uploads_under_a_ceiling_of_fifty_calls_are_fifty_calls_and_
 
     for _ in range(3):
         rig.clock.time_s += DAY_S
-        assert release_due(rig.ports) > 0
+        assert unpark_due(rig.ports) > 0
         for number, event in enumerate(released(rig)):
             analyze(event, several[number % 7])
 
@@ -92,10 +92,10 @@ def test_nothing_is_released_before_the_day_ends_and_everything_once_when_it_has
     for event in captions(rig, 3):
         analyze(event, rig.ports)
 
-    assert release_due(rig.ports) == 0
+    assert unpark_due(rig.ports) == 0
     rig.clock.time_s += DAY_S
-    assert release_due(rig.ports) == 2
-    assert release_due(rig.ports) == 0
+    assert unpark_due(rig.ports) == 2
+    assert unpark_due(rig.ports) == 0
     assert len(released(rig)) == 2
 
 
@@ -146,7 +146,7 @@ def test_an_event_that_is_held_again_while_a_release_runs_is_not_lost() -> None:
     first, second = captions(rig, 2)
     for event in (first, second):
         analyze(event, rig.ports)
-    (hour,) = held_hours(rig.ports)
+    (hour,) = parked_hours(rig.ports)
     publish = rig.publisher.publish
 
     def publish_and_deliver(topic: str, messages: Any) -> None:
@@ -170,8 +170,8 @@ def test_a_release_that_dies_between_publishing_and_forgetting_costs_no_second_c
     rig.store.faults.add("delete", TransientError("killed"))
 
     with pytest.raises(TransientError):
-        release_due(rig.ports)
-    release_due(rig.ports)
+        unpark_due(rig.ports)
+    unpark_due(rig.ports)
     for event in released(rig):
         analyze(event, rig.ports)
 
@@ -257,7 +257,7 @@ def test_what_a_used_up_quota_held_back_is_done_as_soon_as_the_next_day_has_begu
     analyze(event, rig.ports)
 
     rig.clock.time_s = DAY_ENDS_S + 300  # less than the instance would believe the refusal on the same day
-    release_due(rig.ports)
+    unpark_due(rig.ports)
     for again in released(rig):
         analyze(again, rig.ports)
 
@@ -295,7 +295,7 @@ def test_a_call_of_yesterday_that_is_refused_gives_nothing_back_to_today() -> No
 
     budget.refund(yesterday)
 
-    with pytest.raises(HoldError):
+    with pytest.raises(ParkError):
         budget.reserve(None, rig.ports)
 
 
@@ -308,7 +308,7 @@ def test_an_answer_of_yesterday_that_cost_less_than_estimated_leaves_no_more_for
 
     budget.settle(yesterday, 0.0)
 
-    with pytest.raises(HoldError):
+    with pytest.raises(ParkError):
         budget.reserve(0.3, rig.ports)
 
 
@@ -323,7 +323,7 @@ def test_a_wrong_key_holds_events_for_an_hour_and_is_never_charged_to_the_image(
     told = rig.result_events()[-1]
     assert (told["status"], told["error"], told["until"]) == ("held", "configuration", "2026-11-21T01:00:00Z")
     rig.clock.time_s += 3600
-    release_due(rig.ports)
+    unpark_due(rig.ports)
     for again in released(rig):
         analyze(again, rig.ports)
     assert rig.document(event)["status"] == "ok"
@@ -334,7 +334,7 @@ def test_a_foreign_object_among_the_held_ones_stays_and_hinders_nobody(data: byt
     rig = rig_with(max_calls_per_day=1)
     for event in captions(rig, 2):
         analyze(event, rig.ports)
-    (hour,) = held_hours(rig.ports)
+    (hour,) = parked_hours(rig.ports)
     rig.store.create(WORK, f"held/{hour}/note.txt", data, content_type="text/plain")
 
     assert release(hour, rig.ports) == 1
@@ -356,7 +356,7 @@ def test_large_events_are_released_in_requests_that_pubsub_takes() -> None:
         publish(topic, messages)
 
     rig.publisher.publish = publish_and_weigh  # type: ignore[method-assign]
-    (hour,) = held_hours(rig.ports)
+    (hour,) = parked_hours(rig.ports)
 
     assert release(hour, rig.ports) == 4
 
@@ -372,7 +372,7 @@ def test_a_changed_ceiling_counts_anew() -> None:
         analyze(event, rig.ports)
     raised = dataclasses.replace(rig.ports, budget=Budget(Ceiling(calls=2)))
 
-    for hour in held_hours(rig.ports):
+    for hour in parked_hours(rig.ports):
         release(hour, rig.ports)
     for event in released(rig):
         analyze(event, raised)
@@ -390,4 +390,4 @@ def test_a_held_event_says_why_it_is_held_also_when_it_is_held_again_for_another
         analyze(event, dataclasses.replace(rig.ports, pacer=Pacer()))
 
         places = [rig.store.stat(WORK, name) for name in held(rig)]
-        assert code in {place.metadata[HELD_CODE] for place in places if place}
+        assert code in {place.metadata[PARKED_CODE] for place in places if place}

@@ -56,7 +56,7 @@ def test_the_leases_of_all_but_those_that_have_their_answer_are_released() -> No
         in_flight.asking("a")
         in_flight.answered("b")
         in_flight.answered("c")
-        in_flight.journalled("c")
+        in_flight.reply_kept("c")
 
         in_flight.cut(since_s=GRACE_S)
 

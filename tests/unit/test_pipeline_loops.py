@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from shared.core.events.envelopes import Upload, parse_image_event
-from shared.core.events.own_output import STAMP
+from shared.core.events.storage_events import STAMP
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.core.ports import Message

@@ -18,7 +18,7 @@ from shared.core.planning.plan import plan
 from shared.core.planning.rules import parse_rules
 from shared.core.results import schemas
 from shared.core.values import Source
-from shared.pipeline.worker import manifest_images
+from shared.pipeline.worker import inputs
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, Rig, picture
 from tests.waiting import WAIT_S
@@ -146,7 +146,7 @@ def test_a_manifest_that_names_a_foreign_bucket_or_origin_reads_nothing_there() 
 def test_more_images_from_the_web_than_a_worker_can_hold_are_refused_before_all_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(manifest_images, "MAX_TOTAL_BYTES", 2000)
+    monkeypatch.setattr(inputs, "MAX_TOTAL_BYTES", 2000)
     rig = Rig(settings=OPEN)
     pages = [f"https://images.example.com/{name}.jpg" for name in "abcdef"]
     rig.web.pages |= dict.fromkeys(pages, picture())
@@ -263,7 +263,7 @@ def test_the_images_of_a_manifest_are_looked_up_several_at_a_time() -> None:
 
 
 def test_images_too_large_together_are_refused_before_a_byte_of_them_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_images, "MAX_TOTAL_BYTES", 2000)
+    monkeypatch.setattr(inputs, "MAX_TOTAL_BYTES", 2000)
     rig = Rig()
     for name in "abcdef":
         _put(rig, f"trip/{name}.jpg", picture())

@@ -17,8 +17,8 @@ from infra.local.viewer import cards
 from infra.local.viewer.errors import ApiError
 from infra.local.viewer.feed import RETRY_MS, Feed, encode
 from infra.local.viewer.listener import Listener
-from shared.core.naming import HELD
-from shared.pipeline.worker.park import HELD_CODE
+from shared.core.naming import PARKED
+from shared.pipeline.worker.park import PARKED_CODE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -111,7 +111,7 @@ class Live:
         uploads = await self.in_thread(lambda: store.newest(topology.UPLOADS, limit=MAX_STORED))
         for upload in uploads:
             yield encode("image", cards.upload_card(upload) | {"live": False})
-        parked = await self.in_thread(lambda: store.newest(topology.WORK, limit=MAX_STORED, prefix=HELD))
+        parked = await self.in_thread(lambda: store.newest(topology.WORK, limit=MAX_STORED, prefix=PARKED))
         documents = await self.in_thread(
             lambda: store.newest(topology.RESULTS, limit=MAX_STORED, wanted=cards.is_document)
         )
@@ -136,7 +136,7 @@ class Live:
             return encode("problem", {"message": f"{address.name} cannot be shown: {error!r}"})
 
     def _stored_held(self, content: bytes, address: Address) -> dict[str, Any]:
-        code = self.store.metadata(address).get(HELD_CODE, "the log says why")
+        code = self.store.metadata(address).get(PARKED_CODE, "the log says why")
         return cards.stored_held_card(content, address, code=code)
 
     def _result(self, address: Address) -> dict[str, Any]:

@@ -11,8 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core.gemini.prices import cost_usd
-from shared.core.gemini.registry import profile
+from shared.core.gemini.prices import billed, cost_usd
 from shared.core.replies.answer import read_answer
 
 if TYPE_CHECKING:
@@ -151,6 +150,4 @@ def next_hour(now_iso: str) -> str:
 def paid_usd(model: str, response: Mapping[str, Any], *, now_iso: str) -> float | None:
     """Return what an answer cost at list price, or None where price or tokens are unknown."""
     answer = read_answer(response)
-    served = profile(answer.served_model or model)
-    billed = served if served.known else profile(model)
-    return cost_usd(billed, answer.usage, day=dt.date.fromisoformat(now_iso[:10]))
+    return cost_usd(billed(model, answer.served_model), answer.usage, day=dt.date.fromisoformat(now_iso[:10]))

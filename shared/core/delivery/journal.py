@@ -6,15 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shared.core.delivery.asked import Asked, Carried, parse_asked, parse_carried, parse_image
 from shared.core.errors import UplookError
+from shared.core.values import ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.core.values import ImageInfo
-
-__all__ = ["REPLY_SCHEMA", "Carried", "JournalError", "JournalledReply", "format_reply", "parse_reply"]
 
 REPLY_SCHEMA = "uplook.reply/1"
 _T = TypeVar("_T")
@@ -22,6 +19,38 @@ _T = TypeVar("_T")
 
 class JournalError(UplookError):
     """A journalled reply cannot be read: a bug or a foreign hand, never the image's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How an image travelled: recorded in the result. `bytes` counts what was sent, before base64."""
+
+    kind: str
+    mime_type: str
+    bytes: int
+    reused: bool
+    reason: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskedImage:
+    """One image as the model saw it: an object has generation and crc32c, an image from the web the sha256 (hex)."""
+
+    uri: str
+    generation: int | None
+    crc32c: str | None
+    sha256: str | None
+    image: ImageInfo
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about several images, in their order."""
+
+    question: str
+    images: tuple[AskedImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +66,7 @@ class JournalledReply:
     model: str
     answered_at: str
     image: ImageInfo
-    transport: Carried
+    transport: Transport
     timing_ms: Mapping[str, int]
     response: Mapping[str, Any]
     asked: Asked | None = None
@@ -79,11 +108,11 @@ def parse_reply(data: bytes) -> JournalledReply:
             attempt=_field(document, "attempt", str),
             model=_field(document, "model", str),
             answered_at=_field(document, "answered_at", str),
-            image=parse_image(_field(document, "image", dict)),
-            transport=parse_carried(_field(document, "transport", dict)),
+            image=_parse_image(_field(document, "image", dict)),
+            transport=_parse_transport(_field(document, "transport", dict)),
             timing_ms=_field(document, "timing_ms", dict),
             response=_field(document, "response", dict),
-            asked=None if asked is None else parse_asked(asked),
+            asked=None if asked is None else _parse_asked(asked),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error
@@ -94,3 +123,32 @@ def _field(table: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
         raise TypeError(f"{key}: expected {kind.__name__}, found {type(value).__name__}")
     return value
+
+
+def _parse_asked(value: Mapping[str, Any]) -> Asked:
+    """Read what `dataclasses.asdict` made of it; raises ValueError, KeyError or TypeError where it is damaged."""
+    question = value["question"]
+    if not isinstance(question, str):
+        raise TypeError(f"question: expected str, found {type(question).__name__}")
+    return Asked(question, tuple(_parse_asked_image(each) for each in value["images"]))
+
+
+def _parse_image(value: Mapping[str, Any]) -> ImageInfo:
+    """Read what `dataclasses.asdict` made of an ImageInfo."""
+    return ImageInfo(**{**value, "warnings": _texts(value, "warnings")})
+
+
+def _parse_transport(value: Mapping[str, Any]) -> Transport:
+    """Read what `dataclasses.asdict` made of it."""
+    return Transport(**{**value, "changes": _texts(value, "changes")})
+
+
+def _parse_asked_image(value: Mapping[str, Any]) -> AskedImage:
+    fields = {**value, "image": _parse_image(value["image"]), "transport": _parse_transport(value["transport"])}
+    return AskedImage(**fields)
+
+
+def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    if not isinstance(value[key], list):
+        raise TypeError(f"{key}: expected list, found {type(value[key]).__name__}")
+    return tuple(value[key])

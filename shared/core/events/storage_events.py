@@ -10,11 +10,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.core.events.envelopes import Upload
+    from shared.core.values import Source
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 DELETED = "google.cloud.storage.object.v1.deleted"
 _NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
 _EVENT_TYPE = "eventType"
+
+STAMP = "uplook-attempt"
+"""The custom metadata that every object of ours carries: the id of the attempt that wrote it.
+
+An uploader can forge it, and gains nothing: the object is left out, and that is logged.
+"""
 
 
 def finalized_upload(event_type: str, data: Any) -> Upload | None:
@@ -55,3 +62,21 @@ def _told(event_type: str, data: Any, *, cloud_event: str, notification: str) ->
         message = pubsub_message(data)
         return parse_upload(message.data) if message.attributes.get(_EVENT_TYPE) == notification else None
     return None
+
+
+def own_output(upload: Upload, *, results_bucket: str, results_prefix: str) -> str | None:
+    """Return why an object is no upload but a result (of whatever deployment), or None.
+
+    Either sign is enough. The prefix tells this deployment's results, also where something copied them without
+    their metadata; the stamp tells those of another deployment, so that a chain of two ends at its first hop.
+    """
+    if lies_among_results(upload.source, results_bucket=results_bucket, results_prefix=results_prefix):
+        return "it lies below the results' prefix"
+    if STAMP in upload.metadata:
+        return f"it carries the metadata {STAMP}: Uplook wrote it"
+    return None
+
+
+def lies_among_results(source: Source, *, results_bucket: str, results_prefix: str) -> bool:
+    """Whether an object of a bucket that holds uploads and results is one of the results."""
+    return bool(results_prefix) and source.bucket == results_bucket and source.name.startswith(results_prefix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.core.gemini.registry import profile
 from shared.core.gemini.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ _MILLION = 1_000_000
 def price_on(model: ModelProfile, day: dt.date) -> Price | None:
     """Return the list price of a day, or None where it is unknown."""
     return max((price for price in model.prices if price.start <= day), key=lambda price: price.start, default=None)
+
+
+def billed(requested: str, served: str | None) -> ModelProfile:
+    """Return the model that a call is billed as: the one that answered, or the one asked where that is unknown.
+
+    Requests to a retired model are routed to its successor, and billed as that.
+    """
+    answered = profile(served or requested)
+    return answered if answered.known else profile(requested)
 
 
 def cost_usd(model: ModelProfile, usage: Usage, *, day: dt.date) -> float | None:

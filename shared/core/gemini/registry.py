@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Backend = Literal["developer", "vertex"]
+    from shared.core.gemini.limits import BackendName
+
 MaskStyle = Literal["png", "polygon", "none"]
 WARN_DAYS_BEFORE_RETIREMENT = 30
 _SERVICES: Mapping[str, str] = {"developer": "the Gemini Developer API", "vertex": "Vertex AI"}
@@ -43,7 +44,7 @@ class ModelProfile:
     media_resolutions: tuple[str, ...] = ("low", "medium", "high")
     sampling: bool = False
     counting: Literal["fixed", "tiles"] = "fixed"
-    backends: tuple[Backend, ...] = ("developer", "vertex")
+    backends: tuple[BackendName, ...] = ("developer", "vertex")
     prices: tuple[Price, ...] = ()
     retired: dt.date | None = None
     successor: str | None = None
@@ -87,7 +88,7 @@ def refusal(model: ModelProfile, today: dt.date) -> str | None:
     return f"{model.id} was retired on {model.retired}: name {model.successor} instead"
 
 
-def unserved(model: ModelProfile, backend: Backend) -> str | None:
+def unserved(model: ModelProfile, backend: BackendName) -> str | None:
     """Return why a model cannot be asked by this back end, or None."""
     if backend in model.backends:
         return None

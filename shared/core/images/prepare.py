@@ -11,7 +11,7 @@ from shared.core.images.memory import require_affordable
 from shared.core.images.pixels import flattening, shrunk, to_srgb, turned_upright
 from shared.core.images.png import require_all_rows
 from shared.core.images.probing import outline
-from shared.core.values import ImageInfo, Prepared
+from shared.core.values import ImageInfo, PreparedImage, is_transposed
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,7 +31,7 @@ def prepare(
     max_side_px: int,
     as_is_side_px: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
-) -> Prepared:
+) -> PreparedImage:
     """Return bytes for the model; `changes` says in plain words each thing that was done to the file.
 
     `accepted` holds the MIME types that the model takes as they are, up to `as_is_side_px` on the longer side
@@ -44,13 +44,13 @@ def prepare(
     if _fits_as_it_is(info, structure, accepted=accepted, max_side_px=as_is_side_px or max_side_px):
         if info.format == "png":
             require_all_rows(data)
-        return Prepared(data, info.mime_type, info.width, info.height)
+        return PreparedImage(data, info.mime_type, info.width, info.height)
     image, changes = _decode(data, info, structure, max_side_px=max_side_px, limits=limits)
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
     written = "encoded again as JPEG" if info.format == "jpeg" else f"converted from {info.format.upper()} to JPEG"
     changes += (f"{written}, without metadata",)
-    return Prepared(encoded.getvalue(), "image/jpeg", image.width, image.height, changes)
+    return PreparedImage(encoded.getvalue(), "image/jpeg", image.width, image.height, changes)
 
 
 def open_upright(data: bytes, info: ImageInfo, *, max_side_px: int, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -77,7 +77,7 @@ def _decode(
     """Return the plain upright picture and what was done to it."""
     upright_size = _bounded(info.width, info.height, max_side_px)
     orientation = 1 if info.format in _TURNED_BY_DECODER else info.orientation
-    size = upright_size[::-1] if orientation >= 5 else upright_size  # noqa: PLR2004 - EXIF 5-8 are transposed
+    size = upright_size[::-1] if is_transposed(orientation) else upright_size
     require_affordable(structure, info.format, size, limits)
     small, profile, changes = _decode_small(data, info, structure, size)
     with refusing(info.format.upper()):

@@ -23,7 +23,7 @@ from shared.core.images.limits import (
 from shared.core.images.sniff import Sniffed, describe, sniff
 from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
-from shared.core.values import ImageInfo
+from shared.core.values import ImageInfo, is_transposed
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "outline", "probe"]
 
@@ -44,7 +44,7 @@ def probe(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
     require_bytes(len(data), limits)
     kind = _require_supported(data)
     structure = outline(data, kind.format, limits=limits)
-    turned = structure.orientation >= 5  # noqa: PLR2004 - EXIF 5-8 are transposed
+    turned = is_transposed(structure.orientation)
     return ImageInfo(
         width=structure.height if turned else structure.width,
         height=structure.width if turned else structure.height,
@@ -89,7 +89,7 @@ def _mode(structure: Structure, data: bytes, image_format: str) -> str:
     """Return Pillow's mode of the file, once Pillow agrees on its size."""
     image = open_pillow(structure.decodable or data, image_format)
     # Pillow announces a TIFF in its upright size, and turns it while loading.
-    turned = image_format == "tiff" and structure.orientation >= 5  # noqa: PLR2004 - EXIF 5-8 are transposed
+    turned = image_format == "tiff" and is_transposed(structure.orientation)
     if (image.size[::-1] if turned else image.size) != (structure.width, structure.height):
         found = f"its header says {structure.width}x{structure.height}, its decoder {image.width}x{image.height}"
         raise corrupt(image_format.upper(), found)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
-from shared.core.planning._rule_checks import task_keys
 from shared.core.planning.model_checks import maskless
 from shared.core.planning.plan import EXCLUDED, plan, why_not
-from shared.core.planning.rules import merged
+from shared.core.planning.rules import merged, task_keys
 from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:

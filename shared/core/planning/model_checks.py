@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Sequence
 
-    from shared.core.gemini.registry import Backend
+    from shared.core.gemini.limits import BackendName
     from shared.core.planning.choices import Level
     from shared.core.planning.rules import Rules
 
 
-def problems(rules: Rules, *, today: dt.date, backend: Backend) -> list[str]:
+def problems(rules: Rules, *, today: dt.date, backend: BackendName) -> list[str]:
     """Return why nothing must be planned by these rules today, each behind its place."""
     asked = ((place, profile(model)) for place, model in _asked(rules))
     reasons = ((place, refusal(model, today) or unserved(model, backend)) for place, model in asked)

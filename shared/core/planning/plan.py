@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.core import jsontext
-from shared.core.events.envelopes import ImageEvent
+from shared.core.events.envelopes import ImageEvent, settings_document
 from shared.core.events.manifest import is_manifest
-from shared.core.events.settings_codec import settings_document
 from shared.core.gemini.registry import profile
 from shared.core.planning.choices import Choices
 from shared.core.planning.metadata import DEFAULT_MAX_ITEMS

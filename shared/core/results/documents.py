@@ -11,19 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
-from shared.core.delivery.asked import asked_document
-from shared.core.events.envelopes import source_document
-from shared.core.events.settings_codec import settings_document
-from shared.core.gemini.prices import cost_usd
+from shared.core.events.envelopes import settings_document, source_document
+from shared.core.gemini.prices import billed, cost_usd
 from shared.core.gemini.registry import profile
 from shared.core.ports import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.core.delivery.journal import JournalledReply
+    from shared.core.delivery.journal import Asked, AskedImage, JournalledReply, Transport
     from shared.core.events.envelopes import ImageEvent
-    from shared.core.gemini.registry import ModelProfile
     from shared.core.replies.answer import Answer
     from shared.core.tasks.catalogue import Reading
     from shared.core.values import ImageInfo, Item, Mask, Status
@@ -64,14 +61,7 @@ def answered(
     document |= {
         "image": _image(reply.image),
         "model": {"requested": reply.model, "served": served},
-        "transport": {
-            "kind": reply.transport.kind,
-            "mime_type": reply.transport.mime_type,
-            "bytes": reply.transport.bytes,
-            "reused": reply.transport.reused,
-            "reason": reply.transport.reason,
-            "changes": list(reply.transport.changes),
-        },
+        "transport": _transport(reply.transport),
         "usage": _usage(reply, answer),
         "timing_ms": dict(reply.timing_ms),
     }
@@ -137,7 +127,7 @@ def result_event(document: Mapping[str, Any], *, uri: str) -> Message:
     return Message(jsontext.dump_compact(body), attributes)
 
 
-def held_event(event: ImageEvent, key: str, *, code: str, until: str) -> Message:
+def parked_event(event: ImageEvent, key: str, *, code: str, until: str) -> Message:
     """Return the event that tells of a parked image event: no result yet, and work goes on at `until`."""
     source = source_document(event.source)
     body = {
@@ -189,6 +179,35 @@ def _image(info: ImageInfo) -> dict[str, Any]:
     }
 
 
+def _transport(transport: Transport) -> dict[str, Any]:
+    return {**asdict(transport), "changes": list(transport.changes)}
+
+
+def asked_document(asked: Asked) -> dict[str, Any]:
+    """Return the members of a document that a manifest adds or replaces."""
+    return {
+        "image": None,
+        "transport": None,
+        "question": asked.question,
+        "images": [_asked_image(each) for each in asked.images],
+    }
+
+
+def _asked_image(each: AskedImage) -> dict[str, Any]:
+    return {
+        "uri": each.uri,
+        "generation": None if each.generation is None else str(each.generation),
+        "crc32c": each.crc32c,
+        "sha256": each.sha256,
+        "width": each.image.width,
+        "height": each.image.height,
+        "format": each.image.format,
+        "mime_type": each.image.mime_type,
+        "orientation": each.image.orientation,
+        "transport": _transport(each.transport),
+    }
+
+
 def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
     usage = answer.usage
     # The day of the answer, not of this replay: a redelivery after a price change writes the same document.
@@ -198,14 +217,8 @@ def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
         "output_tokens": usage.output_tokens,
         "thought_tokens": usage.thought_tokens,
         "total_tokens": usage.total_tokens,
-        "cost_usd": cost_usd(_billed(reply, answer), usage, day=day),
+        "cost_usd": cost_usd(billed(reply.model, answer.served_model), usage, day=day),
     }
-
-
-def _billed(reply: JournalledReply, answer: Answer) -> ModelProfile:
-    """The model that answered: requests to a retired one are routed to its successor and billed as that."""
-    served = profile(answer.served_model or reply.model)
-    return served if served.known else profile(reply.model)
 
 
 def _item(item: Item, mask_file: str | None) -> dict[str, Any]:

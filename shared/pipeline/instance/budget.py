@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core.delivery import budget
 from shared.core.delivery.budget import Allowance, Ceiling, Reservation
-from shared.core.errors import AlreadyExistsError, HoldError
+from shared.core.errors import AlreadyExistsError, ParkError
 
 if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
@@ -89,8 +89,8 @@ class Budget:
             return budget.grant(self._ceiling, number)
         raise self._spent(day)
 
-    def _spent(self, day: str) -> HoldError:
-        return HoldError(
+    def _spent(self, day: str) -> ParkError:
+        return ParkError(
             "daily_ceiling",
             f"The ceiling of {self._ceiling.words} a day is reached (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY).",
             until=budget.end_of(day),

@@ -62,7 +62,7 @@ class InFlight:
         """Note that the model has answered: from here on the answer must reach the journal."""
         self._enter(attempt, "answered")
 
-    def journalled(self, attempt: str) -> None:
+    def reply_kept(self, attempt: str) -> None:
         """Note that the answer is written down: whoever comes next finds it there."""
         self._enter(attempt, "working")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core import naming
 from shared.core.errors import TransientError
-from shared.core.events import own_output
+from shared.core.events import storage_events
 from shared.core.naming import Paths
 from shared.pipeline.worker import lease
 
@@ -68,7 +68,7 @@ def _left_alone(source: Source, ports: Ports) -> str | None:
     settings = ports.settings
     if source.bucket not in settings.upload_buckets:
         return "not an upload bucket"
-    own = own_output.lies_among_results(
+    own = storage_events.lies_among_results(
         source, results_bucket=settings.results_bucket, results_prefix=settings.results_prefix
     )
     return "it lies below the results' prefix" if own else None
@@ -77,7 +77,7 @@ def _left_alone(source: Source, ports: Ports) -> str | None:
 def _places(ports: Ports) -> Sequence[_Place]:
     """Return where to look, in the order of removal."""
     work = ports.settings.work_bucket
-    days = ports.store.list_folders(work, naming.HELD)
+    days = ports.store.list_folders(work, naming.PARKED)
     return [
         _Place(work, naming.REPLIES),
         *(_Place(work, day) for day in days),

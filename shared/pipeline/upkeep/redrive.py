@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared.core.errors import NotFoundError, PermanentError
 from shared.core.events.envelopes import batches, format_image_event, is_image_event, parse_image_event, parse_upload
 from shared.core.planning import redrive
-from shared.pipeline.concurrency import together
+from shared.pipeline.concurrency import concurrently
 from shared.pipeline.ingest import ingest
 from shared.pipeline.upkeep import dead_letter
 from shared.pipeline.upkeep.forget import forget
@@ -55,7 +55,7 @@ def redrive_errors(
         TransientError: a service is away; what was not yielded was not redriven, or will be a duplicate.
     """
     for at in range(0, len(names), _READ):
-        read = together([partial(_failure, name, ports) for name in names[at : at + _READ]])
+        read = concurrently([partial(_failure, name, ports) for name in names[at : at + _READ]])
         failures = [each for each in read if code in (None, each.seen.code)]
         for batch in batches(failures, lambda each: each.message):
             messages = [each.message for each in batch if each.message is not None]

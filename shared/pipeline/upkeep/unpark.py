@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core.errors import NotFoundError, PermanentError
 from shared.core.events import envelopes
-from shared.core.naming import HELD
-from shared.pipeline.concurrency import together
+from shared.core.naming import PARKED
+from shared.pipeline.concurrency import concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,16 +28,16 @@ class _Held:
     message: Message
 
 
-def release_due(ports: Ports) -> int:
+def unpark_due(ports: Ports) -> int:
     """Release what has waited long enough; return how many events that was."""
     now_iso = ports.clock.now_iso()
-    return sum(release(until, ports) for until in held_hours(ports) if until <= now_iso)
+    return sum(release(until, ports) for until in parked_hours(ports) if until <= now_iso)
 
 
-def held_hours(ports: Ports) -> Sequence[str]:
+def parked_hours(ports: Ports) -> Sequence[str]:
     """Return the hours (`2026-11-22T08`, UTC) until which events are held, the earliest first."""
-    folders = ports.store.list_folders(ports.settings.work_bucket, HELD)
-    return [folder.removeprefix(HELD).rstrip("/") for folder in folders]
+    folders = ports.store.list_folders(ports.settings.work_bucket, PARKED)
+    return [folder.removeprefix(PARKED).rstrip("/") for folder in folders]
 
 
 def release(until: str, ports: Ports) -> int:
@@ -48,7 +48,7 @@ def release(until: str, ports: Ports) -> int:
     Raises:
         TransientError: some are still held; a further release goes on.
     """
-    names = ports.store.list_names(ports.settings.work_bucket, f"{HELD}{until}/")
+    names = ports.store.list_names(ports.settings.work_bucket, f"{PARKED}{until}/")
     released = sum(_release_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
     if released:
         logs.info("released held events", until=until, events=released)
@@ -56,10 +56,10 @@ def release(until: str, ports: Ports) -> int:
 
 
 def _release_some(names: Sequence[str], ports: Ports) -> int:
-    held = [each for each in together([partial(_read, name, ports) for name in names]) if each is not None]
+    held = [each for each in concurrently([partial(_read, name, ports) for name in names]) if each is not None]
     for batch in envelopes.batches(held, lambda each: each.message):
         ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
-        together([partial(_forget, each, ports) for each in batch])
+        concurrently([partial(_forget, each, ports) for each in batch])
     return len(held)
 
 

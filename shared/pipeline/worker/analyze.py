@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core.errors import HoldError, ImageRejectedError, PermanentError
+from shared.core.errors import ImageRejectedError, ParkError, PermanentError
 from shared.core.results import documents, result_files
 from shared.pipeline.job import begin
 from shared.pipeline.worker import ask, commit, lease, park, source_image
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.core.values import Status
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
-    from shared.pipeline.worker.lease import Held
+    from shared.pipeline.worker.lease import HeldLease
     from shared.pipeline.worker.source_image import Image
 
 _Outcome = tuple["Mapping[str, Any]", "Sequence[ResultFile]"]
@@ -56,11 +56,11 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
             lease.release(job, claim, ports)  # so that a redrive or a release need not wait for the lease to expire
 
 
-def _work(job: Job, held: Held, ports: WorkerPorts) -> str:
+def _work(job: Job, held: HeldLease, ports: WorkerPorts) -> str:
     """Commit and announce the outcome, or park the event; return the status that was announced."""
     try:
         document, files = _outcome(job, held, ports)  # 3, 4 and 5
-    except HoldError as reason:
+    except ParkError as reason:
         park.park(job, reason, ports)
         return "held"
     settled = commit.commit(job, document, files, ports)  # 6
@@ -68,7 +68,7 @@ def _work(job: Job, held: Held, ports: WorkerPorts) -> str:
     return str(settled.document["status"])
 
 
-def _outcome(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
+def _outcome(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
     """Return the document and files of this job: an answer's, or those of a permanent error."""
     try:
         return _answered(job, held, ports)
@@ -81,7 +81,7 @@ def _outcome(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
         return _unanswered(job, ports, status="failed", code=error.code, message=error.message)
 
 
-def _answered(job: Job, held: Held, ports: WorkerPorts) -> _Outcome:
+def _answered(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
     found = ask.answer(job, held, ports)
     reply, reading = found.reply, found.reading
     masks = result_files.mask_files(reading, reply.image, job.paths)

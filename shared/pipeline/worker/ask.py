@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core.delivery import budget, journal
-from shared.core.delivery.asked import Asked
 from shared.core.delivery.interpret import MAX_ASKS, another_ask, interpret
-from shared.core.delivery.journal import JournalledReply
+from shared.core.delivery.journal import Asked, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
     ConfigurationError,
     DailyQuotaError,
     FileUnavailableError,
-    HoldError,
     ModelRejectedError,
     NotFoundError,
+    ParkError,
     RefusedError,
     ThrottledError,
     TransientError,
@@ -33,7 +32,7 @@ from shared.core.gemini.request import ModelRequest
 from shared.core.replies.answer import is_answer
 from shared.core.tasks.catalogue import TASKS
 from shared.pipeline.job import remaining_s, require_time
-from shared.pipeline.retry import patiently
+from shared.pipeline.retry import with_retries
 from shared.pipeline.worker import inputs, send
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
@@ -45,9 +44,9 @@ if TYPE_CHECKING:
     from shared.core.tasks.catalogue import Reading
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
-    from shared.pipeline.worker.inputs import Sight
-    from shared.pipeline.worker.lease import Held
-    from shared.pipeline.worker.loading import Load
+    from shared.pipeline.worker.inputs import Prompt
+    from shared.pipeline.worker.lease import HeldLease
+    from shared.pipeline.worker.send import SentImage
     from shared.pipeline.worker.source_image import Image
 
 _MAX_REPLY_BYTES = 64_000_000
@@ -63,7 +62,7 @@ class Answered:
     image: Image | None
 
 
-def answer(job: Job, held: Held, ports: WorkerPorts) -> Answered:
+def answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
     """Return the answer to this job: from the journal where an earlier attempt paid for it, else from the model.
 
     Raises:
@@ -72,15 +71,15 @@ def answer(job: Job, held: Held, ports: WorkerPorts) -> Answered:
         SourceGoneError: the image was deleted or overwritten before it was read.
         TransientError: no answer within this delivery.
     """
-    sight: Sight | None = None
+    prompt: Prompt | None = None
     addition: str | None = None
     earlier: Answer | None = None
     for number in range(MAX_ASKS):
-        stored = None if held.first else _journalled(job, ports, number=number)
+        stored = None if held.first else _earlier_reply(job, ports, number=number)
         if stored is None:
             ports.budget.check(ports)  # before megabytes are read in vain
-            sight = sight or inputs.gather(job, ports)
-            stored = _ask_again_if_gone(job, sight, ports, number=number, addition=addition)
+            prompt = prompt or inputs.read_prompt(job, ports)
+            stored = _ask_while_there(job, prompt, ports, number=number, addition=addition)
         reply = stored
         found, reading = interpret(job.event, reply)
         if earlier is not None:
@@ -91,22 +90,22 @@ def answer(job: Job, held: Held, ports: WorkerPorts) -> Answered:
         if number + 1 < MAX_ASKS:
             logs.warning("the answer is of no use: the model is asked once more", reason=reading.reason)
         earlier = found
-    return Answered(reply, found, reading, sight.images[0] if sight else None)
+    return Answered(reply, found, reading, prompt.images[0] if prompt else None)
 
 
-def _ask_again_if_gone(
-    job: Job, sight: Sight, ports: WorkerPorts, *, number: int, addition: str | None
+def _ask_while_there(
+    job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition: str | None
 ) -> JournalledReply:
     try:
-        return _ask(job, sight, ports, number=number, addition=addition)
+        return _ask(job, prompt, ports, number=number, addition=addition)
     except SourceGoneError as error:
-        if sight.question is None:
+        if prompt.question is None:
             raise
         # The manifest is still there, and names whatever lies at its addresses: the next delivery reads that.
         raise TransientError(f"{error} It belongs to the manifest's question, which is asked again.") from error
 
 
-def _journalled(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
+def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
     """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
     stored = _stored(job, ports, number=number)
     if stored is not None and stored.key != job.key:
@@ -123,7 +122,7 @@ def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
         return None
 
 
-def _ask(job: Job, sight: Sight, ports: WorkerPorts, *, number: int, addition: str | None) -> JournalledReply:
+def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition: str | None) -> JournalledReply:
     """Ask the model about what was gathered and return the journalled reply: ours, or that of whoever was faster.
 
     `number` counts deliberate asks from 0; `addition` is what a further one adds to the prompt.
@@ -134,36 +133,36 @@ def _ask(job: Job, sight: Sight, ports: WorkerPorts, *, number: int, addition: s
         SourceGoneError: an image was overwritten while the model read it from its bucket.
         TransientError: no answer within this delivery.
     """
-    watch = _Watch(ports, {"download": sight.download_ms})
-    request = replace(_request(job), prompt=sight.prompt)
+    watch = _Watch(ports, {"download": prompt.download_ms})
+    request = replace(_request(job), prompt=prompt.text)
     if addition:
         request = replace(request, prompt=f"{request.prompt} {addition}")
-    with _holding(ports):
-        loads = send.carry(job, request, sight.images, ports)
+    with _parking(ports):
+        sent = send.attach(job, request, prompt.images, ports)
         watch.lap("transport")
-        response, loads = _generate(job, request, loads, ports)
+        response, sent = _generate(job, request, sent, ports)
     watch.lap("model")
-    patiently(job, ports, lambda: send.verify(loads, ports))
+    with_retries(job, ports, lambda: send.verify(sent, ports))
     reply = JournalledReply(
         key=job.key,
         attempt=job.attempt,
         model=request.model,
         answered_at=ports.clock.now_iso(),
-        image=sight.images[0].info,
-        transport=loads[0].carried,
+        image=prompt.images[0].info,
+        transport=sent[0].transport,
         timing_ms=watch.laps_ms,
         response=response,
-        asked=_asked(sight, loads),
+        asked=_asked(prompt, sent),
     )
     kept = _journal(job, reply, ports, number=number)
-    ports.in_flight.journalled(job.attempt)
+    ports.in_flight.reply_kept(job.attempt)
     return kept
 
 
-def _asked(sight: Sight, loads: Sequence[Load]) -> Asked | None:
-    if sight.question is None:
+def _asked(prompt: Prompt, sent: Sequence[SentImage]) -> Asked | None:
+    if prompt.question is None:
         return None
-    return Asked(sight.question, tuple(load.seen for load in loads))
+    return Asked(prompt.question, tuple(each.record for each in sent))
 
 
 class _Watch:
@@ -200,44 +199,44 @@ def _request(job: Job) -> ModelRequest:
 
 
 def _generate(
-    job: Job, request: ModelRequest, loads: tuple[Load, ...], ports: WorkerPorts
-) -> tuple[Mapping[str, Any], tuple[Load, ...]]:
+    job: Job, request: ModelRequest, sent: tuple[SentImage, ...], ports: WorkerPorts
+) -> tuple[Mapping[str, Any], tuple[SentImage, ...]]:
     """Ask, and once more with a fresh upload where the file had expired between upload and call."""
     try:
-        return _answer(job, request, loads, ports), loads
+        return _answer(job, request, sent, ports), sent
     except FileUnavailableError as error:
         logs.warning("a file or an object is not available to Gemini: it travels anew", reason=str(error))
         unavailable = str(error)
-    fresh = send.carry_again(job, request, loads, ports, refusal=unavailable)
+    fresh = send.attach_again(job, request, sent, ports, refusal=unavailable)
     try:
         return _answer(job, request, fresh, ports), fresh
     except FileUnavailableError as error:
         raise TransientError(f"{error} (after a fresh upload too)") from error
 
 
-def _answer(job: Job, request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> Mapping[str, Any]:
-    whole = replace(request, images=tuple(load.part for load in loads))
-    estimate_usd = _estimate_usd(whole, loads, ports)
-    return patiently(job, ports, lambda: _call(job, whole, estimate_usd, ports))
+def _answer(job: Job, request: ModelRequest, sent: Sequence[SentImage], ports: WorkerPorts) -> Mapping[str, Any]:
+    whole = replace(request, images=tuple(each.part for each in sent))
+    estimate_usd = _estimate_usd(whole, sent, ports)
+    return with_retries(job, ports, lambda: _call(job, whole, estimate_usd, ports))
 
 
 @contextlib.contextmanager
-def _holding(ports: WorkerPorts) -> Iterator[None]:
-    """Hold the event where no minute's patience helps."""
+def _parking(ports: WorkerPorts) -> Iterator[None]:
+    """Have the event parked where waiting for a minute does not help."""
     day = budget.day_of(ports.clock.now_iso())  # a refusal that comes after the day's end tells of this day
     try:
         yield
     except DailyQuotaError as error:
-        raise HoldError("daily_quota", str(error), until=budget.end_of(day)) from error
+        raise ParkError("daily_quota", str(error), until=budget.end_of(day)) from error
     except ConfigurationError as error:
         logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
-        raise HoldError("configuration", str(error), until=budget.next_hour(ports.clock.now_iso())) from error
+        raise ParkError("configuration", str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
-def _estimate_usd(request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> float | None:
+def _estimate_usd(request: ModelRequest, sent: Sequence[SentImage], ports: WorkerPorts) -> float | None:
     return prices.estimate_usd(
         profile(request.model),
-        images_px=[load.size_px for load in loads],
+        images_px=[each.size_px for each in sent],
         text_bytes=request.text_bytes,
         max_output_tokens=request.max_output_tokens,
         media_resolution=request.media_resolution,
@@ -278,7 +277,7 @@ def _journal(job: Job, reply: JournalledReply, ports: Ports, *, number: int) -> 
     except RecursionError as error:
         raise TransientError("Gemini's answer is nested too deeply to be kept.") from error
     # Its answer is paid for: a store that is away for a moment must not cost a second one.
-    return patiently(job, ports, lambda: _keep(job, reply, entry, ports, number=number))
+    return with_retries(job, ports, lambda: _keep(job, reply, entry, ports, number=number))
 
 
 def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, number: int) -> JournalledReply:

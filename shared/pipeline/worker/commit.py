@@ -9,7 +9,7 @@ from shared import logs
 from shared.core import jsontext
 from shared.core.errors import AlreadyExistsError, NotFoundError, TransientError, UplookError
 from shared.core.results import documents
-from shared.pipeline.concurrency import together
+from shared.pipeline.concurrency import concurrently
 from shared.pipeline.worker.lease import ATTEMPT, Settled, read_settled
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _committed(name: str, ports: Ports) -> Settled:
 
 
 def _write_files(job: Job, files: Sequence[ResultFile], ports: Ports) -> None:
-    together([partial(_write_file, job, file, ports) for file in files])
+    concurrently([partial(_write_file, job, file, ports) for file in files])
 
 
 def _write_file(job: Job, file: ResultFile, ports: Ports) -> None:

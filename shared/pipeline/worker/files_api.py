@@ -8,11 +8,11 @@ from shared import logs
 from shared.core.errors import AlreadyExistsError, ConfigurationError, FileUnavailableError, TransientError
 from shared.core.gemini import transport
 from shared.pipeline.job import remaining_s
-from shared.pipeline.retry import patiently
+from shared.pipeline.retry import with_retries
 
 if TYPE_CHECKING:
     from shared.core.ports import ModelFile
-    from shared.core.values import Prepared
+    from shared.core.values import PreparedImage
     from shared.pipeline.job import Job, WorkerPorts
 
 MAX_WAIT_S = 60.0
@@ -23,7 +23,7 @@ _FIRST_POLL_S = 0.2
 _LONGEST_POLL_S = 3.0
 
 
-def ensure(job: Job, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile, bool]:
+def ensure(job: Job, prepared: PreparedImage, ports: WorkerPorts) -> tuple[ModelFile, bool]:
     """Return an ACTIVE file holding these bytes, and whether an earlier upload was reused.
 
     Raises:
@@ -41,10 +41,10 @@ def ensure(job: Job, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile,
     return upload_again(job, prepared, ports), False
 
 
-def upload_again(job: Job, prepared: Prepared, ports: WorkerPorts) -> ModelFile:
+def upload_again(job: Job, prepared: PreparedImage, ports: WorkerPorts) -> ModelFile:
     """Return an ACTIVE file that was uploaded anew: the old one is refused although it is listed."""
     name = transport.file_name(prepared.data)
-    patiently(job, ports, lambda: ports.model.delete_file(name, timeout_s=_look_timeout_s(job, ports)))
+    with_retries(job, ports, lambda: ports.model.delete_file(name, timeout_s=_look_timeout_s(job, ports)))
     file, _ = _upload(job, name, prepared, ports)
     file = _processed(job, name, file, ports)
     if file.state != "ACTIVE":
@@ -59,7 +59,7 @@ def register(job: Job, uri: str, ports: WorkerPorts) -> ModelFile:
         FileUnavailableError: the service may not read the object.
         TransientError: the Files API is away, or could not process the object in time or at all.
     """
-    registered = patiently(job, ports, lambda: ports.model.register_file(uri, timeout_s=remaining_s(job, ports)))
+    registered = with_retries(job, ports, lambda: ports.model.register_file(uri, timeout_s=remaining_s(job, ports)))
     file = _processed(job, registered.name, registered, ports)
     if file.state != "ACTIVE":
         raise TransientError(f"{file.name}: the Files API could not process {uri}.")
@@ -67,20 +67,20 @@ def register(job: Job, uri: str, ports: WorkerPorts) -> ModelFile:
 
 
 def _look(job: Job, name: str, ports: WorkerPorts) -> ModelFile | None:
-    return patiently(job, ports, lambda: ports.model.get_file(name, timeout_s=_look_timeout_s(job, ports)))
+    return with_retries(job, ports, lambda: ports.model.get_file(name, timeout_s=_look_timeout_s(job, ports)))
 
 
 def _look_timeout_s(job: Job, ports: WorkerPorts) -> float:
     return min(_LOOK_TIMEOUT_S, remaining_s(job, ports))
 
 
-def _upload(job: Job, name: str, prepared: Prepared, ports: WorkerPorts) -> tuple[ModelFile | None, bool]:
+def _upload(job: Job, name: str, prepared: PreparedImage, ports: WorkerPorts) -> tuple[ModelFile | None, bool]:
     def upload() -> ModelFile:
         left_s = remaining_s(job, ports)
         return ports.model.upload(name, prepared.data, mime_type=prepared.mime_type, timeout_s=left_s)
 
     try:
-        return patiently(job, ports, upload), False
+        return with_retries(job, ports, upload), False
     except AlreadyExistsError:
         return None, True  # another worker uploads the same bytes right now, or did: wait for its file
     except FileUnavailableError as error:

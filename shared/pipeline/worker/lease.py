@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared import logs
 from shared.core import jsontext
 from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, TransientError
-from shared.core.events import own_output
+from shared.core.events import storage_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
 
-ATTEMPT = own_output.STAMP
+ATTEMPT = storage_events.STAMP
 _STATE = "uplook-state"
 _FIRST_POLL_S = 0.25
 _LONGEST_POLL_S = 5.0
@@ -32,7 +32,7 @@ MAX_DOCUMENT_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldLease:
     """This delivery works. `first` is True where nobody can have been here before."""
 
     generation: int
@@ -47,7 +47,7 @@ class Settled:
     name: str
 
 
-def claim(job: Job, ports: Ports) -> Held | Settled:
+def claim(job: Job, ports: Ports) -> HeldLease | Settled:
     """Take the key, or find it settled; wait for whoever holds it as long as the own deadline allows.
 
     Raises:
@@ -62,12 +62,12 @@ def claim(job: Job, ports: Ports) -> Held | Settled:
             content_type="application/json",
             metadata=_metadata(job, "held"),
         )
-        return Held(generation, first=True)
+        return HeldLease(generation, first=True)
     except AlreadyExistsError:
         return _claim_seen(job, ports, body)
 
 
-def release(job: Job, held: Held, ports: Ports) -> None:
+def release(job: Job, held: HeldLease, ports: Ports) -> None:
     """Let the key go, so that a redelivery need not wait for the lease to expire.
 
     It is a courtesy and never fails: neither what is committed nor the error on its way up depends on it.
@@ -135,7 +135,7 @@ def read_settled(name: str, ports: Ports) -> Settled:
     return Settled(json.loads(data), name)
 
 
-def _claim_seen(job: Job, ports: Ports, body: bytes) -> Held | Settled:
+def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | Settled:
     poll_s = _FIRST_POLL_S
     while True:
         # The lease first: whoever commits and lets go behind this look changes its generation, and none is taken then.
@@ -152,10 +152,10 @@ def _claim_seen(job: Job, ports: Ports, body: bytes) -> Held | Settled:
         poll_s = min(poll_s * 2, _LONGEST_POLL_S)
 
 
-def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held | None:
+def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> HeldLease | None:
     """Take the lease over where it is ours, free, expired or gone; None where another holds it."""
     if lease is not None and lease.metadata.get(ATTEMPT) == job.attempt:
-        return Held(lease.generation, first=False)  # our own write, whose answer was lost
+        return HeldLease(lease.generation, first=False)  # our own write, whose answer was lost
     if lease is not None and not _free(lease, ports.settings.lease_ttl_s):
         return None
     try:
@@ -169,7 +169,7 @@ def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held
         )
     except ChangedError:
         return None  # somebody was faster
-    return Held(generation, first=False)
+    return HeldLease(generation, first=False)
 
 
 def _free(lease: ObjectInfo, ttl_s: float) -> bool:

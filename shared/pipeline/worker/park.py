@@ -13,15 +13,15 @@ from shared.core.events.envelopes import format_image_event
 from shared.core.results import documents
 
 if TYPE_CHECKING:
-    from shared.core.errors import HoldError
+    from shared.core.errors import ParkError
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
 
-HELD_CODE = "uplook-held"
+PARKED_CODE = "uplook-held"
 """Metadata of a held event: why, by the code of its error."""
 
 
-def park(job: Job, reason: HoldError, ports: Ports) -> None:
+def park(job: Job, reason: ParkError, ports: Ports) -> None:
     """Keep the event until its time comes, and say so.
 
     Raises:
@@ -31,12 +31,12 @@ def park(job: Job, reason: HoldError, ports: Ports) -> None:
     _store(name, format_image_event(job.event).data, ports, code=reason.code)
     until = f"{reason.until}:00:00Z"
     logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)
-    event = documents.held_event(job.event, job.key, code=reason.code, until=until)
+    event = documents.parked_event(job.event, job.key, code=reason.code, until=until)
     ports.publisher.publish(ports.settings.result_topic, [event])
 
 
 def _store(name: str, data: bytes, ports: Ports, *, code: str) -> None:
-    bucket, metadata = ports.settings.work_bucket, {HELD_CODE: code}
+    bucket, metadata = ports.settings.work_bucket, {PARKED_CODE: code}
     try:
         ports.store.create(bucket, name, data, content_type="application/json", metadata=metadata)
     except AlreadyExistsError:

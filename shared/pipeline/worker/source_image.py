@@ -16,9 +16,8 @@ from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import without_query
 
 if TYPE_CHECKING:
-    from shared.core.gemini.transport import BackEnd
     from shared.core.ports import ObjectInfo
-    from shared.core.values import ImageInfo, Prepared, Source
+    from shared.core.values import ImageInfo, PreparedImage, Source
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
 
@@ -50,15 +49,6 @@ class Image:
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was read of a stored image: all its bytes, or what its first bytes settled (`info`)."""
-
-    source: Source
-    data: bytes | None = field(repr=False)
-    info: ImageInfo | None
-
-
 def fetch(job: Job, source: Source, ports: Ports) -> Image:
     """Download and probe an image.
 
@@ -66,40 +56,40 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty, too large, or no image that Uplook accepts.
     """
-    return judge(job, Read(source, _download(job, source, ports), None), ports)
+    return probed(job, source, (_download(job, source, ports), None), ports)
 
 
-def is_read_whole(job: Job, source: Source, *, back_end: BackEnd) -> bool:
+def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
     """Whether `read` will take all bytes of an image: the model service cannot, or an overlay is drawn on them."""
-    return not source.size or not _by_reference(source.size, back_end) or TASKS[job.event.task].draws_overlay
+    return not source.size or not _by_reference(source.size, ports) or TASKS[job.event.task].draws_overlay
 
 
-def read(job: Job, source: Source, ports: Ports, *, back_end: BackEnd) -> Read:
-    """Read as much of an image as is needed, its first bytes where they are enough, and decode nothing of it.
+def read(job: Job, source: Source, ports: Ports) -> tuple[bytes | None, ImageInfo | None]:
+    """Read as much of an image as is needed, and decode nothing of it: all its bytes, or what its first bytes settle.
 
     Raises:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty or too large.
     """
     info, data = None, None
-    if not is_read_whole(job, source, back_end=back_end):
+    if not is_read_whole(job, source, ports):
         require_bytes(source.size or 0, _limits(job, ports))
         head = _head(source, ports)
         info = heads.untouched(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
     if info is None:
         data = _download(job, source, ports)
-    return Read(source, data, info)
+    return data, info
 
 
-def judge(job: Job, found: Read, ports: Ports) -> Image:
-    """Probe what was read.
+def probed(job: Job, source: Source, read: tuple[bytes | None, ImageInfo | None], ports: Ports) -> Image:
+    """Return the image that `read` gave the bytes of, or what its first bytes settled.
 
     Raises:
         ImageRejectedError: it is no image that Uplook accepts.
     """
-    size = found.source.size or 0 if found.data is None else len(found.data)
-    info = found.info or _probed(found.data or b"", job, ports)
-    return Image(found.data, info, size, _uri(found.source), source=found.source)
+    data, info = read
+    size = source.size or 0 if data is None else len(data)
+    return Image(data, info or _info(data or b"", job, ports), size, _uri(source), source=source)
 
 
 def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Image:
@@ -110,7 +100,7 @@ def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Im
     """
     data = ports.web.fetch(url, max_bytes=job.event.settings.max_bytes, timeout_s=timeout_s)
     digest = hashlib.sha256(data).hexdigest()
-    return Image(data, _probed(data, job, ports), len(data), without_query(url), sha256=digest)
+    return Image(data, _info(data, job, ports), len(data), without_query(url), sha256=digest)
 
 
 def download(source: Source, ports: Ports, *, max_bytes: int) -> bytes:
@@ -154,17 +144,17 @@ def still_live(image: Image, ports: Ports) -> None:
         raise _gone(image.source, live)
 
 
-def ready_for_model(job: Job, image: Image, ports: Ports) -> Prepared:
+def ready_for_model(job: Job, image: Image, ports: Ports) -> PreparedImage:
     """Return the bytes to send: the original ones wherever the model takes them."""
     return _prepared(job, image, ports, accepted=transport.UNTOUCHED_TYPES)
 
 
-def shrunk_for_model(job: Job, image: Image, ports: Ports) -> Prepared:
+def shrunk_for_model(job: Job, image: Image, ports: Ports) -> PreparedImage:
     """Return a smaller JPEG of the image: what remains when the original cannot travel."""
     return _prepared(job, image, ports, accepted=frozenset())
 
 
-def _prepared(job: Job, image: Image, ports: Ports, *, accepted: frozenset[str]) -> Prepared:
+def _prepared(job: Job, image: Image, ports: Ports, *, accepted: frozenset[str]) -> PreparedImage:
     return prepare.prepare(
         bytes_of(job, image, ports),
         image.info,
@@ -179,15 +169,15 @@ def _limits(job: Job, ports: Ports) -> Limits:
     return Limits(max_bytes=job.event.settings.max_bytes, max_pixels=ports.settings.max_pixels)
 
 
-def _probed(data: bytes, job: Job, ports: Ports) -> ImageInfo:
+def _info(data: bytes, job: Job, ports: Ports) -> ImageInfo:
     limits = _limits(job, ports)
     info = probing.probe(data, limits=limits)
     poor = quality.warnings_about(data, info, limits=limits)
     return replace(info, warnings=(*info.warnings, *poor))
 
 
-def _by_reference(size: int, back_end: BackEnd) -> bool:
-    route = transport.choose(back_end, image_bytes=size, text_bytes=0, in_bucket=True)
+def _by_reference(size: int, ports: Ports) -> bool:
+    route = transport.choose(ports.settings.backend, image_bytes=size, text_bytes=0, in_bucket=True)
     return route.kind in transport.BY_REFERENCE
 
 

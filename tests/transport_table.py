@@ -11,7 +11,7 @@ from PIL import Image
 
 from shared.config import Settings
 from shared.core.gemini import limits, transport
-from shared.core.images import heads, prepare, probing
+from shared.core.images import prepare, probing
 from tests.rig import picture
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _treatment(data: bytes) -> list[str]:
     prepared = prepare.prepare(
         data, probing.probe(data), accepted=transport.UNTOUCHED_TYPES, max_side_px=3072, as_is_side_px=8192
     )
-    enough = heads.untouched(data[: heads.HEAD_BYTES], max_side_px=8192) is not None
+    enough = probing.probe_head(data[: probing.HEAD_BYTES], max_side_px=8192) is not None
     return [prepared.mime_type, "; ".join(prepared.changes) or "nothing", "yes" if enough else "no"]
 
 

@@ -112,7 +112,7 @@ class Paths:
         """The lease, in the work bucket."""
         return f"{LEASES}{self.folder}/{self.task}.json"
 
-    def held(self, until: str) -> str:
+    def parked(self, until: str) -> str:
         """The image event itself while it waits, in the work bucket; `until` is an hour, `2026-11-22T08` (UTC)."""
         return f"{PARKED}{until}/{self.folder}/{self.task}.json"
 

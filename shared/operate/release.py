@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.command_line import DONE
 from shared.operate import deployment
 from shared.operate.tables import table
-from shared.pipeline.upkeep.unpark import parked_hours, release
+from shared.pipeline.upkeep.unpark import parked_hours, unpark
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +30,6 @@ def run(args: argparse.Namespace) -> int:
     now_iso, rows = ports.clock.now_iso(), []
     for until in parked_hours(ports):
         wanted = args.all or args.until == until or (args.until is None and until <= now_iso)
-        rows.append([until, str(release(until, ports)) if wanted else "still held"])
+        rows.append([until, str(unpark(until, ports)) if wanted else "still held"])
     print(table(["held until (UTC)", "released"], rows) if rows else "Nothing is held.")  # noqa: T201 - a command
     return DONE

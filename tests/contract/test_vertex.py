@@ -15,7 +15,7 @@ from shared.adapters.gemini_access import ByKey, OnVertex
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import FileUnavailableError, TransientError
 from shared.core.gemini.request import InlineImage, ModelRequest, ReferencedImage
-from shared.core.images.heads import HEAD_BYTES
+from shared.core.images.probing import HEAD_BYTES
 from shared.core.replies.answer import read_answer
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture

@@ -117,7 +117,7 @@ def test_a_preview_that_is_not_there_says_why_in_an_answer_that_is_no_error(stac
 
 def test_a_parked_task_keeps_its_reason_when_the_page_is_loaded_anew(stack: Stack) -> None:
     event = image_event("parked.png", 11)
-    held = paths(event.source, run=event.run, task=event.task).held("2026-11-22T08")
+    held = paths(event.source, run=event.run, task=event.task).parked("2026-11-22T08")
     blob = stack.bucket("work").blob(held)
     blob.metadata = {PARKED_CODE: "daily_quota"}
     blob.upload_from_string(format_image_event(event).data)

@@ -162,7 +162,7 @@ def test_no_derived_name_leaves_the_results_prefix_and_each_still_fits(name: str
     source = Source(LONGEST_BUCKET, name, LONGEST_GENERATION)
     found = paths(source, run=LONGEST_RUN, task=LONGEST_TASK, prefix=prefix)
 
-    names = [*_all_names(found), found.error(MAX_REDRIVE), found.file("mask-9999.png"), found.held("2026-11-21")]
+    names = [*_all_names(found), found.error(MAX_REDRIVE), found.file("mask-9999.png"), found.parked("2026-11-21")]
     in_results = [found.result, found.error(0), found.error(MAX_REDRIVE), found.file("overlay.jpg")]
     assert all(derived.startswith(f"{prefix}{LONGEST_RUN}/{LONGEST_BUCKET}/") for derived in in_results)
     assert not {"", ".", ".."} & {segment for derived in names for segment in derived.split("/")}

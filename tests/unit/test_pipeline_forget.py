@@ -40,7 +40,10 @@ def _analyzed(rig: Rig, name: str = "square.jpg", *, runs: tuple[str, ...] = ("v
         analyze(replace(rig.event_of(event.source, task), run=run), rig.ports)
     held = replace(event, task="detect", run=runs[-1])
     rig.store.create(
-        WORK, begin(held, rig.ports).paths.held("2026-11-20"), format_image_event(held).data, content_type="text/plain"
+        WORK,
+        begin(held, rig.ports).paths.parked("2026-11-20"),
+        format_image_event(held).data,
+        content_type="text/plain",
     )
     rig.store.delete(UPLOADS, name)
     return event

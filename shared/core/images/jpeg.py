@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shared.core.images.limits import Limits, corrupt, truncated, unsupported
 from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
+from shared.core.values import ImageInfo
 
 _SOF0, _SOF1, _SOF2, _EOI, _SOS, _APP0, _APP1, _APP15, _COM = 0xC0, 0xC1, 0xC2, 0xD9, 0xDA, 0xE0, 0xE1, 0xEF, 0xFE
 _NOT_FRAMES = frozenset({0xC4, 0xC8, 0xCC})
@@ -24,6 +25,10 @@ _MAX_JUNK = 65_536
 _MAX_METADATA = 4 * 2**20
 _COEFFICIENT_BYTES = 2
 _KEPT = (b"Adobe", b"ICC_PROFILE\x00")
+_EXIF = b"Exif\x00\x00"
+_MODES = {1: "L", 3: "RGB"}
+_BARE = frozenset({0x00, 0x01, *range(0xD0, 0xDA), 0xFF})  # no length follows these
+_RARE_FRAMES = frozenset(range(0xC3, 0xD0)) - _NOT_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,32 @@ def scan(data: bytes, limits: Limits) -> Structure:
         decodable=_without_metadata(data, segments),
         warnings=warnings,
     )
+
+
+def read_head(head: bytes) -> ImageInfo | None:
+    """Describe a plain file by its first bytes; None where they do not reach its image data, or it is a rare kind."""
+    at, frame, exif = 2, b"", b""
+    while at + 4 <= len(head) and head[at] == 0xFF:  # noqa: PLR2004 - every marker begins so
+        marker, end = head[at + 1], at + 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+        body = head[at + 4 : end]
+        if marker == _SOS:
+            return _head_info(frame, exif)
+        if end > len(head) or marker in _BARE or marker in _RARE_FRAMES:
+            return None
+        if _SOF0 <= marker <= _SOF2:
+            frame = frame or body
+        elif marker == _APP1 and body.startswith(_EXIF):
+            exif = exif or body  # the first one counts, as in the whole file
+        at = end
+    return None
+
+
+def _head_info(frame: bytes, exif: bytes) -> ImageInfo | None:
+    if len(frame) < 6 or frame[0] != 8 or frame[5] not in _MODES:  # noqa: PLR2004 - 8 bits, then sizes and count
+        return None
+    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    orientation, warnings = exif_orientation(exif) if exif else (1, ())
+    return ImageInfo(width, height, "jpeg", "image/jpeg", orientation, mode=_MODES[frame[5]], warnings=warnings)
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
@@ -130,7 +161,7 @@ def _supported_frame(frame: _Frame) -> _Frame:
 
 def _orientation(data: bytes, segments: list[_Segment]) -> tuple[int, tuple[str, ...]]:
     for segment in segments:
-        if segment.marker == _APP1 and data.startswith(b"Exif\x00\x00", segment.body):
+        if segment.marker == _APP1 and data.startswith(_EXIF, segment.body):
             return exif_orientation(data[segment.body : segment.end])
     return 1, ()
 

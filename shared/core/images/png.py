@@ -7,9 +7,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.core.errors import ImageRejectedError
 from shared.core.images.limits import Limits, corrupt, require_size, truncated
 from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
+from shared.core.values import ImageInfo
 
 _SIGNATURE_BYTES = 8
 _MAX_CHUNKS = 100_000
@@ -20,6 +22,7 @@ _MAX_PROFILE = 2**20
 _INFLATE_STEP = 2**20
 _PART_BYTES = 2**16
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column, first row, column step and row step of the seven passes."""
 
@@ -69,6 +72,34 @@ def scan(data: bytes, limits: Limits) -> Structure:
     )
 
 
+def read_head(head: bytes) -> ImageInfo | None:
+    """Describe a plain file by its first bytes; None where they do not reach its image data, or it is a rare kind.
+
+    What stands behind the pixels is not seen: a PNG may carry its EXIF there, unusual as it is.
+    """
+    exif: _Chunk | None = None
+    for chunk in _spans(head):
+        if chunk.kind == b"IDAT":
+            return _head_info(head, exif)
+        if chunk.end > len(head) or chunk.kind == b"acTL":
+            return None
+        if chunk.kind == b"eXIf":
+            exif = exif or chunk
+    return None
+
+
+def _head_info(head: bytes, exif: _Chunk | None) -> ImageInfo | None:
+    try:
+        header = _header(head)
+    except ImageRejectedError:
+        return None
+    if header.bits > 8:  # noqa: PLR2004 - bits per channel
+        return None
+    orientation, warnings = exif_orientation(head[exif.body]) if exif else (1, ())
+    mode = _MODES[header.colour_type]
+    return ImageInfo(header.width, header.height, "png", "image/png", orientation, mode=mode, warnings=warnings)
+
+
 def require_all_rows(data: bytes) -> None:
     """Refuse a file whose compressed data ends before its last row: Pillow would show those rows as black."""
     expected = _expected_bytes(_header(data))
@@ -89,18 +120,25 @@ def _header(data: bytes) -> _Header:
     return _Header(width, height, bits, colour_type, interlaced=interlace == 1)
 
 
-def _chunks(data: bytes) -> Iterator[_Chunk]:
+def _spans(data: bytes) -> Iterator[_Chunk]:
+    """Yield every chunk that begins within the bytes, the last one of a cut file longer than they are."""
     at = _SIGNATURE_BYTES
-    for _ in range(_MAX_CHUNKS):
-        kind = data[at + 4 : at + 8]
+    while at + 8 <= len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if end > len(data):
-            raise truncated("PNG", "ends before its IEND chunk")
-        yield _Chunk(kind, at, end)
-        if kind == b"IEND":
-            return
+        yield _Chunk(data[at + 4 : at + 8], at, end)
         at = end
-    raise corrupt("PNG", f"it has more than {_MAX_CHUNKS:,} chunks")
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    for number, chunk in enumerate(_spans(data)):
+        if number == _MAX_CHUNKS:
+            raise corrupt("PNG", f"it has more than {_MAX_CHUNKS:,} chunks")
+        if chunk.end > len(data):
+            break
+        yield chunk
+        if chunk.kind == b"IEND":
+            return
+    raise truncated("PNG", "ends before its IEND chunk")
 
 
 def _checked_chunks(data: bytes) -> Iterator[_Chunk]:

@@ -10,7 +10,7 @@ from shared.core.images.limits import DEFAULT_LIMITS, Limits, corrupt
 from shared.core.images.memory import require_affordable
 from shared.core.images.pixels import flattening, shrunk, to_srgb, turned_upright
 from shared.core.images.png import require_all_rows
-from shared.core.images.probing import outline
+from shared.core.images.probing import structure_of
 from shared.core.values import ImageInfo, PreparedImage, is_transposed
 
 if TYPE_CHECKING:
@@ -31,16 +31,18 @@ def prepare(
     max_side_px: int,
     as_is_side_px: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    structure: Structure | None = None,
 ) -> PreparedImage:
     """Return bytes for the model; `changes` says in plain words each thing that was done to the file.
 
     `accepted` holds the MIME types that the model takes as they are, up to `as_is_side_px` on the longer side
-    (default: `max_side_px`); what is written anew is at most `max_side_px` long.
+    (default: `max_side_px`); what is written anew is at most `max_side_px` long. `structure` is that of the file, where
+    it is known: it is walked otherwise.
 
     Raises:
         ImageRejectedError: the file is truncated, corrupt or too large to decode.
     """
-    structure = outline(data, info.format, limits=limits)
+    structure = structure or structure_of(data, info.format, limits=limits)
     if _fits_as_it_is(info, structure, accepted=accepted, max_side_px=as_is_side_px or max_side_px):
         if info.format == "png":
             require_all_rows(data)
@@ -53,9 +55,19 @@ def prepare(
     return PreparedImage(encoded.getvalue(), "image/jpeg", image.width, image.height, changes)
 
 
-def open_upright(data: bytes, info: ImageInfo, *, max_side_px: int, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
-    """Return the picture as a person sees it: RGB, sRGB, upright, its longer side at most `max_side_px`."""
-    structure = outline(data, info.format, limits=limits)
+def open_upright(
+    data: bytes,
+    info: ImageInfo,
+    *,
+    max_side_px: int,
+    limits: Limits = DEFAULT_LIMITS,
+    structure: Structure | None = None,
+) -> Image.Image:
+    """Return the picture as a person sees it: RGB, sRGB, upright, its longer side at most `max_side_px`.
+
+    `structure` is that of the file, where it is known: it is walked otherwise.
+    """
+    structure = structure or structure_of(data, info.format, limits=limits)
     return _decode(data, info, structure, max_side_px=max_side_px, limits=limits)[0]
 
 

@@ -1,4 +1,9 @@
-"""Probing: what an uploaded file is, from its content and its header, before any pixel is decoded."""
+"""Probing: what an uploaded file is, from its content and its header, before any pixel is decoded.
+
+A service that reads an object from its bucket itself spares the worker the download, if the beginning of the file shows
+that nothing need be done to it. Everything else (turned, animated, 16 bit, CMYK, another format, something odd) is read
+as a whole, and probed.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,10 @@ from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
 from shared.core.values import ImageInfo, is_transposed
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "outline", "probe"]
+__all__ = ["DEFAULT_LIMITS", "HEAD_BYTES", "Limits", "examine", "probe", "probe_head", "structure_of"]
+
+HEAD_BYTES = 128 * 1024
+"""Enough for a JPEG with its EXIF block, its thumbnail and a colour profile."""
 
 _CODED_PIXEL_BYTES = 4
 
@@ -37,15 +45,29 @@ _SCANS: dict[str, Callable[[bytes, Limits], Structure]] = {
     "tiff": tiff.scan,
     "webp": webp.scan,
 }
+_HEADS: dict[bytes, Callable[[bytes], ImageInfo | None]] = {
+    b"\xff\xd8\xff": jpeg.read_head,
+    b"\x89PNG\r\n\x1a\n": png.read_head,
+    b"RIFF": webp.read_head,
+}
 
 
 def probe(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
     """Return what the file is, or raise `ImageRejectedError` saying why Uplook does not take it."""
+    return examine(data, limits=limits)[0]
+
+
+def examine(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[ImageInfo, Structure]:
+    """Return what the file is, and the structure that was walked to learn it: nobody need walk it again.
+
+    Raises:
+        ImageRejectedError: saying why Uplook does not take it.
+    """
     require_bytes(len(data), limits)
     kind = _require_supported(data)
-    structure = outline(data, kind.format, limits=limits)
+    structure = structure_of(data, kind.format, limits=limits)
     turned = is_transposed(structure.orientation)
-    return ImageInfo(
+    info = ImageInfo(
         width=structure.height if turned else structure.width,
         height=structure.width if turned else structure.height,
         format=kind.format,
@@ -55,18 +77,35 @@ def probe(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
         mode=structure.mode,
         warnings=structure.warnings,
     )
+    return info, structure
 
 
-def outline(data: bytes, image_format: str, *, limits: Limits = DEFAULT_LIMITS) -> Structure:
+def probe_head(head: bytes, *, max_side_px: int, limits: Limits = DEFAULT_LIMITS) -> ImageInfo | None:
+    """Describe an image that can be sent as it lies there; None where its first bytes do not show that.
+
+    Raises:
+        ImageRejectedError: it has more pixels than is allowed.
+    """
+    for signature, read_head in _HEADS.items():
+        if head.startswith(signature):
+            info = read_head(head)
+            if info is None or info.orientation != 1 or max(info.width, info.height) > max_side_px:
+                return None
+            require_size(info.width, info.height, limits)
+            return info
+    return None
+
+
+def structure_of(data: bytes, image_format: str, *, limits: Limits = DEFAULT_LIMITS) -> Structure:
     """Return the structure of a file of a known format, its caps and its completeness checked.
 
     Raises:
         ImageRejectedError: a cap is exceeded, or the file is visibly truncated or corrupt.
     """
     if image_format in HEIF_FORMATS:
-        return _outline_heif(data, limits)
+        return _heif_structure(data, limits)
     if image_format == "avif":
-        return _outline_avif(data, limits)
+        return _avif_structure(data, limits)
     structure = _SCANS[image_format](data, limits)
     require_size(structure.width, structure.height, limits)
     return replace(structure, mode=_mode(structure, data, image_format))
@@ -96,7 +135,7 @@ def _mode(structure: Structure, data: bytes, image_format: str) -> str:
     return image.mode
 
 
-def _outline_heif(data: bytes, limits: Limits) -> Structure:
+def _heif_structure(data: bytes, limits: Limits) -> Structure:
     """Take the size that the decoder will deliver: it turns the picture itself and ignores EXIF, as HEIF says."""
     with refusing("HEIC"):
         coded_width, coded_height = largest_extent(data, top_boxes(data, "HEIC"), "HEIC")
@@ -112,7 +151,7 @@ def _outline_heif(data: bytes, limits: Limits) -> Structure:
     )
 
 
-def _outline_avif(data: bytes, limits: Limits) -> Structure:
+def _avif_structure(data: bytes, limits: Limits) -> Structure:
     """Pillow reports the rotation that an AVIF asks for as EXIF, and leaves it to us."""
     with refusing("AVIF"):
         boxes = top_boxes(data, "AVIF")

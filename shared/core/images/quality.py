@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from shared.core.errors import ImageRejectedError
 from shared.core.images.decoders import load, open_pillow, refusing
 from shared.core.images.limits import DEFAULT_LIMITS, Limits
-from shared.core.images.probing import outline
+from shared.core.images.probing import structure_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,13 @@ _SHARP_EDGE_OF_CONTRAST = 0.18
 _LAPLACE, _ZERO = (0, 1, 0, 1, -4, 1, 0, 1, 0), 128
 
 
-def warnings_about(data: bytes, info: ImageInfo, *, limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
-    """Return what is poor about a probed image, in plain words; nothing where looking would cost too much."""
+def warnings_about(
+    data: bytes, info: ImageInfo, *, limits: Limits = DEFAULT_LIMITS, structure: Structure | None = None
+) -> tuple[str, ...]:
+    """Return what is poor about a probed image, in plain words; nothing where looking would cost too much.
+
+    `structure` is that of the file, where it is known: it is walked otherwise.
+    """
     if max(info.width, info.height) < _TINY_SIDE_PX:
         return (f"tiny: {info.width}x{info.height} pixels show little",)
     if info.format not in _LOOKED_AT or info.mode not in _OPAQUE_MODES or info.frames > 1:
@@ -53,7 +58,7 @@ def warnings_about(data: bytes, info: ImageInfo, *, limits: Limits = DEFAULT_LIM
     if info.format == "jpeg" and len(data) > _MAX_JPEG_BYTES:
         return ()
     try:
-        structure = outline(data, info.format, limits=limits)
+        structure = structure or structure_of(data, info.format, limits=limits)
         return _warnings(_sample(data, info, structure)) if _is_cheap(info, structure) else ()
     except ImageRejectedError as error:
         return (f"its quality could not be looked at: {error.message}",)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """The outline of one image file.
+    """How one image file is built.
 
     `width` and `height` are those of the *stored* grid. `mode` is Pillow's, `bits` is per channel;
     `inverted` says that 0 is white. `whole_image_bytes` is what a decoder must hold besides the pixels it

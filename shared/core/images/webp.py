@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.core.errors import ImageRejectedError
 from shared.core.images.limits import Limits, corrupt, truncated
 from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
+from shared.core.values import ImageInfo
 
 _MAX_CHUNKS = 100_000
 _FILE_HEADER_BYTES = 12
+_HEAD_BYTES = 30
+"""As much as the longest of the three first chunks needs to tell the size."""
+
+_ANIMATED_OR_EXIF = 0x02 | 0x08  # flags of VP8X
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,17 @@ def scan(data: bytes, limits: Limits) -> Structure:
         frames=min(max(1, frames), limits.max_frames),
         warnings=warnings,
     )
+
+
+def read_head(head: bytes) -> ImageInfo | None:
+    """Describe a plain file by its first bytes; None where it is turned or animated, or they do not tell."""
+    kind, body = head[12:16], head[20:_HEAD_BYTES]
+    if head[8:12] != b"WEBP" or len(head) < _HEAD_BYTES or (kind == b"VP8X" and body[0] & _ANIMATED_OR_EXIF):
+        return None
+    try:
+        return ImageInfo(*_size(kind, body), "webp", "image/webp")
+    except ImageRejectedError:
+        return None
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:

@@ -11,6 +11,7 @@ from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
+    from shared.core.images.structure import Structure
     from shared.core.naming import Paths
     from shared.core.tasks.catalogue import Reading
     from shared.core.values import ImageInfo
@@ -32,11 +33,13 @@ def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, Res
     }
 
 
-def overlay_file(reading: Reading, info: ImageInfo, image: bytes, paths: Paths) -> ResultFile:
+def overlay_file(
+    reading: Reading, info: ImageInfo, image: bytes, paths: Paths, *, structure: Structure | None = None
+) -> ResultFile:
     """Return the picture with everything found drawn on it."""
     from shared.core.overlays import drawing  # three of five tasks never draw: their cold start need not load it
 
-    picture = prepare.open_upright(image, info, max_side_px=OVERLAY_MAX_SIDE_PX)
+    picture = prepare.open_upright(image, info, max_side_px=OVERLAY_MAX_SIDE_PX, structure=structure)
     drawn = drawing.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
     return ResultFile(paths.file("overlay.jpg"), "image/jpeg", drawn)
 

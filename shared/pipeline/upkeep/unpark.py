@@ -1,4 +1,4 @@
-"""Held events are published again: by every tick those whose time has come, by command whichever are wanted."""
+"""Parked events are published again: by every tick those whose time has come, by command whichever are wanted."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ _READ = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Parked:
     name: str
     generation: int
     message: Message
 
 
 def unpark_due(ports: Ports) -> int:
-    """Release what has waited long enough; return how many events that was."""
+    """Unpark what has waited long enough; return how many events that was."""
     now_iso = ports.clock.now_iso()
-    return sum(release(until, ports) for until in parked_hours(ports) if until <= now_iso)
+    return sum(unpark(until, ports) for until in parked_hours(ports) if until <= now_iso)
 
 
 def parked_hours(ports: Ports) -> Sequence[str]:
-    """Return the hours (`2026-11-22T08`, UTC) until which events are held, the earliest first."""
+    """Return the hours (`2026-11-22T08`, UTC) until which events are parked, the earliest first."""
     folders = ports.store.list_folders(ports.settings.work_bucket, PARKED)
     return [folder.removeprefix(PARKED).rstrip("/") for folder in folders]
 
 
-def release(until: str, ports: Ports) -> int:
-    """Publish every event held until this hour, and forget that it was held; return how many.
+def unpark(until: str, ports: Ports) -> int:
+    """Publish every event parked until this hour, and forget that it was parked; return how many.
 
     Whoever dies in between publishes some twice, which costs nothing: each still ends in one result.
 
     Raises:
-        TransientError: some are still held; a further release goes on.
+        TransientError: some are still parked; a further call goes on.
     """
     names = ports.store.list_names(ports.settings.work_bucket, f"{PARKED}{until}/")
-    released = sum(_release_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
+    released = sum(_unpark_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
     if released:
         logs.info("released held events", until=until, events=released)
     return released
 
 
-def _release_some(names: Sequence[str], ports: Ports) -> int:
-    held = [each for each in concurrently([partial(_read, name, ports) for name in names]) if each is not None]
-    for batch in envelopes.batches(held, lambda each: each.message):
+def _unpark_some(names: Sequence[str], ports: Ports) -> int:
+    parked = [each for each in concurrently([partial(_read, name, ports) for name in names]) if each is not None]
+    for batch in envelopes.batches(parked, lambda each: each.message):
         ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
         concurrently([partial(_forget, each, ports) for each in batch])
-    return len(held)
+    return len(parked)
 
 
-def _read(name: str, ports: Ports) -> _Held | None:
+def _read(name: str, ports: Ports) -> _Parked | None:
     bucket = ports.settings.work_bucket
     there = ports.store.stat(bucket, name)
     if there is None:
-        return None  # another release was faster
+        return None  # another call was faster
     try:
         data = ports.store.read(bucket, name, generation=there.generation, max_bytes=envelopes.MAX_BATCH_BYTES)
         event = envelopes.parse_image_event(data)
@@ -76,9 +76,9 @@ def _read(name: str, ports: Ports) -> _Held | None:
     except PermanentError as error:  # a foreign object: it must not keep the others waiting
         logs.error("a held event cannot be read and stays where it is", held=name, reason=error.message)
         return None
-    return _Held(name, there.generation, envelopes.format_image_event(event))
+    return _Parked(name, there.generation, envelopes.format_image_event(event))
 
 
-def _forget(held: _Held, ports: Ports) -> None:
-    # Exactly what was published: an event that was held again meanwhile has another generation.
-    ports.store.delete(ports.settings.work_bucket, held.name, generation=held.generation)
+def _forget(parked: _Parked, ports: Ports) -> None:
+    # Exactly what was published: an event that was parked again meanwhile has another generation.
+    ports.store.delete(ports.settings.work_bucket, parked.name, generation=parked.generation)

@@ -109,7 +109,7 @@ def _overlay(
         # A replay has the reply in its journal, and the picture only in the uploads bucket.
         picture = image or source_image.fetch(job, job.event.source, ports)
         data = source_image.bytes_of(job, picture, ports)
-        return [result_files.overlay_file(reading, reply.image, data, job.paths)], ()
+        return [result_files.overlay_file(reading, reply.image, data, job.paths, structure=picture.structure)], ()
     except (SourceGoneError, ImageRejectedError) as error:
         logs.warning("committed without an overlay", reason=str(error))
         return [], (f"no overlay was drawn: {error}",)

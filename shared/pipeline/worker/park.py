@@ -1,6 +1,6 @@
-"""Events that must wait are parked: stored in the work bucket, announced as `held`, and acknowledged.
+"""Events that must wait are parked: kept in the work bucket, announced as `held` (version 1's word), and acknowledged.
 
-So no delivery attempt burns and nothing is committed as a result. `release` publishes them again when it is time.
+So no delivery attempt burns and nothing is committed as a result. `unpark` publishes them again when it is time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 PARKED_CODE = "uplook-held"
-"""Metadata of a held event: why, by the code of its error."""
+"""Metadata of a parked event: why, by the code of its error."""
 
 
 def park(job: Job, reason: ParkError, ports: Ports) -> None:
@@ -27,7 +27,7 @@ def park(job: Job, reason: ParkError, ports: Ports) -> None:
     Raises:
         TransientError: it is not kept; the same event should be delivered again.
     """
-    name = job.paths.held(reason.until)
+    name = job.paths.parked(reason.until)
     _store(name, format_image_event(job.event).data, ports, code=reason.code)
     until = f"{reason.until}:00:00Z"
     logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)

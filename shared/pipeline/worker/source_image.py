@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.errors import ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
 from shared.core.gemini import transport
-from shared.core.images import heads, prepare, probing, quality
+from shared.core.images import prepare, probing, quality
 from shared.core.images.limits import require_bytes
 from shared.core.images.probing import Limits
 from shared.core.jsontext import crc32c
@@ -16,6 +16,7 @@ from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import without_query
 
 if TYPE_CHECKING:
+    from shared.core.images.structure import Structure
     from shared.core.ports import ObjectInfo
     from shared.core.values import ImageInfo, PreparedImage, Source
     from shared.pipeline.job import Job, WorkerPorts
@@ -38,7 +39,9 @@ class Image:
     """One image of a question.
 
     `data` is None where the first bytes of an object settled that the service can read it from its bucket itself.
-    `source` is exactly the generation that is meant, None for an image from the web; `size` is in bytes.
+    `source` is exactly the generation that is meant, None for an image from the web; `size` is in bytes. `structure` is
+    what probing walked the whole file for, so that nobody does it again; None where it was not read, or where keeping
+    the structure would keep a second copy of the file.
     """
 
     data: bytes | None = field(repr=False)
@@ -47,6 +50,7 @@ class Image:
     uri: str
     source: Source | None = None
     sha256: str | None = None
+    structure: Structure | None = field(default=None, repr=False)
 
 
 def fetch(job: Job, source: Source, ports: Ports) -> Image:
@@ -75,7 +79,7 @@ def read(job: Job, source: Source, ports: Ports) -> tuple[bytes | None, ImageInf
     if not is_read_whole(job, source, ports):
         require_bytes(source.size or 0, _limits(job, ports))
         head = _head(source, ports)
-        info = heads.untouched(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
+        info = probing.probe_head(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
     if info is None:
         data = _download(job, source, ports)
     return data, info
@@ -88,8 +92,9 @@ def probed(job: Job, source: Source, read: tuple[bytes | None, ImageInfo | None]
         ImageRejectedError: it is no image that Uplook accepts.
     """
     data, info = read
-    size = source.size or 0 if data is None else len(data)
-    return Image(data, info or _info(data or b"", job, ports), size, _uri(source), source=source)
+    if info is not None:
+        return Image(data, info, source.size or 0 if data is None else len(data), _uri(source), source=source)
+    return _examined(data or b"", _uri(source), job, ports, source=source)
 
 
 def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Image:
@@ -99,8 +104,7 @@ def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Im
         PermanentError: the address must not be fetched, or what lies there is no image that Uplook accepts.
     """
     data = ports.web.fetch(url, max_bytes=job.event.settings.max_bytes, timeout_s=timeout_s)
-    digest = hashlib.sha256(data).hexdigest()
-    return Image(data, _info(data, job, ports), len(data), without_query(url), sha256=digest)
+    return _examined(data, without_query(url), job, ports, sha256=hashlib.sha256(data).hexdigest())
 
 
 def download(source: Source, ports: Ports, *, max_bytes: int) -> bytes:
@@ -162,6 +166,7 @@ def _prepared(job: Job, image: Image, ports: Ports, *, accepted: frozenset[str])
         max_side_px=_MAX_WRITTEN_SIDE_PX,
         as_is_side_px=_AS_IS_SIDE_PX,
         limits=_limits(job, ports),
+        structure=image.structure,
     )
 
 
@@ -169,11 +174,15 @@ def _limits(job: Job, ports: Ports) -> Limits:
     return Limits(max_bytes=job.event.settings.max_bytes, max_pixels=ports.settings.max_pixels)
 
 
-def _info(data: bytes, job: Job, ports: Ports) -> ImageInfo:
+def _examined(
+    data: bytes, uri: str, job: Job, ports: Ports, *, source: Source | None = None, sha256: str | None = None
+) -> Image:
     limits = _limits(job, ports)
-    info = probing.probe(data, limits=limits)
-    poor = quality.warnings_about(data, info, limits=limits)
-    return replace(info, warnings=(*info.warnings, *poor))
+    info, structure = probing.examine(data, limits=limits)
+    poor = quality.warnings_about(data, info, limits=limits, structure=structure)
+    info = replace(info, warnings=(*info.warnings, *poor))
+    kept = structure if structure.decodable is None else None  # a second copy of the file is not kept in memory
+    return Image(data, info, len(data), uri, source=source, sha256=sha256, structure=kept)
 
 
 def _by_reference(size: int, ports: Ports) -> bool:
@@ -193,7 +202,7 @@ def _head(source: Source, ports: Ports) -> bytes:
     _require_upload_bucket(source, ports)
     try:
         return ports.store.read_head(
-            source.bucket, source.name, generation=source.generation, max_bytes=heads.HEAD_BYTES
+            source.bucket, source.name, generation=source.generation, max_bytes=probing.HEAD_BYTES
         )
     except NotFoundError as error:
         raise _gone(source, ports.store.stat(source.bucket, source.name)) from error

@@ -22,7 +22,7 @@ from shared.core.events import envelopes
 from shared.core.results import schemas
 from shared.pipeline.instance.budget import Budget
 from shared.pipeline.instance.pace import Pacer
-from shared.pipeline.upkeep.unpark import parked_hours, release, unpark_due
+from shared.pipeline.upkeep.unpark import parked_hours, unpark, unpark_due
 from shared.pipeline.worker.analyze import analyze
 from shared.pipeline.worker.park import PARKED_CODE
 from tests.rig import SETTINGS, WORK, Rig, reply
@@ -156,7 +156,7 @@ def test_an_event_that_is_held_again_while_a_release_runs_is_not_lost() -> None:
 
     rig.publisher.publish = publish_and_deliver  # type: ignore[method-assign]
 
-    release(hour, rig.ports)
+    unpark(hour, rig.ports)
 
     assert len(held(rig)) == 1
 
@@ -337,7 +337,7 @@ def test_a_foreign_object_among_the_held_ones_stays_and_hinders_nobody(data: byt
     (hour,) = parked_hours(rig.ports)
     rig.store.create(WORK, f"held/{hour}/note.txt", data, content_type="text/plain")
 
-    assert release(hour, rig.ports) == 1
+    assert unpark(hour, rig.ports) == 1
 
     assert held(rig) == [f"held/{hour}/note.txt"]
 
@@ -358,7 +358,7 @@ def test_large_events_are_released_in_requests_that_pubsub_takes() -> None:
     rig.publisher.publish = publish_and_weigh  # type: ignore[method-assign]
     (hour,) = parked_hours(rig.ports)
 
-    assert release(hour, rig.ports) == 4
+    assert unpark(hour, rig.ports) == 4
 
     assert len(released(rig)) == 4
     assert max(published) < 10_000_000
@@ -373,7 +373,7 @@ def test_a_changed_ceiling_counts_anew() -> None:
     raised = dataclasses.replace(rig.ports, budget=Budget(Ceiling(calls=2)))
 
     for hour in parked_hours(rig.ports):
-        release(hour, rig.ports)
+        unpark(hour, rig.ports)
     for event in released(rig):
         analyze(event, raised)
 

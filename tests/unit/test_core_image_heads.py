@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images.heads import HEAD_BYTES, untouched
-from shared.core.images.probing import Limits, probe
+from shared.core.images.probing import HEAD_BYTES, Limits, probe, probe_head
 from tests.hostile_images import EXPECTED, hostile_images
 from tests.rig import picture
 
@@ -43,7 +42,7 @@ def _large(image_format: str, mode: str = "RGB", **options: object) -> bytes:
 def test_a_head_tells_the_same_as_the_whole_file(mode: str, image_format: str, options: dict[str, object]) -> None:
     data = _large(image_format, mode, **options)
 
-    found, whole = untouched(data[:HEAD_BYTES], max_side_px=8192), probe(data)
+    found, whole = probe_head(data[:HEAD_BYTES], max_side_px=8192), probe(data)
 
     assert found is not None
     assert (found.width, found.height, found.mime_type) == (whole.width, whole.height, whole.mime_type)
@@ -59,7 +58,7 @@ def _hostile() -> dict[str, bytes]:
 def test_a_hostile_head_never_tells_another_size_than_its_whole_file(hostile: dict[str, bytes], name: str) -> None:
     data = hostile[name]
     try:
-        found, whole = untouched(data[:HEAD_BYTES], max_side_px=8192), probe(data)
+        found, whole = probe_head(data[:HEAD_BYTES], max_side_px=8192), probe(data)
     except ImageRejectedError:
         return
     assert found is None or (found.width, found.height, found.orientation) == (whole.width, whole.height, 1)
@@ -110,16 +109,16 @@ def _animated(image_format: str) -> bytes:
     ],
 )
 def test_whatever_may_need_work_is_left_to_the_whole_file(data: bytes) -> None:
-    assert untouched(data, max_side_px=8192) is None
+    assert probe_head(data, max_side_px=8192) is None
 
 
 def test_an_image_too_long_to_be_sent_as_it_is_is_left_to_the_whole_file() -> None:
-    assert untouched(picture(800, 600), max_side_px=799) is None
+    assert probe_head(picture(800, 600), max_side_px=799) is None
 
 
 def test_an_image_of_too_many_pixels_is_refused_without_reading_on() -> None:
     with pytest.raises(ImageRejectedError, match="100,000 pixels"):
-        untouched(picture(800, 600), max_side_px=8192, limits=Limits(max_pixels=100_000))
+        probe_head(picture(800, 600), max_side_px=8192, limits=Limits(max_pixels=100_000))
 
 
 @given(
@@ -129,4 +128,4 @@ def test_an_image_of_too_many_pixels_is_refused_without_reading_on() -> None:
 )
 def test_no_bytes_break_it(signature: bytes, rest: bytes, cut: int) -> None:
     with contextlib.suppress(ImageRejectedError):
-        untouched((signature + rest)[:cut], max_side_px=8192)
+        probe_head((signature + rest)[:cut], max_side_px=8192)

@@ -119,7 +119,7 @@ def _in_flight() -> InFlight:
 def _worker_ports() -> WorkerPorts:
     from shared.adapters.web import WebImages
     from shared.core.delivery.budget import Ceiling
-    from shared.pipeline.instance.budget import Budget
+    from shared.pipeline.instance.budget import DayBudget
     from shared.pipeline.instance.pace import Pacer
     from shared.pipeline.job import WorkerPorts
 
@@ -134,7 +134,7 @@ def _worker_ports() -> WorkerPorts:
         jitter=base.jitter,
         model=_model(loaded),
         web=WebImages(origins=loaded.image_url_origins),
-        budget=Budget(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day)),
+        budget=DayBudget(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day)),
         pacer=Pacer(),
         in_flight=_in_flight(),
     )

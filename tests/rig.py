@@ -19,7 +19,7 @@ from shared.core.events.envelopes import ImageEvent
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.values import Source
-from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests import canary
@@ -94,7 +94,7 @@ class Rig:
             new_id=lambda: f"attempt-{next(ids)}",
             jitter=lambda: 0.0,
             web=self.web,
-            budget=Budget(Ceiling(self.settings.max_calls_per_day, self.settings.max_usd_per_day)),
+            budget=DayBudget(Ceiling(self.settings.max_calls_per_day, self.settings.max_usd_per_day)),
             pacer=Pacer(),
         )
 

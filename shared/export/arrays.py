@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from shared.core.values import is_transposed
-from shared.export.coco import category, is_usable, read_mask
+from shared.export.coco import category, crop_mask, is_usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,7 +114,7 @@ def _masks(
     upright = np.zeros((len(items), image["height"], image["width"]), dtype=np.bool_)
     for plane, file in zip(upright, map(_mask_file, items), strict=True):
         if file is not None:
-            crop = read_mask(read_file(file), width=image["width"], height=image["height"])
+            crop = crop_mask(read_file(file), width=image["width"], height=image["height"])
             rows, columns = crop.inside.shape
             plane[crop.top : crop.top + rows, crop.left : crop.left + columns] = crop.inside
     return upright if frame == "upright" else _stored(upright, image["orientation"])

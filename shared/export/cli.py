@@ -21,7 +21,7 @@ from shared.export.rows import rows
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.export.reading import Found, Results
+    from shared.export.reading import Results, StoredResult
 
 _EPILOG = """\
 WHERE is gs://BUCKET/FOLDER/ (gs://results/v1/ is one run), or a folder on this machine: a copy of that, or what
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _coco(args: argparse.Namespace, results: Results, report: Report) -> None:
-    found = list(_found(args, results, report))
+    found = list(_stored_results(args, results, report))
 
     def read_mask(name: str) -> bytes:
         data = results.read_file(name)
@@ -78,14 +78,14 @@ def _coco(args: argparse.Namespace, results: Results, report: Report) -> None:
 
 def _jsonl(args: argparse.Namespace, results: Results, report: Report) -> None:
     written = 0
-    for found in _found(args, results, report):
+    for found in _stored_results(args, results, report):
         for row in rows(found):
             _write(row)
             written += 1
     report.summarise(f"lines: {written}")
 
 
-def _found(args: argparse.Namespace, results: Results, report: Report) -> Iterator[Found]:
+def _stored_results(args: argparse.Namespace, results: Results, report: Report) -> Iterator[StoredResult]:
     yield from report.count(documents(results, task=args.task, on_unreadable=report.leave_out))
     if report.results == 0:
         others = ", ".join(tasks(results.names()))

@@ -109,7 +109,7 @@ def category(item: Mapping[str, Any]) -> str:
     return " ".join(item["label"].split()) or _UNLABELLED
 
 
-def read_mask(data: bytes, *, width: int, height: int) -> MaskCrop:
+def crop_mask(data: bytes, *, width: int, height: int) -> MaskCrop:
     """Read a mask PNG of the upright image; every pixel that is not black is inside.
 
     Raises:
@@ -212,7 +212,7 @@ class _Masks:
     def of(self, file: str, image: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a mask adds to its annotation: nothing, where it cannot be read."""
         try:
-            mask = read_mask(self.read_file(file), width=image["width"], height=image["height"])
+            mask = crop_mask(self.read_file(file), width=image["width"], height=image["height"])
         except ValueError as error:
             if self.on_unreadable is None:
                 raise

@@ -35,7 +35,7 @@ class UnreadableError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredResult:
     """One result document (`uplook.result/1`), and where it lies: a `gs://` URI or a path."""
 
     place: str
@@ -105,7 +105,7 @@ class BucketResults:
 
 def documents(
     results: Results, *, task: str | None = None, on_unreadable: Callable[[Unreadable], None] | None = None
-) -> Iterator[Found]:
+) -> Iterator[StoredResult]:
     """Yield every result (of one task), in the order of their names.
 
     Raises:
@@ -116,7 +116,7 @@ def documents(
     with closing(_ahead(results.read_document, chosen(results.names(), task=task))) as reads:
         for name, read in reads:
             try:
-                found = Found(results.place(name), read())
+                found = StoredResult(results.place(name), read())
             except UnreadableError as error:
                 if on_unreadable is None:
                     raise

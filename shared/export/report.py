@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.export.reading import Found, Unreadable
+    from shared.export.reading import StoredResult, Unreadable
 
 _MOST_NAMED = 20
 
@@ -34,7 +34,7 @@ class Report:
         """How many documents and masks could not be read."""
         return len(self._left_out)
 
-    def count(self, found: Iterator[Found]) -> Iterator[Found]:
+    def count(self, found: Iterator[StoredResult]) -> Iterator[StoredResult]:
         """Pass results on, and count them."""
         for each in found:
             self._statuses[each.document["status"]] += 1

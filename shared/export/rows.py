@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.export.reading import Found
+    from shared.export.reading import StoredResult
 
 _NO_BOX = (None,) * 4
 
 
-def rows(found: Found) -> Iterator[dict[str, Any]]:
+def rows(found: StoredResult) -> Iterator[dict[str, Any]]:
     """Yield the rows of one result; every row has the same columns in the same order.
 
     Boxes are in pixels, half open: `x0` ... of the upright image, `stored_x0` ... of the file as stored. What the
@@ -25,7 +25,7 @@ def rows(found: Found) -> Iterator[dict[str, Any]]:
         yield head | {"cost_usd": cost} | _item({"index": number} | item if item else {})
 
 
-def _head(found: Found) -> dict[str, Any]:
+def _head(found: StoredResult) -> dict[str, Any]:
     document = found.document
     source, image, error = document["source"], document["image"] or {}, document["error"] or {}
     return {

@@ -22,7 +22,7 @@ from shared.operate.tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shared.export.reading import Found, Unreadable
+    from shared.export.reading import StoredResult, Unreadable
 
 DIMENSIONS: Final = ("day", "run", "task", "model", "status")
 _COUNTS = ("results", "answered", "prompt_tokens", "output_tokens", "thought_tokens")
@@ -62,7 +62,7 @@ class Sum:
             unpriced=self.unpriced + (usd is None),
         )
 
-    def together(self, other: Sum) -> Sum:
+    def merged(self, other: Sum) -> Sum:
         """Return the sum of both."""
         return Sum(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
 
@@ -89,12 +89,12 @@ def run(args: argparse.Namespace) -> int:
     if not sums and not left_out:
         sys.stderr.write(f"expected results below {args.where}, found none.\n")
         return FAILED
-    total = reduce(Sum.together, sums.values(), Sum())
+    total = reduce(Sum.merged, sums.values(), Sum())
     sys.stdout.write(_as_json(sums, total, by=args.by) if args.json else _as_table(sums, total, by=args.by))
     return INCOMPLETE if left_out else DONE
 
 
-def summed(found: Iterable[Found], *, by: Sequence[str]) -> dict[tuple[str, ...], Sum]:
+def summed(found: Iterable[StoredResult], *, by: Sequence[str]) -> dict[tuple[str, ...], Sum]:
     """Return the sums by the values of these dimensions, in their order; one document is held at a time."""
     sums: defaultdict[tuple[str, ...], Sum] = defaultdict(Sum)
     for each in found:

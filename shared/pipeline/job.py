@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
     from shared.core.naming import Paths
     from shared.core.ports import ImageFetcher, VisionModel
-    from shared.pipeline.instance.budget import Budget
+    from shared.pipeline.instance.budget import DayBudget
     from shared.pipeline.instance.pace import Pacer
 
 
@@ -26,7 +26,7 @@ class WorkerPorts(Ports):
 
     model: VisionModel
     web: ImageFetcher
-    budget: Budget
+    budget: DayBudget
     pacer: Pacer
     in_flight: InFlight = field(default_factory=InFlight)
 

@@ -20,7 +20,7 @@ from shared.core.events.envelopes import ImageEvent
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
 from shared.core.values import Source
-from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
@@ -63,7 +63,7 @@ class World:
             new_id=self._new_id,
             jitter=lambda: 0.5,
             web=MemoryWeb(),
-            budget=Budget(Ceiling()),
+            budget=DayBudget(Ceiling()),
             pacer=Pacer(),
         )
         if plan.scenario == "held":
@@ -72,7 +72,7 @@ class World:
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
         settings = self.ports.settings
-        return dataclasses.replace(self.ports, budget=Budget(Ceiling(calls=settings.max_calls_per_day)))
+        return dataclasses.replace(self.ports, budget=DayBudget(Ceiling(calls=settings.max_calls_per_day)))
 
     def next_day(self) -> None:
         """Go to the moment at which the next spending day begins."""

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from shared.core.masks.png_writing import encode_mask_png
 from shared.core.values import Mask
-from shared.export.coco import MaskCrop, Rle, Segmentation, compressed, polygons, read_mask, rle, to_coco
+from shared.export.coco import MaskCrop, Rle, Segmentation, compressed, crop_mask, polygons, rle, to_coco
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def test_a_mask_is_run_down_its_columns_and_written_as_pycocotools_does(
     rows: list[str], counts: tuple[int, ...], text: str
 ) -> None:
     width, height = len(rows[0]), len(rows)
-    runs = rle(read_mask(png(rows), width=width, height=height), width=width, height=height)
+    runs = rle(crop_mask(png(rows), width=width, height=height), width=width, height=height)
     assert runs.counts == counts
     assert runs.segmentation() == {"size": [len(rows), len(rows[0])], "counts": text}
 
@@ -84,14 +84,14 @@ def test_a_mask_in_the_middle_of_an_image_is_counted_in_the_whole_image() -> Non
 
 def test_a_mask_file_of_a_result_is_read_back() -> None:
     mask = Mask("ok", "png", (1, 0, 3, 2), 3, bitmap=b"\xc0\x40")
-    crop = read_mask(encode_mask_png(mask, width=4, height=3), width=4, height=3)
+    crop = crop_mask(encode_mask_png(mask, width=4, height=3), width=4, height=3)
     assert (crop.inside.tolist(), crop.left, crop.top, crop.area) == ([[True, True], [False, True]], 1, 0, 3)
     assert rle(crop, width=4, height=3) == Rle(4, 3, (3, 1, 2, 2, 4))
 
 
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a mask of 5x3, found 4x3"):
-        read_mask(png(["####"] * 3), width=5, height=3)
+        crop_mask(png(["####"] * 3), width=5, height=3)
 
 
 BAD_CHUNK = png(["#.#."] * 3).replace(b"IDAT", b"\x8c\xcb\x15\x91")
@@ -102,7 +102,7 @@ HUGE = HUGE[:29] + zlib.crc32(HUGE[12:29]).to_bytes(4) + HUGE[33:]
 @pytest.mark.parametrize("data", [b"", b"GIF89a", png(["#.#."] * 3)[:45], BAD_CHUNK, HUGE])
 def test_a_file_that_is_no_whole_png_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="expected a mask PNG, found"):
-        read_mask(data, width=4, height=3)
+        crop_mask(data, width=4, height=3)
 
 
 # Drawn by pycocotools 2.0.11 (mask.frPyObjects, merge, decode), each gives its mask back, holes filled.
@@ -120,7 +120,7 @@ def test_a_file_that_is_no_whole_png_is_refused(data: bytes) -> None:
     ],
 )
 def test_polygons_go_round_the_outside_of_each_part(rows: list[str], expected: list[list[int]]) -> None:
-    mask = read_mask(png(rows), width=len(rows[0]), height=len(rows))
+    mask = crop_mask(png(rows), width=len(rows[0]), height=len(rows))
     assert polygons(mask) == expected
 
 

@@ -5,7 +5,7 @@ from itertools import groupby
 import pytest
 
 from shared.core.overlays import typesetting
-from shared.core.overlays.text import clean_label, clusters, levels, visual_order
+from shared.core.overlays.text import clusters, drawable_label, levels, visual_order
 from shared.core.overlays.typesetting import fit, set_line
 
 NO_GLYPH = "\U0010ffff"
@@ -63,7 +63,7 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_character_of_a_script_has_a_glyph(script: str) -> None:
-    glyphs, _ = typesetting._layout(clean_label(SCRIPTS[script]), 20)
+    glyphs, _ = typesetting._layout(drawable_label(SCRIPTS[script]), 20)
     assert [glyph.code for glyph in glyphs if glyph.code == 0] == []
 
 
@@ -121,4 +121,4 @@ def test_mixed_directions_read_as_the_unicode_algorithm_says(logical: str, visua
     ],
 )
 def test_a_hostile_label_is_made_harmless(label: str, clean: str) -> None:
-    assert clean_label(label) == clean
+    assert drawable_label(label) == clean

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from io import StringIO
 
-from shared.export.reading import Found, Unreadable
+from shared.export.reading import StoredResult, Unreadable
 from shared.export.report import Report
 from tests.export_documents import document, failed
 
@@ -15,7 +15,7 @@ class Terminal(StringIO):
 def test_a_terminal_sees_progress_and_the_summary_takes_its_place() -> None:
     stream = Terminal()
     report = Report(stream)
-    for _ in report.count(iter([Found("a", document([])), Found("b", failed())])):
+    for _ in report.count(iter([StoredResult("a", document([])), StoredResult("b", failed())])):
         report.count_mask()
     report.summarise("lines: 2")
     assert stream.getvalue().split("\r\x1b[K") == [
@@ -31,7 +31,7 @@ def test_a_terminal_sees_progress_and_the_summary_takes_its_place() -> None:
 def test_the_first_twenty_that_were_left_out_are_named_and_the_rest_counted() -> None:
     stream = StringIO()
     report = Report(stream)
-    list(report.count(iter([Found("a", document([]))])))
+    list(report.count(iter([StoredResult("a", document([]))])))
     for number in range(25):
         report.leave_out(Unreadable(f"gs://r/{number}", "odd"))
     report.summarise("lines: 1")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.export.reading import Found
+from shared.export.reading import StoredResult
 from shared.export.rows import rows
 from tests.export_documents import NO_MASK, document, failed, item, mask_of
 
@@ -10,7 +10,7 @@ def test_every_item_is_a_row_of_its_own() -> None:
         item("cat", (0, 1, 2, 3), orientation=6, mask=mask_of("v1/m.png")),
         item("dog", None, index=1, mask=NO_MASK) | {"status": "unusable", "reason": "no box"},
     ]
-    first, second = rows(Found("gs://results/a.json", document(items, orientation=6)))
+    first, second = rows(StoredResult("gs://results/a.json", document(items, orientation=6)))
     assert first == {
         "result": "gs://results/a.json",
         "id": "0" * 64,
@@ -56,7 +56,7 @@ def test_every_class_is_a_row_of_its_own_and_says_whether_it_can_be_used() -> No
         {"label": "cat", "status": "ok", "reason": None},
         {"label": "yak", "status": "unusable", "reason": "expected one of cat, dog, found 'yak'"},
     ]
-    first, second = rows(Found("a", document(None, task="classify", status="partial", classes=classes)))
+    first, second = rows(StoredResult("a", document(None, task="classify", status="partial", classes=classes)))
     assert (first["item_index"], first["label"], first["item_status"], first["x0"]) == (0, "cat", "ok", None)
     assert (second["item_index"], second["item_status"], second["item_reason"]) == (
         1,
@@ -66,19 +66,19 @@ def test_every_class_is_a_row_of_its_own_and_says_whether_it_can_be_used() -> No
 
 
 def test_an_answer_stands_beside_its_question() -> None:
-    [row] = rows(Found("a", document(None, task="ask", question="Whose?", answer="Mine.")))
+    [row] = rows(StoredResult("a", document(None, task="ask", question="Whose?", answer="Mine.")))
     assert (row["question"], row["answer"], row["item_index"]) == ("Whose?", "Mine.", None)
 
 
 def test_the_cost_stands_in_the_first_row_only() -> None:
-    found = Found("a", document([item("cat", (0, 0, 1, 1), index=index) for index in range(3)]))
+    found = StoredResult("a", document([item("cat", (0, 0, 1, 1), index=index) for index in range(3)]))
     assert [row["cost_usd"] for row in rows(found)] == [0.25, None, None]
 
 
 def test_results_without_items_are_one_row_with_the_same_columns() -> None:
-    [caption] = rows(Found("a", document(None, task="caption", caption="A cat.")))
-    [empty] = rows(Found("b", document([], status="empty")))
-    [error] = rows(Found("c", failed()))
+    [caption] = rows(StoredResult("a", document(None, task="caption", caption="A cat.")))
+    [empty] = rows(StoredResult("b", document([], status="empty")))
+    [error] = rows(StoredResult("c", failed()))
     assert (caption["caption"], caption["item_index"]) == ("A cat.", None)
     assert (empty["status"], empty["cost_usd"]) == ("empty", 0.25)
     assert (error["error_code"], error["error_message"], error["width"], error["cost_usd"]) == (
@@ -87,11 +87,11 @@ def test_results_without_items_are_one_row_with_the_same_columns() -> None:
         None,
         None,
     )
-    [full] = rows(Found("d", document([item("cat", (0, 0, 1, 1))])))
+    [full] = rows(StoredResult("d", document([item("cat", (0, 0, 1, 1))])))
     assert list(caption) == list(empty) == list(error) == list(full)
 
 
 def test_without_a_served_model_the_requested_one_is_named() -> None:
     model = {"requested": "gemini-3.8-flash", "served": None}
-    [row] = rows(Found("a", document([], status="empty", model=model)))
+    [row] = rows(StoredResult("a", document([], status="empty", model=model)))
     assert row["model"] == "gemini-3.8-flash"

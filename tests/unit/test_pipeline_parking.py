@@ -20,7 +20,7 @@ from shared.core.errors import (
 )
 from shared.core.events import envelopes
 from shared.core.results import schemas
-from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.upkeep.unpark import parked_hours, unpark, unpark_due
 from shared.pipeline.worker.analyze import analyze
@@ -59,7 +59,7 @@ def statuses(rig: Rig) -> list[str]:
 def instances(rig: Rig, count: int) -> list[Any]:
     """Further instances of the same deployment: one work bucket, a budget each."""
     ceiling = Ceiling(rig.settings.max_calls_per_day, rig.settings.max_usd_per_day)
-    return [dataclasses.replace(rig.ports, budget=Budget(ceiling)) for _ in range(count)]
+    return [dataclasses.replace(rig.ports, budget=DayBudget(ceiling)) for _ in range(count)]
 
 
 def test_two_hundred_uploads_under_a_ceiling_of_fifty_calls_are_fifty_calls_and_after_release_two_hundred_results() -> (
@@ -287,7 +287,7 @@ def test_a_refusal_on_its_way_while_the_day_ends_holds_nothing_for_another_day()
 
 
 def test_a_call_of_yesterday_that_is_refused_gives_nothing_back_to_today() -> None:
-    rig, budget = Rig(), Budget(Ceiling(calls=1))
+    rig, budget = Rig(), DayBudget(Ceiling(calls=1))
     rig.clock.time_s = DAY_ENDS_S - 1
     yesterday = budget.reserve(None, rig.ports)
     rig.clock.time_s = DAY_ENDS_S
@@ -300,7 +300,7 @@ def test_a_call_of_yesterday_that_is_refused_gives_nothing_back_to_today() -> No
 
 
 def test_an_answer_of_yesterday_that_cost_less_than_estimated_leaves_no_more_for_today() -> None:
-    rig, budget = Rig(), Budget(Ceiling(usd=1.0))
+    rig, budget = Rig(), DayBudget(Ceiling(usd=1.0))
     rig.clock.time_s = DAY_ENDS_S - 1
     yesterday = budget.reserve(0.5, rig.ports)
     rig.clock.time_s = DAY_ENDS_S
@@ -370,7 +370,7 @@ def test_a_changed_ceiling_counts_anew() -> None:
     events = captions(rig, 3)
     for event in events:
         analyze(event, rig.ports)
-    raised = dataclasses.replace(rig.ports, budget=Budget(Ceiling(calls=2)))
+    raised = dataclasses.replace(rig.ports, budget=DayBudget(Ceiling(calls=2)))
 
     for hour in parked_hours(rig.ports):
         unpark(hour, rig.ports)

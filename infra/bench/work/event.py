@@ -22,7 +22,7 @@ from shared.core.gemini.request import InlineImage, ModelRequest
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
 from shared.core.values import Source
-from shared.pipeline.instance.budget import Budget
+from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from shared.pipeline.worker.analyze import analyze
@@ -98,7 +98,7 @@ def _ports(answer: dict[str, Any]) -> tuple[WorkerPorts, MemoryStore]:
         new_id=lambda: f"attempt-{next(ids)}",
         jitter=lambda: 0.0,
         web=MemoryWeb(),
-        budget=Budget(Ceiling()),
+        budget=DayBudget(Ceiling()),
         pacer=Pacer(),
     )
     return ports, store

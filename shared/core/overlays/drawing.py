@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.core.overlays.coverage import coverage
 from shared.core.overlays.tags import place_tag
-from shared.core.overlays.text import clean_label
+from shared.core.overlays.text import drawable_label
 from shared.core.overlays.typesetting import fit, set_line
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: BoxPx, colour: Colour, line: int) 
 def _draw_tags(canvas: Image.Image, usable: Iterable[tuple[Item, BoxPx]], frame: _Frame) -> None:
     taken: list[BoxPx] = []
     for item, box in usable:
-        tag = _tag(clean_label(item.label) or f"#{item.index}", colour_of(item.index), frame, box)
+        tag = _tag(drawable_label(item.label) or f"#{item.index}", colour_of(item.index), frame, box)
         if tag.height <= frame.height // 2:
             place = place_tag(box, tag.size, picture=canvas.size, taken=taken)
             canvas.paste(tag, place)

@@ -1,7 +1,7 @@
 """What a label says, ready to be set: cleaned, cut into clusters, and put into visual order.
 
 Pure Unicode, no fonts. Directions follow the Unicode Bidirectional Algorithm (UAX #9) without explicit
-embeddings and brackets, which `clean_label` takes out or a label of a few words can do without.
+embeddings and brackets, which `drawable_label` takes out or a label of a few words can do without.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER: Final = frozenset({"EN", "AN"})
 _JOINTS: Final = frozenset({("EN", "ES", "EN"), ("EN", "CS", "EN"), ("AN", "CS", "AN")})
 
 
-def clean_label(label: str) -> str:
+def drawable_label(label: str) -> str:
     """Return `label` on one line, free of control and direction characters, at most `MAX_CHARS` long."""
     line = " ".join("".join(_clean_char(char) for char in label[: 2 * MAX_CHARS]).split())
     return line[:MAX_CHARS].strip(f" {ZWNJ}{ZWJ}")

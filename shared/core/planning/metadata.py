@@ -26,7 +26,7 @@ _Value = tuple[str, ...] | str | int
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ParsedValue:
     """What a value means (falsy: nothing usable), and whether all of it could be used."""
 
     value: _Value
@@ -76,31 +76,31 @@ def _capped(own: Choices, chosen: Choices) -> tuple[Choices, tuple[str, ...]]:
     return capped, (f"metadata {PREFIX}max-items: the rules allow {lowest} items, {wish} are wanted",)
 
 
-def _tasks(text: str) -> _Read:
+def _tasks(text: str) -> _ParsedValue:
     words = _words(text.lower())
     known = tuple(word for word in words if word in TASKS)
-    return _Read(known, bool(words) and known == words)
+    return _ParsedValue(known, bool(words) and known == words)
 
 
-def _labels(text: str) -> _Read:
+def _labels(text: str) -> _ParsedValue:
     words = tuple(dict.fromkeys(_words(text)))
     fine = 0 < len(words) <= MAX_LABELS and all(len(word) <= MAX_LABEL for word in words)
-    return _Read(words if fine else (), fine)
+    return _ParsedValue(words if fine else (), fine)
 
 
-def _text(longest: int) -> Callable[[str], _Read]:
-    def read(text: str) -> _Read:
+def _text(longest: int) -> Callable[[str], _ParsedValue]:
+    def read(text: str) -> _ParsedValue:
         bare = text.strip()
         fine = 0 < len(bare) <= longest
-        return _Read(bare if fine else "", fine)
+        return _ParsedValue(bare if fine else "", fine)
 
     return read
 
 
-def _number(text: str) -> _Read:
+def _number(text: str) -> _ParsedValue:
     bare = text.strip()
     number = int(bare) if bare.isascii() and bare.isdecimal() and len(bare) <= 9 else 0  # noqa: PLR2004 - no huge one
-    return _Read(number, number > 0)
+    return _ParsedValue(number, number > 0)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -112,11 +112,14 @@ def _shown(text: str) -> str:
 
 
 # How each key is read, and what is expected of it.
-_READERS: Mapping[str, tuple[Callable[[str], _Read], str]] = {
+_READERS: Mapping[str, tuple[Callable[[str], _ParsedValue], str]] = {
     "tasks": (_tasks, "some of " + ", ".join(TASKS)),
     "labels": (_labels, f"labels, separated by commas: at most {MAX_LABELS} of at most {MAX_LABEL} characters"),
     "question": (_text(MAX_QUESTION), f"a question of at most {MAX_QUESTION} characters"),
     "language": (_text(MAX_LANGUAGE), f"a language in at most {MAX_LANGUAGE} characters"),
     "max-items": (_number, "a whole number above 0"),
 }
-_UNKNOWN_KEY = (lambda _: _Read("", complete=False), "a key among " + ", ".join(PREFIX + name for name in _READERS))
+_UNKNOWN_KEY = (
+    lambda _: _ParsedValue("", complete=False),
+    "a key among " + ", ".join(PREFIX + name for name in _READERS),
+)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NOTHING = Allowance()
 
 
-class Budget:
+class DayBudget:
     """What this instance may still spend today. All threads of the instance share it."""
 
     def __init__(self, ceiling: Ceiling) -> None:

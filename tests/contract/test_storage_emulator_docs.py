@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
+from infra.emulators.storage import routes_xml
+from infra.emulators.storage.app import JSON_ROUTES
+from infra.emulators.storage.outbox import OPERATIONS
+from infra.emulators.storage.plan import EVENT_KINDS, REQUEST_KINDS
 from infra.local.process import ROOT
-from infra.local.storage import routes_xml
-from infra.local.storage.app import JSON_ROUTES
-from infra.local.storage.outbox import OPERATIONS
-from infra.local.storage.plan import EVENT_KINDS, REQUEST_KINDS
 from tests.services import running
 
 PAGE = (ROOT / "docs" / "emulators" / "storage.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.faults import Fault, FaultError, Plan, parse_fault
+from infra.emulators.common.faults import Fault, FaultError, Plan, parse_fault
 
 KINDS = {"status": "answers with a status", "latency": "waits"}
 

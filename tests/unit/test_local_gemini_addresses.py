@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.gemini.addresses import split_path
+from infra.emulators.gemini.addresses import split_path
 
 
 @pytest.mark.parametrize(

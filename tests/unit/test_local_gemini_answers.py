@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from infra.local.gemini.analysis import Analysis, Region, place_of
-from infra.local.gemini.answers import write_answer
-from infra.local.gemini.choosing import rank
-from infra.local.gemini.describing import answer, caption
-from infra.local.gemini.errors import ApiError
-from infra.local.gemini.models import MODELS, check_thinking, thought_tokens
-from infra.local.gemini.request import GenerateRequest
-from infra.local.gemini.tokens import image_tokens, text_tokens
+from infra.emulators.gemini.analysis import Analysis, Region, place_of
+from infra.emulators.gemini.answers import write_answer
+from infra.emulators.gemini.choosing import rank
+from infra.emulators.gemini.describing import answer, caption
+from infra.emulators.gemini.errors import ApiError
+from infra.emulators.gemini.models import MODELS, check_thinking, thought_tokens
+from infra.emulators.gemini.request import GenerateRequest
+from infra.emulators.gemini.tokens import image_tokens, text_tokens
 
 FACE = Region("face", (100, 100, 300, 300), ((100, 100), (300, 100), (200, 300)), b"png-1", 0.03, 0.9)
 SUIT = Region("large orange region", (400, 0, 1000, 700), ((0, 400), (700, 400), (0, 1000)), b"png-2", 0.3, 0.4)

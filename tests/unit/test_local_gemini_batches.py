@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.gemini.batch_lines import (
+from infra.emulators.gemini.batch_lines import (
     Line,
     Outcome,
     inlined_responses,
@@ -14,8 +14,8 @@ from infra.local.gemini.batch_lines import (
     read_jsonl,
     response_lines,
 )
-from infra.local.gemini.errors import ApiError, plain
-from infra.local.gemini.known_fields import BATCH, GENERATE, check_fields
+from infra.emulators.gemini.errors import ApiError, plain
+from infra.emulators.gemini.known_fields import BATCH, GENERATE, check_fields
 
 REQUEST: dict[str, Any] = {"contents": [{"parts": [{"text": "x"}]}]}
 ANSWERED = Outcome(Line(REQUEST, "k1", {"key": "k1"}), response={"candidates": []})

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.gemini.control import MAX_CALLS, CallLog
-from infra.local.gemini.errors import ApiError
-from infra.local.gemini.files import FileMeta, FileStore
-from infra.local.gemini.uploads import MAX_FILE_BYTES, Uploads
+from infra.emulators.gemini.control import MAX_CALLS, CallLog
+from infra.emulators.gemini.errors import ApiError
+from infra.emulators.gemini.files import FileMeta, FileStore
+from infra.emulators.gemini.uploads import MAX_FILE_BYTES, Uploads
 
 if TYPE_CHECKING:
     from pathlib import Path

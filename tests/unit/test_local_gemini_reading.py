@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.gemini.errors import ApiError
-from infra.local.gemini.lenient_json import read_json
-from infra.local.gemini.request import GenerateRequest, ImagePart, read_generate
-from infra.local.gemini.tasks import Task, guess_task
+from infra.emulators.gemini.errors import ApiError
+from infra.emulators.gemini.lenient_json import read_json
+from infra.emulators.gemini.request import GenerateRequest, ImagePart, read_generate
+from infra.emulators.gemini.tasks import Task, guess_task
 
 PARTS = {"contents": [{"parts": [{"text": "hello"}]}]}
 BOX = {"type": "ARRAY", "items": {"type": "INTEGER"}}

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image, ImageDraw
 from skimage import data
 
-from infra.local.gemini.vision.colours import brightness, colour_name, kind, tones
-from infra.local.gemini.vision.looking import look
-from infra.local.gemini.vision.outlines import MAX_POINTS, box_of, mask_png, polygon_of
-from infra.local.gemini.vision.picture import UnreadableImageError, read_picture
+from infra.emulators.gemini.vision.colours import brightness, colour_name, kind, tones
+from infra.emulators.gemini.vision.looking import look
+from infra.emulators.gemini.vision.outlines import MAX_POINTS, box_of, mask_png, polygon_of
+from infra.emulators.gemini.vision.picture import UnreadableImageError, read_picture
 from tests.hostile_builders import heic
 
 if TYPE_CHECKING:

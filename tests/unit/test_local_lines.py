@@ -6,7 +6,7 @@ import io
 import subprocess
 import sys
 
-from infra.local.lines import write_line
+from infra.emulators.common.lines import write_line
 
 
 class Writes(io.StringIO):
@@ -29,5 +29,5 @@ def test_a_line_and_its_end_are_one_write() -> None:
 
 
 def test_a_line_goes_to_stdout_by_default_and_at_once() -> None:
-    code = "import os; from infra.local.lines import write_line; write_line('x'); os._exit(0)"
+    code = "import os; from infra.emulators.common.lines import write_line; write_line('x'); os._exit(0)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"x\n"

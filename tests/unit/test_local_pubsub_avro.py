@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.pubsub.avro import SchemaError, compile_schema
+from infra.emulators.pubsub.avro import SchemaError, compile_schema
 
 TREE = {
     "type": "record",

@@ -3,9 +3,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from infra.local.pubsub.backlog import Backlog, Lease
-from infra.local.pubsub.messages import Message
-from infra.local.pubsub.rules import Backoff, Rules
+from infra.emulators.pubsub.backlog import Backlog, Lease
+from infra.emulators.pubsub.messages import Message
+from infra.emulators.pubsub.rules import Backoff, Rules
 
 
 class Bench:

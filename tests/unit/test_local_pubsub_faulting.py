@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from google.iam.v1 import iam_policy_pb2
 
-from infra.local.faults import Fault
-from infra.local.pubsub.faulting import EVENTS, KINDS, Faults, subject_of, suffer
-from infra.local.pubsub.messages import proto
-from infra.local.pubsub.refusals import Refusal
-from infra.local.pubsub.server import RPCS
+from infra.emulators.common.faults import Fault
+from infra.emulators.pubsub.faulting import EVENTS, KINDS, Faults, subject_of, suffer
+from infra.emulators.pubsub.messages import proto
+from infra.emulators.pubsub.refusals import Refusal
+from infra.emulators.pubsub.server import RPCS
 
 TOPIC = "projects/local-dev/topics/images"
 SUBSCRIPTION = "projects/local-dev/subscriptions/worker"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.pubsub.filters import FilterError, compile_filter
+from infra.emulators.pubsub.filters import FilterError, compile_filter
 
 
 @pytest.mark.parametrize(

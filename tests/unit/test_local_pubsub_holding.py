@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.pubsub.backlog import Backlog, Tally
-from infra.local.pubsub.messages import Message
-from infra.local.pubsub.rules import Rules
+from infra.emulators.pubsub.backlog import Backlog, Tally
+from infra.emulators.pubsub.messages import Message
+from infra.emulators.pubsub.rules import Rules
 
 if TYPE_CHECKING:
-    from infra.local.pubsub.backlog import Lease
+    from infra.emulators.pubsub.backlog import Lease
 
 
 class Bench:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.pubsub.messages import Message, proto
-from infra.local.pubsub.pushes import ACKS, attribute_headers, push_request
+from infra.emulators.pubsub.messages import Message, proto
+from infra.emulators.pubsub.pushes import ACKS, attribute_headers, push_request
 
 SUBSCRIPTION = "projects/local-dev/subscriptions/worker"
 MESSAGE = Message("17", b"\x00\xff", {"task": "caption"}, "", 1_614_366_835_749_512)

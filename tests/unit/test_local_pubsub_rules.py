@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.pubsub.messages import proto
-from infra.local.pubsub.rules import AT_ONCE, PUSH_DEFAULT, Backoff, rules_of
+from infra.emulators.pubsub.messages import proto
+from infra.emulators.pubsub.rules import AT_ONCE, PUSH_DEFAULT, Backoff, rules_of
 
 RETRY = {"minimum_backoff": {"seconds": 2}, "maximum_backoff": {"seconds": 5, "nanos": 500_000_000}}
 PUSH = {"push_endpoint": "http://127.0.0.1:1/"}

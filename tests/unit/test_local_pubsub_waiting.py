@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import math
 
-from infra.local.pubsub.messages import Message
-from infra.local.pubsub.waiting import Waiting
+from infra.emulators.pubsub.messages import Message
+from infra.emulators.pubsub.waiting import Waiting
 
 
 def message(name: str) -> Message:

@@ -8,10 +8,10 @@ from google.api_core.exceptions import NotFound
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.storage import publisher
-from infra.local.storage.events import Change, Message, cloud_event, header_value, messages
-from infra.local.storage.model import Bucket, Version
-from infra.local.storage.payload import Payload
+from infra.emulators.storage import publisher
+from infra.emulators.storage.events import Change, Message, cloud_event, header_value, messages
+from infra.emulators.storage.model import Bucket, Version
+from infra.emulators.storage.payload import Payload
 
 
 def version(name: str) -> Version:

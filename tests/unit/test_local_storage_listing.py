@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from infra.local.storage.errors import ApiError
-from infra.local.storage.listing import glob_regex, parse_query
-from infra.local.storage.model import check_object_name, patched
-from infra.local.storage.routing import Route, json_response
+from infra.emulators.storage.errors import ApiError
+from infra.emulators.storage.listing import glob_regex, parse_query
+from infra.emulators.storage.model import check_object_name, patched
+from infra.emulators.storage.routing import Route, json_response
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.storage.errors import ApiError
-from infra.local.storage.payload import SPILL_BYTES, Spool, claimed_digests, joined, verify
-from infra.local.storage.preconditions import Conditions
-from infra.local.storage.uploads import Session
+from infra.emulators.storage.errors import ApiError
+from infra.emulators.storage.payload import SPILL_BYTES, Spool, claimed_digests, joined, verify
+from infra.emulators.storage.preconditions import Conditions
+from infra.emulators.storage.uploads import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.local.storage.payload import Payload
+    from infra.emulators.storage.payload import Payload
 
 LARGE = bytes(range(256)) * 8192
 

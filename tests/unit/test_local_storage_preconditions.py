@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.storage.errors import ApiError
-from infra.local.storage.preconditions import MISSING, Conditions, check_etag, from_headers, from_query
+from infra.emulators.storage.errors import ApiError
+from infra.emulators.storage.preconditions import MISSING, Conditions, check_etag, from_headers, from_query
 
 STAMP = (70, 3)
 

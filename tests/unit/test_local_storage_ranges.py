@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.storage.errors import ApiError
-from infra.local.storage.ranges import ContentRange, parse_content_range, parse_range
+from infra.emulators.storage.errors import ApiError
+from infra.emulators.storage.ranges import ContentRange, parse_content_range, parse_range
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.storage.errors import ApiError
-from infra.local.storage.related import RelatedBody
+from infra.emulators.storage.errors import ApiError
+from infra.emulators.storage.related import RelatedBody
 
 TYPE = 'multipart/related; boundary="===b=="'
 METADATA = b'--===b==\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n{"name": "o"}\r\n'

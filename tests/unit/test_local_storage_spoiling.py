@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.faults import Fault
-from infra.local.storage.spoiling import DroppedError, SpoiledSend
+from infra.emulators.common.faults import Fault
+from infra.emulators.storage.spoiling import DroppedError, SpoiledSend
 
 if TYPE_CHECKING:
     from starlette.types import Message

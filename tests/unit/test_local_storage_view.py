@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.storage.view import View
+from infra.emulators.storage.view import View
 
 NAMES = st.lists(
     st.text(st.sampled_from("aA./~%\0é\\"), min_size=1, max_size=6) | st.just("x" * 300), unique=True, max_size=8

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.emulators.common.lines import write_line
+from infra.emulators.common.console import write_line
 from infra.emulators.common.serve import listen
 from infra.local import arguments, ending, endpoints
 from infra.local.official_pubsub import OfficialUnavailableError

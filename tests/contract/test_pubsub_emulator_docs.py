@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.emulators.pubsub.faulting import KINDS
+from infra.emulators.pubsub.faults import KINDS
 from infra.local.process import ROOT
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.api_core.exceptions import DeadlineExceeded
 
-from infra.emulators.common.control import Control
-from infra.emulators.common.faults import Fault
+from infra.emulators import Control, Fault
 from infra.local import endpoints, resources, topology
 from infra.local.stack import Options, Stack
 from shared.core.events.envelopes import format_image_event

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from infra.emulators.common.control import Control
+from infra.emulators import Control
 from infra.local import resources, topology
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack

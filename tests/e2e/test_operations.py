@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.emulators.common.control import Control
-from infra.emulators.common.faults import Fault
+from infra.emulators import Control, Fault
 from infra.local import endpoints, resources, topology
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.emulators.common.faults import Fault
+from infra.emulators import Fault
 from infra.local import topology
 from shared.core.delivery.shutdown import GRACE_S
 from tests.rig import picture

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
 
-from infra.emulators.common.control import Control
+from infra.emulators import Control
 from infra.local import resources, topology
 from infra.local.endpoints import Endpoints
 from infra.local.process import Process, service_argv

@@ -11,17 +11,12 @@ import fnmatch
 import itertools
 import random
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
-
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from starlette.requests import Request
-
-PATH = "/_control/faults"
+FAULTS_PATH = "/_control/faults"
 
 
 class FaultError(ValueError):
@@ -54,6 +49,27 @@ class Fault:
         return fnmatch.fnmatchcase(operation, self.operation) and fnmatch.fnmatchcase(subject, self.subject)
 
 
+class PlannedFault(TypedDict):
+    """A fault as the control API shows it: the rule's own fields, its id, and what has become of it."""
+
+    id: int
+    kind: str
+    operation: str
+    subject: str
+    skip: int
+    times: int
+    share: float
+    seed: int
+    seconds: float
+    status: int
+    bytes: int
+    body: Any
+    hits: int
+    """How many requests it has hit."""
+    left: int
+    """How many it will hit; 0 of a rule without end."""
+
+
 @dataclass(slots=True)
 class _Planned:
     id: int
@@ -66,9 +82,9 @@ class _Planned:
     def spent(self) -> bool:
         return self.fault.times > 0 and self.hits >= self.fault.times
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PlannedFault:
         left = max(0, self.fault.times - self.hits)
-        return {"id": self.id, **asdict(self.fault), "hits": self.hits, "left": left}
+        return cast("PlannedFault", {"id": self.id, **asdict(self.fault), "hits": self.hits, "left": left})
 
 
 @dataclass(slots=True)
@@ -106,7 +122,7 @@ class Plan:
                 return planned.fault
         return None
 
-    def documents(self) -> list[dict[str, Any]]:
+    def documents(self) -> list[PlannedFault]:
         """Return every rule as JSON, with `hits` and what is `left`."""
         return [planned.document() for planned in self._planned]
 
@@ -136,20 +152,3 @@ def parse_fault(value: Any) -> Fault:
         if isinstance(number, bool) or not whole:
             raise FaultError(f"{name}: expected a number, found {number!r}")
     return Fault(**value)
-
-
-def routes(plan: Plan) -> list[Route]:
-    """Return the control API of a plan: POST adds a rule, GET lists rules and kinds, DELETE removes all."""
-
-    async def control(request: Request) -> Response:
-        if request.method == "POST":
-            try:
-                return JSONResponse({"id": plan.add(parse_fault(await request.json()))}, 201)
-            except ValueError as error:
-                return JSONResponse({"error": str(error)}, 400)
-        if request.method == "DELETE":
-            plan.clear()
-            return Response(status_code=204)
-        return JSONResponse({"faults": plan.documents(), "kinds": dict(plan.kinds)})
-
-    return [Route(PATH, control, methods=["GET", "POST", "DELETE"])]

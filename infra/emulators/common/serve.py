@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from .lines import write_line
+from .console import write_line
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

@@ -14,25 +14,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from ..common import faults
+from ..common.control import fault_routes
 from . import routes
 from .addresses import Addressed
-from .answering import LocalVision
+from .answerer import LocalVision
 from .batches import Jobs
 from .batches_api import BatchesApi
+from .cloud_storage import CloudStorage
 from .control import CallLog, ControlApi
 from .errors import ApiError
-from .faulting import DroppedError, GeminiPlan, Seam
+from .fault_injection import FaultMiddleware
+from .faults import DroppedError, FaultInjector, FaultPlan
 from .files import FileStore
 from .files_api import FilesApi
-from .generate_api import GenerateApi
-from .generating import Generator
+from .generator import Generator
 from .models import MODELS, RETIRED
+from .models_api import ModelsApi
 from .predictions_api import PredictionsApi
-from .recorded import Recorded, Replies
-from .storage_source import Storage
+from .recorded_replies import RecordedAnswerer, Replies
 from .uploads import Uploads
-from .wire import Faulty
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
     from starlette.types import ASGIApp
 
-    from .answering import Answerer
+    from .answerer import Answerer
 
 MEBIBYTE = 1024**2
 HTTP_STATUSES = {404: "NOT_FOUND", 405: "UNIMPLEMENTED"}
@@ -68,11 +68,11 @@ class _Emulator:
     def __init__(self, options: Options, answerer: Answerer | None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="uplook-gemini-")
         self._options = options
-        self._answerer = Recorded(answerer or LocalVision(), options.replies)
+        self._answerer = RecordedAnswerer(answerer or LocalVision(), options.replies)
         self._log = CallLog()
-        self._plan = GeminiPlan()
-        self._seam = Seam(self._plan)
-        self._storage = Storage(options.storage)
+        self._plan = FaultPlan()
+        self._injector = FaultInjector(self._plan)
+        self._storage = CloudStorage(options.storage)
         self._files = FileStore(
             processing=timedelta(seconds=options.processing_seconds),
             lifetime=timedelta(seconds=options.file_ttl_seconds),
@@ -91,14 +91,14 @@ class _Emulator:
         """Return every path."""
         uploads = Uploads(self._files, Path(self._directory.name))
         limit = int(self._options.inline_limit_mb * MEBIBYTE)
-        batches = BatchesApi(self._batches, self._files, self._seam, new_path=uploads.new_path, inline_limit=limit)
-        files = FilesApi(self._files, uploads, self._log, storage=self._storage, seam=self._seam)
+        batches = BatchesApi(self._batches, self._files, self._injector, new_path=uploads.new_path, inline_limit=limit)
+        files = FilesApi(self._files, uploads, self._log, storage=self._storage, injector=self._injector)
         return [
-            *faults.routes(self._plan),
+            *fault_routes(self._plan),
             *routes.file_routes(files),
             *routes.batch_routes(batches),
-            *routes.prediction_routes(PredictionsApi(self._predictions, self._storage, self._seam)),
-            *routes.model_routes(GenerateApi(self._generator, self._log, self._seam, inline_limit=limit)),
+            *routes.prediction_routes(PredictionsApi(self._predictions, self._storage, self._injector)),
+            *routes.model_routes(ModelsApi(self._generator, self._log, self._injector, inline_limit=limit)),
             *routes.control_routes(ControlApi(self._log, self._options.replies)),
         ]
 
@@ -113,7 +113,7 @@ class _Emulator:
         self._directory.cleanup()
 
     def _jobs(self) -> Jobs:
-        return Jobs(self._generator, self._log, self._seam, seconds=self._options.batch_seconds)
+        return Jobs(self._generator, self._log, self._injector, seconds=self._options.batch_seconds)
 
 
 def build_app(options: Options, answerer: Answerer | None = None) -> ASGIApp:
@@ -130,7 +130,7 @@ def build_app(options: Options, answerer: Answerer | None = None) -> ASGIApp:
         },
         lifespan=emulator.lifespan,
     )
-    return Faulty(Addressed(app))
+    return FaultMiddleware(Addressed(app))
 
 
 # Starlette calls handlers with the exception's base type, so each narrows by contract and not by signature.

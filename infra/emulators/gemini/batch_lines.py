@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import ApiError, invalid
-from .known_fields import GENERATE, check_fields
-from .request import field
+from .message_fields import GENERATE, check_fields
+from .requests import field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

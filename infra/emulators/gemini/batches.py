@@ -14,7 +14,7 @@ from .batch_lines import Outcome
 from .errors import ApiError, plain
 from .files import new_id
 from .paging import cut_page
-from .replying import document
+from .responses import document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .addresses import Target
     from .batch_lines import Line
     from .control import CallLog
-    from .faulting import Seam
-    from .generating import Generator
+    from .faults import FaultInjector
+    from .generator import Generator
 
     Deliver = Callable[["Job", Sequence[Outcome]], Awaitable[dict[str, Any]]]
 
@@ -88,10 +88,10 @@ class Job:
 class Jobs:
     """The jobs of one back end; each takes `seconds` at least, half of them PENDING."""
 
-    def __init__(self, generator: Generator, log: CallLog, seam: Seam, *, seconds: float) -> None:
+    def __init__(self, generator: Generator, log: CallLog, injector: FaultInjector, *, seconds: float) -> None:
         self._generator = generator
         self._log = log
-        self._seam = seam
+        self._injector = injector
         self._seconds = seconds
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -169,7 +169,7 @@ class Jobs:
             return Outcome(line, error=line.error)
         try:
             with self._log.call(target.model) as call:
-                fault = await self._seam.meet_line(target.model, line.key)
+                fault = await self._injector.inject_line(target.model, line.key)
                 answer = await self._generator.answer(target, line.request, call, fault=fault)
         except ApiError as error:
             return Outcome(line, error=error)

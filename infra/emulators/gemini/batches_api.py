@@ -11,10 +11,10 @@ from .batch_lines import inlined_responses, read_inlined, read_jsonl, response_l
 from .batches import UNFINISHED, Order, State
 from .errors import invalid
 from .files import FileMeta, Source, timestamp
-from .generate_api import read_limited
-from .known_fields import BATCH, check_fields
+from .message_fields import BATCH, check_fields
+from .models_api import read_limited
 from .paging import read_page
-from .request import field, read_body
+from .requests import field, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .batch_lines import Line, Outcome
     from .batches import Deliver, Job, Jobs
-    from .faulting import Seam
+    from .faults import FaultInjector
     from .files import FileStore
 
 TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch"
@@ -34,11 +34,11 @@ class BatchesApi:
     """Endpoints over the jobs; `new_path` names a file to write to."""
 
     def __init__(
-        self, jobs: Jobs, files: FileStore, seam: Seam, *, new_path: Callable[[], Path], inline_limit: int
+        self, jobs: Jobs, files: FileStore, injector: FaultInjector, *, new_path: Callable[[], Path], inline_limit: int
     ) -> None:
         self._jobs = jobs
         self._files = files
-        self._seam = seam
+        self._injector = injector
         self._new_path = new_path
         self._inline_limit = inline_limit
 
@@ -46,7 +46,7 @@ class BatchesApi:
         """Answer `models/M:batchGenerateContent`."""
         authenticate(request)
         target = Target(request.path_params["model"], "batchGenerateContent", request.path_params["version"])
-        await self._seam.meet(request, "batches.create", target.model)
+        await self._injector.inject(request, "batches.create", target.model)
         body = read_body(await read_limited(request, self._inline_limit))
         check_fields(body, BATCH)
         batch = field(body, "batch", {})
@@ -61,7 +61,7 @@ class BatchesApi:
     async def list(self, request: Request) -> Response:
         """Answer one page of jobs."""
         authenticate(request)
-        await self._seam.meet(request, "batches.list", "")
+        await self._injector.inject(request, "batches.list", "")
         jobs, token = self._jobs.page(*read_page(request.query_params))
         listed = {"operations": [_operation(job) for job in jobs]} if jobs else {}
         return JSONResponse(listed | ({"nextPageToken": token} if token else {}))
@@ -79,7 +79,7 @@ class BatchesApi:
     async def _named(self, request: Request, operation: str) -> str:
         authenticate(request)
         job_id: str = request.path_params["job_id"]
-        await self._seam.meet(request, f"batches.{operation}", f"batches/{job_id}")
+        await self._injector.inject(request, f"batches.{operation}", f"batches/{job_id}")
         return job_id
 
     def _input(self, config: Any) -> tuple[Sequence[Line], Deliver]:

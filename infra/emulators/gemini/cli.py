@@ -1,4 +1,4 @@
-"""`python -m infra.local gemini`: the emulator alone."""
+"""The command line: `gemini-emulator`, `python -m infra.emulators.gemini`, or a command of `infra.local`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..common.cli import run_alone
 from ..common.serve import serve_http
 from .app import Options, build_app
-from .recorded import load_replies
+from .recorded_replies import load_replies
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +59,16 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"gemini: {_said(error)}\n")
         return 1
     return 0
+
+
+def main() -> int:
+    """Run the emulator alone, and return the exit status."""
+    return run_alone(
+        "gemini-emulator",
+        "A Gemini API emulator that answers by classical vision.",
+        add_arguments=add_arguments,
+        run=run,
+    )
 
 
 def _said(error: OSError | ValueError) -> str:

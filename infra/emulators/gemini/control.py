@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from .recorded import Replies
+    from .recorded_replies import Replies
 
 MAX_CALLS = 10_000
 

@@ -8,20 +8,20 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from .addresses import authenticate, base_url, has_key
 from .errors import invalid, missing_key, unauthenticated
-from .faulting import ON_A_FILE
+from .faults import ON_A_FILE
 from .files import Fate, FileMeta, Source, check_id
-from .known_fields import FILE, REGISTER, check_fields
+from .message_fields import FILE, REGISTER, check_fields
 from .paging import read_page
-from .request import field, read_body
+from .requests import field, read_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ..common.faults import Fault
+    from .cloud_storage import CloudStorage
     from .control import CallLog
-    from .faulting import Seam
+    from .faults import FaultInjector
     from .files import FileStore, StoredFile
-    from .storage_source import Storage
     from .uploads import Upload, Uploads
 
 CHUNK_GRANULARITY = 8 * 1024**2
@@ -31,12 +31,14 @@ DEFAULT_TYPE = "application/octet-stream"
 class FilesApi:
     """Endpoints over one store."""
 
-    def __init__(self, files: FileStore, uploads: Uploads, log: CallLog, *, storage: Storage, seam: Seam) -> None:
+    def __init__(
+        self, files: FileStore, uploads: Uploads, log: CallLog, *, storage: CloudStorage, injector: FaultInjector
+    ) -> None:
         self._files = files
         self._uploads = uploads
         self._log = log
         self._storage = storage
-        self._seam = seam
+        self._injector = injector
 
     async def upload(self, request: Request) -> Response:
         """Answer one step of a resumable upload; the header names the steps."""
@@ -46,7 +48,7 @@ class FilesApi:
             return await self._start(request)
         upload = self._uploads.get(request.query_params.get("upload_id", ""))
         if commands == {"query"}:
-            await self._seam.meet(request, "files.query", _name(upload.meta.file_id))
+            await self._injector.inject(request, "files.query", _name(upload.meta.file_id))
             return Response(headers=_progress(upload))
         if commands <= {"upload", "finalize"}:
             return await self._proceed(request, upload, commands)
@@ -63,7 +65,7 @@ class FilesApi:
     async def list(self, request: Request) -> Response:
         """Answer one page of files."""
         authenticate(request)
-        await self._seam.meet(request, "files.list", "")
+        await self._injector.inject(request, "files.list", "")
         files, token = self._files.page(*read_page(request.query_params))
         listed = {"files": [self._shown(request, file, None) for file in files]} if files else {}
         return JSONResponse(listed | ({"nextPageToken": token} if token else {}))
@@ -89,7 +91,7 @@ class FilesApi:
             raise missing_key()
         if not request.headers.get("authorization", "").lower().startswith("bearer "):
             raise unauthenticated()
-        await self._seam.meet(request, "files.register", "")
+        await self._injector.inject(request, "files.register", "")
         body = read_body(await request.body())
         check_fields(body, REGISTER)
         uris = field(body, "uris", [])
@@ -102,7 +104,7 @@ class FilesApi:
     async def _named(self, request: Request, operation: str) -> tuple[str, Fault | None]:
         authenticate(request)
         file_id = request.path_params["file_id"]
-        return file_id, await self._seam.meet(request, f"files.{operation}", _name(file_id))
+        return file_id, await self._injector.inject(request, f"files.{operation}", _name(file_id))
 
     def _shown(self, request: Request, file: StoredFile, fault: Fault | None) -> dict[str, object]:
         if fault and fault.kind in ON_A_FILE:
@@ -119,7 +121,7 @@ class FilesApi:
         declared = headers.get("x-goog-upload-header-content-length", "")
         mime_type = field(file, "mime_type") or headers.get("x-goog-upload-header-content-type") or DEFAULT_TYPE
         meta = FileMeta(check_id(str(field(file, "name", ""))), str(field(file, "display_name", "")), mime_type)
-        await self._seam.meet(request, "files.start", _name(meta.file_id))
+        await self._injector.inject(request, "files.start", _name(meta.file_id))
         upload_id = self._uploads.start(meta, int(declared) if declared.isdecimal() else None)
         own = f"/upload/{request.path_params['version']}/files?upload_id={upload_id}&upload_protocol=resumable"
         return Response(
@@ -133,7 +135,7 @@ class FilesApi:
     async def _proceed(self, request: Request, upload: Upload, commands: set[str]) -> Response:
         last = "finalize" in commands
         operation = "files.finalize" if last else "files.chunk"
-        fault = await self._seam.meet(request, operation, _name(upload.meta.file_id))
+        fault = await self._injector.inject(request, operation, _name(upload.meta.file_id))
         if "upload" in commands:
             offset = request.headers.get("x-goog-upload-offset", "")
             self._uploads.check_offset(upload, int(offset) if offset.isdecimal() else -1)

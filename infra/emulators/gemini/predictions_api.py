@@ -12,9 +12,9 @@ from .batch_lines import prediction_lines, read_jsonl
 from .batches import Order, State
 from .errors import invalid
 from .files import timestamp
-from .known_fields import PREDICTIONS, check_fields
+from .message_fields import PREDICTIONS, check_fields
 from .paging import read_page
-from .request import field, read_body
+from .requests import field, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
     from .batch_lines import Outcome
     from .batches import Job, Jobs
-    from .faulting import Seam
-    from .storage_source import Storage
+    from .cloud_storage import CloudStorage
+    from .faults import FaultInjector
 
 
 class PredictionsApi:
     """Endpoints over the jobs."""
 
-    def __init__(self, jobs: Jobs, storage: Storage, seam: Seam) -> None:
+    def __init__(self, jobs: Jobs, storage: CloudStorage, injector: FaultInjector) -> None:
         self._jobs = jobs
         self._storage = storage
-        self._seam = seam
+        self._injector = injector
 
     async def create(self, request: Request) -> Response:
         """Begin a job."""
@@ -45,7 +45,7 @@ class PredictionsApi:
             request.path_params["version"],
             parent_of(request),
         )
-        await self._seam.meet(request, "batches.create", target.model)
+        await self._injector.inject(request, "batches.create", target.model)
         check_fields(body, PREDICTIONS)
         config = {name: field(body, name) for name in ("model", "input_config", "output_config")}
         uris = field(field(config["input_config"], "gcs_source"), "uris", [])
@@ -63,7 +63,7 @@ class PredictionsApi:
     async def list(self, request: Request) -> Response:
         """Answer one page of jobs."""
         authenticate(request, vertex=True)
-        await self._seam.meet(request, "batches.list", "")
+        await self._injector.inject(request, "batches.list", "")
         jobs, token = self._jobs.page(*read_page(request.query_params))
         listed = {"batchPredictionJobs": [_resource(job) for job in jobs]} if jobs else {}
         return JSONResponse(listed | ({"nextPageToken": token} if token else {}))
@@ -82,7 +82,7 @@ class PredictionsApi:
     async def _named(self, request: Request, operation: str) -> str:
         authenticate(request, vertex=True)
         job_id: str = request.path_params["job_id"]
-        await self._seam.meet(request, f"batches.{operation}", f"batchPredictionJobs/{job_id}")
+        await self._injector.inject(request, f"batches.{operation}", f"batchPredictionJobs/{job_id}")
         return job_id
 
     async def _to_storage(self, job: Job, outcomes: Sequence[Outcome]) -> dict[str, Any]:

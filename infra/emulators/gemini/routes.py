@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .batches_api import BatchesApi
     from .control import ControlApi
     from .files_api import FilesApi
-    from .generate_api import GenerateApi
+    from .models_api import ModelsApi
     from .predictions_api import PredictionsApi
 
 PARENT = "/{version}/projects/{project}/locations/{location}"
@@ -40,7 +40,7 @@ def batch_routes(api: BatchesApi) -> list[Route]:
     ]
 
 
-def model_routes(api: GenerateApi) -> list[Route]:
+def model_routes(api: ModelsApi) -> list[Route]:
     """Return the models' paths on both back ends."""
     return [
         Route("/{version}/models", api.list, methods=["GET"]),

@@ -6,12 +6,12 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from .request import field
+from .requests import field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .request import GenerateRequest
+    from .requests import GenerateRequest
 
 
 class Task(StrEnum):

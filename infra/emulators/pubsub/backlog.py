@@ -12,13 +12,13 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .waiting import Waiting
+from .delay_queue import DelayQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .messages import Message
-    from .rules import Rules
+    from .delivery_policy import DeliveryPolicy
+    from .models import Message
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,18 +46,20 @@ class Tally:
 class Backlog:
     """What one subscription still has to deliver.
 
-    `bury` is asked to dead-letter a message whose attempts are spent; if it answers False (there is nowhere
+    `dead_letter` is asked to dead-letter a message whose attempts are spent; if it answers False (there is nowhere
     to put it), the message is delivered again.
     """
 
-    def __init__(self, rules: Rules, *, clock: Callable[[], float], bury: Callable[[Lease], bool]) -> None:
-        self.rules = rules
+    def __init__(
+        self, policy: DeliveryPolicy, *, clock: Callable[[], float], dead_letter: Callable[[Lease], bool]
+    ) -> None:
+        self.policy = policy
         self.tally = Tally()
         self._clock = clock
-        self._bury = bury
+        self._dead_letter = dead_letter
         self._serial = itertools.count(1)
         self._ready: deque[tuple[Message, int]] = deque()
-        self._delayed = Waiting()
+        self._delayed = DelayQueue()
         self._leases: dict[str, Lease] = {}
         self._deadlines: list[tuple[float, str]] = []
         self._chains: dict[str, deque[Message]] = {}
@@ -71,7 +73,7 @@ class Backlog:
         It becomes ready after `delay_s`, or sooner: once `behind` (above 0) messages put later are ready.
         """
         key = message.ordering_key
-        if self.rules.ordered and key:
+        if self.policy.ordered and key:
             if key in self._chains:
                 self._chains[key].append(message)
                 return
@@ -95,7 +97,7 @@ class Backlog:
             if taken and room < 0:
                 break
             self._ready.popleft()
-            ends = self._clock() + (self.rules.ack_deadline_s if deadline_s is None else deadline_s)
+            ends = self._clock() + (self.policy.ack_deadline_s if deadline_s is None else deadline_s)
             taken.append(self._lease(Lease(f"{message.id}:{next(self._serial)}", message, attempts + 1, ends, holder)))
         return taken
 
@@ -105,7 +107,7 @@ class Backlog:
         lease = self._drop(ack_id)
         if lease is None:
             return False
-        if self.rules.retain_acked:
+        if self.policy.retain_acked:
             self._acked[lease.message.id] = lease.message
         self._unchain(lease.message)
         self.tally.acked += 1
@@ -180,7 +182,7 @@ class Backlog:
         """Make exactly these messages unacknowledged, with no attempt counted; every lease is void."""
         wanted = {message.id: message for message in unacked}
         others = {message.id: message for message in self.known() if message.id not in wanted}
-        self._acked = others if self.rules.retain_acked else {}
+        self._acked = others if self.policy.retain_acked else {}
         for state in (self._ready, self._delayed, self._leases, self._deadlines, self._chains):
             state.clear()
         self._held.clear()
@@ -198,12 +200,12 @@ class Backlog:
         return lease
 
     def _retry(self, lease: Lease) -> float | None:
-        spent = self.rules.max_attempts is not None and lease.attempt >= self.rules.max_attempts
-        if spent and self._bury(lease):
+        spent = self.policy.max_attempts is not None and lease.attempt >= self.policy.max_attempts
+        if spent and self._dead_letter(lease):
             self.tally.dead_lettered += 1
             self._unchain(lease.message)
             return None
-        delay_s = self.rules.backoff.delay_s(lease.attempt)
+        delay_s = self.policy.backoff.delay_s(lease.attempt)
         self._delayed.add(lease.message, lease.attempt, due=self._clock() + delay_s)
         return delay_s
 

@@ -10,19 +10,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .faulting import DELIVER, REORDER_LIMIT_S, count_of
-from .messages import Message, to_proto
-from .poster import Poster
-from .pushes import publish_time
-from .schemas import Schemas
+from .faults import DELIVER, REORDER_LIMIT_S, count_of
+from .models import Message, to_proto
+from .push_client import PushClient
+from .push_request import publish_time
+from .schemas_api import SchemasApi
 from .subscription import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .backlog import Lease
-    from .faulting import Faults
-    from .messages import Proto
+    from .faults import FaultPlan
+    from .models import Proto
 
 LOG = logging.getLogger("pubsub")
 
@@ -42,18 +42,18 @@ class Snapshot:
 class Broker:
     """The state of one emulator; all of it lives on one event loop, so nothing is locked."""
 
-    faults: Faults
+    faults: FaultPlan
     push_slots: int = DEFAULT_PUSH_SLOTS
     topics: dict[str, Proto] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     published: Counter[str] = field(default_factory=Counter)
-    schemas: Schemas = field(init=False)
-    _poster: Poster = field(default_factory=Poster)
+    schemas: SchemasApi = field(init=False)
+    _push_client: PushClient = field(default_factory=PushClient)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(time.time_ns() // 1000))
 
     def __post_init__(self) -> None:
-        self.schemas = Schemas(self.topics)
+        self.schemas = SchemasApi(self.topics)
 
     def publish(self, topic: str, drafts: Iterable[Proto]) -> list[str]:
         """Publish messages (with data, attributes and ordering key) and return their ids, in order."""
@@ -75,13 +75,17 @@ class Broker:
     def subscribe(self, config: Proto) -> None:
         """Start a subscription; it sees what is published from now on."""
         self.subscriptions[config.name] = Subscription(
-            config, poster=self._poster, push_slots=self.push_slots, faults=self.faults, bury=self._bury
+            config,
+            push_client=self._push_client,
+            push_slots=self.push_slots,
+            faults=self.faults,
+            dead_letter=self._dead_letter,
         )
 
     async def close(self) -> None:
         """Stop every subscription and close every connection."""
         await asyncio.gather(*(each.close() for each in self.subscriptions.values()))
-        await self._poster.aclose()
+        await self._push_client.aclose()
 
     def _hand_over(self, message: Message, subscription: Subscription) -> None:
         """Give one message to one subscription: every delivery begins here, once per subscription and message."""
@@ -107,12 +111,12 @@ class Broker:
             published_us=time.time_ns() // 1000,
         )
 
-    def _bury(self, subscription: Subscription, lease: Lease) -> bool:
+    def _dead_letter(self, subscription: Subscription, lease: Lease) -> bool:
         topic = subscription.config.dead_letter_policy.dead_letter_topic
         if topic not in self.topics:
             LOG.error("dead letter of %s stays: there is no topic %s", subscription.name, topic)
             return False
-        (new_id,) = self.publish(topic, [_dead_letter(subscription, lease)])
+        (new_id,) = self.publish(topic, [_dead_letter_draft(subscription, lease)])
         where = (subscription.short_name, topic.rsplit("/", 1)[-1], new_id)
         LOG.warning(
             "dead letter: %s gave up message %s after %d attempts: now %s %s",
@@ -124,7 +128,7 @@ class Broker:
         return True
 
 
-def _dead_letter(subscription: Subscription, lease: Lease) -> Proto:
+def _dead_letter_draft(subscription: Subscription, lease: Lease) -> Proto:
     _, project, _, short_name = subscription.name.split("/")
     source = {
         "DeliveryCount": str(lease.attempt),

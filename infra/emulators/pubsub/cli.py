@@ -1,4 +1,4 @@
-"""`python -m infra.local pubsub`: run the emulator in this process."""
+"""The command line: `pubsub-emulator`, `python -m infra.emulators.pubsub`, or a command of `infra.local`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from ..common.cli import run_alone
+from .app import serve
 from .broker import DEFAULT_PUSH_SLOTS
-from .server import serve
 
 if TYPE_CHECKING:
     import argparse
@@ -36,3 +37,8 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def main() -> int:
+    """Run the emulator alone, and return the exit status."""
+    return run_alone("pubsub-emulator", "A Pub/Sub emulator.", add_arguments=add_arguments, run=run)

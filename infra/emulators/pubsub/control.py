@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from ..common import faults
+from ..common.control import fault_routes
+from ..common.faults import FAULTS_PATH
 from ..common.serve import LOOPBACK, listen
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ ANNOUNCED = "control"
 """The word before the address on the line of stdout that follows the `ready` line."""
 
 
-class Control:
+class ControlServer:
     """The control server of one emulator, on the emulator's own event loop.
 
     Raises:
@@ -60,7 +61,7 @@ class Control:
             await task
 
     def _app(self, grpc: str) -> Starlette:
-        paths = [INFO_PATH, STATS_PATH, faults.PATH]
+        paths = [INFO_PATH, STATS_PATH, FAULTS_PATH]
 
         async def info(_: Request) -> JSONResponse:
             return JSONResponse({"service": "pubsub", "grpc": grpc, "control": self.url, "paths": paths})
@@ -69,7 +70,7 @@ class Control:
             return JSONResponse(statistics(self._broker))
 
         own = [Route(INFO_PATH, info, methods=["GET"]), Route(STATS_PATH, stats, methods=["GET"])]
-        return Starlette(routes=[*own, *faults.routes(self._broker.faults)])
+        return Starlette(routes=[*own, *fault_routes(self._broker.faults)])
 
 
 def statistics(broker: Broker) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .refusals import invalid
+from .errors import invalid
 
 if TYPE_CHECKING:
-    from .messages import Proto
+    from .models import Proto
 
 MAX_REQUEST_BYTES = 10_000_000
 MAX_MESSAGES = 1000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .refusals import invalid
+from .errors import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .messages import Proto
+    from .models import Proto
 
 MAX_PAGE_SIZE = 1000
 

@@ -9,19 +9,19 @@ import time
 from typing import TYPE_CHECKING
 
 from .backlog import Backlog, Lease
-from .faulting import ACK, PUSH, PUSH_STATUS
+from .delivery_policy import delivery_policy_of
+from .errors import not_found, precondition
+from .faults import ACK, PUSH, PUSH_STATUS
 from .filters import compile_filter
-from .pushes import ACKS, push_request
-from .refusals import not_found, precondition
-from .rules import rules_of
+from .push_request import ACKS, push_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .faulting import Faults
-    from .messages import Message, Proto
-    from .poster import Poster
-    from .pushes import PushRequest
+    from .faults import FaultPlan
+    from .models import Message, Proto
+    from .push_client import PushClient
+    from .push_request import PushRequest
 
 LOG = logging.getLogger("pubsub")
 
@@ -33,15 +33,17 @@ class Subscription:
         self,
         config: Proto,
         *,
-        poster: Poster,
+        push_client: PushClient,
         push_slots: int,
-        faults: Faults,
-        bury: Callable[[Subscription, Lease], bool],
+        faults: FaultPlan,
+        dead_letter: Callable[[Subscription, Lease], bool],
     ) -> None:
         self.config = config
-        self.backlog = Backlog(rules_of(config), clock=time.monotonic, bury=lambda lease: bury(self, lease))
+        self.backlog = Backlog(
+            delivery_policy_of(config), clock=time.monotonic, dead_letter=lambda lease: dead_letter(self, lease)
+        )
         self._matches = compile_filter(config.filter)
-        self._poster = poster
+        self._push_client = push_client
         self._push_slots = push_slots
         self._faults = faults
         self._pushing: set[asyncio.Task[None]] = set()
@@ -83,7 +85,7 @@ class Subscription:
     def reconfigure(self, config: Proto) -> None:
         """Continue under new settings; pushes in flight end as they began."""
         self.config = config
-        self.backlog.rules = rules_of(config)
+        self.backlog.policy = delivery_policy_of(config)
         if config.detached:
             self.backlog.seek([])
         self.notify()
@@ -152,15 +154,15 @@ class Subscription:
     async def _post(self, request: PushRequest, *, timeout_s: float) -> int | str:
         fault = self._faults.take(PUSH, self.short_name)
         if fault is None:
-            return await self._poster.post(request, timeout_s=timeout_s)
+            return await self._push_client.post(request, timeout_s=timeout_s)
         if fault.kind == "lost_answer":
-            await self._poster.post(request, timeout_s=timeout_s)
+            await self._push_client.post(request, timeout_s=timeout_s)
             await asyncio.sleep(fault.seconds)
             return "answer lost by a planned fault"
         await asyncio.sleep(fault.seconds)
         if fault.kind == "push_status":
             return fault.status or PUSH_STATUS
-        return await self._poster.post(request, timeout_s=timeout_s)
+        return await self._push_client.post(request, timeout_s=timeout_s)
 
     def _failed(self, lease: Lease, answer: int | str) -> None:
         delay_s = self.backlog.nack(lease.ack_id)

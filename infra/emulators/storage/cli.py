@@ -1,4 +1,4 @@
-"""`python -m infra.local storage`: the emulator as a process of its own."""
+"""The command line: `storage-emulator`, `python -m infra.emulators.storage`, or a command of `infra.local`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from ..common.cli import run_alone
 from ..common.serve import serve_http
 from .app import create_app
-from .archive import Archive
 from .errors import ApiError
-from .plan import StoragePlan
+from .faults import FaultPlan
+from .persistence import DataFolder
 from .publisher import Publisher
 
 _EVENTARC = re.compile(r"(?P<bucket>[^=]+)=(?P<topic>[^/]+|projects/[^/]+/topics/[^/]+)")
@@ -40,15 +41,20 @@ def run(args: argparse.Namespace) -> int:
     topics: defaultdict[str, list[str]] = defaultdict(list)
     for bucket, topic in args.eventarc:
         topics[bucket].append(topic if "/" in topic else f"projects/{args.project}/topics/{topic}")
-    plan = StoragePlan()
+    plan = FaultPlan()
     publisher = Publisher(args.pubsub, topics, plan.events)
     try:
-        archive = Archive(args.data) if args.data else None
-        serve_http(create_app(publisher, dict.fromkeys(args.bucket), plan, archive=archive), port=args.port)
+        data_folder = DataFolder(args.data) if args.data else None
+        serve_http(create_app(publisher, dict.fromkeys(args.bucket), plan, data_folder=data_folder), port=args.port)
     except (OSError, ApiError) as error:
         print(f"storage: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def main() -> int:
+    """Run the emulator alone, and return the exit status."""
+    return run_alone("storage-emulator", "A Cloud Storage emulator.", add_arguments=add_arguments, run=run)
 
 
 def _eventarc(text: str) -> tuple[str, str]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .model import timestamp
+from .models import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .model import Bucket, Version
+    from .models import Bucket, Version
 
 CLOUD_EVENT_TYPES = {
     "OBJECT_FINALIZE": "google.cloud.storage.object.v1.finalized",

@@ -13,7 +13,7 @@ from .errors import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .model import Bucket, Version
+    from .models import Bucket, Version
 
 MAX_RESULTS = 1000
 _GLOB_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[!^]?[^\]]+\]|[{},]|.", re.DOTALL)

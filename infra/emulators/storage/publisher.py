@@ -9,16 +9,16 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ..common.lines import write_line
+from ..common.console import write_line
 from .events import Message, messages
-from .outbox import Outbox
+from .faults import EVENT_OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ..common.faults import Plan
+    from ..common.faults import Fault, Plan
     from .events import Change
-    from .model import Bucket
+    from .models import Bucket
 
 ATTEMPTS = 6
 FIRST_DELAY_S = 0.2
@@ -26,8 +26,43 @@ FIRST_DELAY_S = 0.2
 
 RPC_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 2.0
+OVERTAKEN_WITHIN_S = 5.0
+"""When a postponed event is published that no other has overtaken."""
+
 MAX_BATCH = 100
 """Of at most 1 kB or so each: far below Pub/Sub's 1,000 messages and 10 MB for one request."""
+
+
+class EventQueue:
+    """Hands every message to `put`, when and as often as the plan says."""
+
+    def __init__(self, put: Callable[[Message], None], plan: Plan) -> None:
+        self._put = put
+        self._plan = plan
+        self._postponed: list[_Postponed] = []
+
+    def post(self, change: Change, messages: Sequence[Message]) -> None:
+        """Take the messages that tell about one change."""
+        version = change.version
+        fault = self._plan.take(EVENT_OPERATIONS[change.event], f"{version.bucket}/{version.name}")
+        if fault and fault.kind in ("delay", "reorder"):
+            self._postponed.append(_Postponed(fault, messages, self._put_all))
+            return
+        copies = 1 + (_number(fault) if fault else 0)
+        self._put_all([message for message in messages for _ in range(copies)])
+        for postponed in self._postponed:
+            if postponed.until_next_event:
+                postponed.hand_over()
+        self._postponed = [postponed for postponed in self._postponed if not postponed.done]
+
+    def close(self) -> None:
+        """Hand over what is still postponed."""
+        for postponed in self._postponed:
+            postponed.hand_over()
+
+    def _put_all(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._put(message)
 
 
 class Publisher:
@@ -37,7 +72,7 @@ class Publisher:
         self._target = target
         self._eventarc = eventarc
         self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._outbox = Outbox(self._queue.put, plan)
+        self._events = EventQueue(self._queue.put, plan)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         if target:
             self._thread.start()
@@ -45,11 +80,11 @@ class Publisher:
     def publish(self, bucket: Bucket, change: Change) -> None:
         """Queue everything there is to say about `change`."""
         if self._target:
-            self._outbox.post(change, messages(bucket, change, self._eventarc.get(bucket.name, ())))
+            self._events.post(change, messages(bucket, change, self._eventarc.get(bucket.name, ())))
 
     def close(self) -> None:
         """Send what is queued, within two seconds."""
-        self._outbox.close()
+        self._events.close()
         self._queue.put(None)
         if self._target:
             self._thread.join(CLOSE_TIMEOUT_S)
@@ -70,6 +105,29 @@ class Publisher:
         if batch:
             self._queue.put(None)
         return batch
+
+
+class _Postponed:
+    """Messages that wait, for a time or for the next event."""
+
+    def __init__(self, fault: Fault, messages: Sequence[Message], put: Callable[[Sequence[Message]], None]) -> None:
+        self.until_next_event = fault.kind == "reorder"
+        self.done = False
+        self._messages = messages
+        self._put = put
+        self._lock = threading.Lock()
+        seconds = fault.seconds or (OVERTAKEN_WITHIN_S if self.until_next_event else 0)
+        self._timer = threading.Timer(seconds, self.hand_over)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def hand_over(self) -> None:
+        """Hand the messages over, once."""
+        self._timer.cancel()
+        with self._lock:
+            if not self.done:
+                self.done = True
+                self._put(self._messages)
 
 
 def _client(target: str) -> Any:
@@ -95,3 +153,7 @@ def _send(client: Any, topic: str, batch: Iterable[Message]) -> None:
             time.sleep(0 if final else FIRST_DELAY_S * 2**attempt)
         else:
             return
+
+
+def _number(fault: Fault) -> int:
+    return fault.body if isinstance(fault.body, int) else 1

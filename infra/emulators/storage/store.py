@@ -10,10 +10,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .archive import Forgetful
 from .errors import conflict, not_found
 from .events import Change
-from .model import (
+from .models import (
     WRITABLE,
     Bucket,
     Version,
@@ -24,13 +23,14 @@ from .model import (
     timestamp,
     writable,
 )
+from .persistence import NoPersistence
 from .preconditions import MISSING, Conditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .archive import Keeper
     from .payload import Payload
+    from .persistence import Persistence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +48,28 @@ class Draft:
 class Store:
     """All buckets; tells `publish` about every change to an object, in order."""
 
-    def __init__(self, publish: Callable[[Bucket, Change], None], keeper: Keeper | None = None) -> None:
+    def __init__(self, publish: Callable[[Bucket, Change], None], persistence: Persistence | None = None) -> None:
         self.buckets: dict[str, Bucket] = {}
         self._publish = publish
-        self._keeper = keeper or Forgetful()
+        self._persistence = persistence or NoPersistence()
         self._generation = 0
-        self._homeless = False
+        self._origin_unknown = False
 
     def load(self, buckets: Iterable[Bucket]) -> None:
         """Take over what an earlier emulator kept."""
         self.buckets = {bucket.name: bucket for bucket in buckets}
         live = [version for bucket in self.buckets.values() for version in bucket.live.values()]
         self._generation = max((version.generation for version in live), default=0)
-        self._homeless = bool(live)
+        self._origin_unknown = bool(live)
 
-    def settle(self, origin: str) -> None:
+    def set_origin(self, origin: str) -> None:
         """Let the links of everything that was loaded start with the URL this server has now."""
-        if not self._homeless:
+        if not self._origin_unknown:
             return
         for bucket in self.buckets.values():
             for name, version in bucket.live.items():
                 bucket.live[name] = replace(version, origin=version.origin or origin)
-        self._homeless = False
+        self._origin_unknown = False
 
     def create_bucket(self, fields: Mapping[str, Any], origin: str) -> Bucket:
         """Add an empty bucket.
@@ -80,13 +80,13 @@ class Store:
         bucket = Bucket(bucket_resource(fields, origin))
         if bucket.name in self.buckets:
             raise conflict("Your previous request to create the named bucket succeeded and you already own it.")
-        self._keeper.keep_bucket(bucket)
+        self._persistence.keep_bucket(bucket)
         self.buckets[bucket.name] = bucket
         return bucket
 
     def settings_changed(self, bucket: Bucket) -> None:
         """Note that a bucket's settings are others now."""
-        self._keeper.keep_bucket(bucket)
+        self._persistence.keep_bucket(bucket)
 
     def bucket(self, name: str) -> Bucket:
         """Return a bucket.
@@ -106,7 +106,7 @@ class Store:
         """
         if bucket.live or bucket.noncurrent:
             raise conflict("The bucket you tried to delete is not empty.")
-        self._keeper.drop_bucket(bucket)
+        self._persistence.drop_bucket(bucket)
         del self.buckets[bucket.name]
 
     def commit(self, bucket: Bucket, draft: Draft, conditions: Conditions) -> Version:
@@ -133,7 +133,7 @@ class Store:
             fields={**bucket.new_fields, **writable(draft.fields)},
             system={**times, **components},
         )
-        self._keeper.keep(new)
+        self._persistence.keep(new)
         if old:
             self._retire(bucket, old, overwrittenByGeneration=str(new.generation))
         bucket.live[name] = new
@@ -171,7 +171,7 @@ class Store:
             system={**version.system, "updated": timestamp()},
         )
         if bucket.live.get(version.name) is version:
-            self._keeper.keep(new)
+            self._persistence.keep(new)
             bucket.live[version.name] = new
         else:
             bucket.noncurrent[version.name, version.generation] = new
@@ -186,7 +186,7 @@ class Store:
         """
         check_not_held(version)
         if bucket.live.get(version.name) is version:
-            self._keeper.drop(version)
+            self._persistence.drop(version)
             del bucket.live[version.name]
             self._retire(bucket, version, for_good=for_good)
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from infra.emulators.common.lines import write_line
+from infra.emulators.common.console import write_line
 from infra.local import arguments, ending
 from infra.local.demo import run as demo_run
 from infra.local.demo import show

@@ -42,7 +42,7 @@ WORTH = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RegionMask:
     """One region: `mask` of the picture's shape, `score` without unit, for ranking only."""
 
     mask: Bools
@@ -61,7 +61,7 @@ class _Graph:
     boxes: NDArray[np.intp]
 
 
-def find_regions(rgb: NDArray[np.uint8]) -> list[Found]:
+def find_regions(rgb: NDArray[np.uint8]) -> list[RegionMask]:
     """Return up to eight regions of an RGB picture, the most striking first."""
     graph = _graph(rgb)
     saliency = _saliency(graph)
@@ -72,7 +72,7 @@ def find_regions(rgb: NDArray[np.uint8]) -> list[Found]:
             break
         if not any(_same(graph, members, other) for _, other in kept):
             kept.append((score, members))
-    return [Found(binary_fill_holes(members[graph.labels]), score) for score, members in kept]
+    return [RegionMask(binary_fill_holes(members[graph.labels]), score) for score, members in kept]
 
 
 def _graph(rgb: NDArray[np.uint8]) -> _Graph:

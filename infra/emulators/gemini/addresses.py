@@ -47,7 +47,7 @@ def split_path(path: str) -> tuple[str, str]:
     return "".join(f"/{segment}" for segment in segments[:start]), "/" + "/".join(own)
 
 
-class Addressed:
+class AddressMiddleware:
     """ASGI middleware: the application behind sees a versioned path, and the prefix as its root path."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..common.control import fault_routes
 from . import routes
-from .addresses import Addressed
+from .addresses import AddressMiddleware
 from .answerer import LocalVision
 from .batches import Jobs
 from .batches_api import BatchesApi
@@ -130,7 +130,7 @@ def build_app(options: Options, answerer: Answerer | None = None) -> ASGIApp:
         },
         lifespan=emulator.lifespan,
     )
-    return FaultMiddleware(Addressed(app))
+    return FaultMiddleware(AddressMiddleware(app))
 
 
 # Starlette calls handlers with the exception's base type, so each narrows by contract and not by signature.

@@ -41,7 +41,7 @@ class Source(StrEnum):
     REGISTERED = "REGISTERED"
 
 
-class Fate(StrEnum):
+class FileFault(StrEnum):
     """What a fault does to a file: stay PROCESSING, be FAILED, or be gone after it was shown once more."""
 
     PROCESSING = "processing"
@@ -151,16 +151,16 @@ class FileStore:
         self._files[meta.file_id] = file
         return file
 
-    def doom(self, file_id: str, fate: Fate) -> StoredFile:
+    def apply_fault(self, file_id: str, fault: FileFault) -> StoredFile:
         """Let a fault befall a file, and return how it is to be shown now."""
         file = self._files[file_id]
-        doomed = {
-            Fate.PROCESSING: replace(file, active_at=file.expires),
-            Fate.FAILED: replace(file, failed=True),
-            Fate.EXPIRED: replace(file, expires=self.now()),
+        changed = {
+            FileFault.PROCESSING: replace(file, active_at=file.expires),
+            FileFault.FAILED: replace(file, failed=True),
+            FileFault.EXPIRED: replace(file, expires=self.now()),
         }
-        self._files[file_id] = doomed[fate]
-        return file if fate is Fate.EXPIRED else self._files[file_id]
+        self._files[file_id] = changed[fault]
+        return file if fault is FileFault.EXPIRED else self._files[file_id]
 
     def get(self, file_id: str) -> StoredFile:
         """Return a file.

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from .addresses import authenticate, base_url, has_key
 from .errors import invalid, missing_key, unauthenticated
 from .faults import ON_A_FILE
-from .files import Fate, FileMeta, Source, check_id
+from .files import FileFault, FileMeta, Source, check_id
 from .message_fields import FILE, REGISTER, check_fields
 from .paging import read_page
 from .requests import field, read_body
@@ -108,7 +108,7 @@ class FilesApi:
 
     def _shown(self, request: Request, file: StoredFile, fault: Fault | None) -> dict[str, object]:
         if fault and fault.kind in ON_A_FILE:
-            file = self._files.doom(file.meta.file_id, Fate(fault.kind))
+            file = self._files.apply_fault(file.meta.file_id, FileFault(fault.kind))
         versioned = f"{base_url(request)}/{request.path_params['version']}"
         return file.resource(versioned, self._files.now())
 

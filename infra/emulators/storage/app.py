@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .publisher import Publisher
 
 
-def create_app(
+def build_app(
     publisher: Publisher, buckets: Iterable[str], plan: FaultPlan, *, data_folder: DataFolder | None = None
 ) -> Starlette:
     """Return the application, with what `data_folder` holds and with empty `buckets`.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..common.cli import run_alone
 from ..common.serve import serve_http
-from .app import create_app
+from .app import build_app
 from .errors import ApiError
 from .faults import FaultPlan
 from .persistence import DataFolder
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     publisher = Publisher(args.pubsub, topics, plan.events)
     try:
         data_folder = DataFolder(args.data) if args.data else None
-        serve_http(create_app(publisher, dict.fromkeys(args.bucket), plan, data_folder=data_folder), port=args.port)
+        serve_http(build_app(publisher, dict.fromkeys(args.bucket), plan, data_folder=data_folder), port=args.port)
     except (OSError, ApiError) as error:
         print(f"storage: {error}", file=sys.stderr)
         return 1

@@ -96,7 +96,7 @@ class FaultMiddleware:
             await self._app(scope, receive, send)
             return
         if fault.kind == "lost_answer" or fault.bytes:
-            await self._app(scope, _limited(receive, fault.bytes) if fault.kind == "reset" else receive, _nowhere)
+            await self._app(scope, _limited(receive, fault.bytes) if fault.kind == "reset" else receive, _discard)
         raise DroppedError
 
 
@@ -117,8 +117,8 @@ def _limited(receive: Receive, size: int) -> Receive:
     return receive_limited
 
 
-async def _nowhere(_: Message) -> None:
-    """Send nothing."""
+async def _discard(_: Message) -> None:
+    """Take a message of the answer, and send nothing."""
 
 
 async def _refuse(request: Request, fault: Fault, route: Route) -> Response:

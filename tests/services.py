@@ -6,8 +6,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from infra.emulators.pubsub.control import ANNOUNCED
 from infra.local.process import Process, service_argv
-from infra.local.pubsub.control import ANNOUNCED
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

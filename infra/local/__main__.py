@@ -10,9 +10,9 @@ COMMANDS = {
     "up": ("infra.local.up", "start the whole stack; it stays until `down` or Ctrl-C"),
     "down": ("infra.local.down", "end the stack"),
     "demo": ("infra.local.demo.cli", "send photos through the whole chain and show what comes out"),
-    "storage": ("infra.local.storage.cli", "a Cloud Storage emulator"),
-    "pubsub": ("infra.local.pubsub.cli", "a Pub/Sub emulator"),
-    "gemini": ("infra.local.gemini.cli", "a Gemini API emulator that answers by classical vision"),
+    "storage": ("infra.emulators.storage.cli", "a Cloud Storage emulator"),
+    "pubsub": ("infra.emulators.pubsub.cli", "a Pub/Sub emulator"),
+    "gemini": ("infra.emulators.gemini.cli", "a Gemini API emulator that answers by classical vision"),
     "viewer": ("infra.local.viewer.cli", "the page that shows images and what was found in them"),
 }
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local.serve import LOOPBACK, READY
+from infra.emulators.common.serve import LOOPBACK, READY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import endpoints, given, resources, topology
+from infra.local import endpoints, given, official_pubsub, resources, topology
 from infra.local.endpoints import Endpoints, State
 from infra.local.process import ROOT, Process, free_port, service_argv
-from infra.local.pubsub import official
 from infra.local.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -134,8 +133,8 @@ class Stack:
 
     def _start_official_pubsub(self) -> str:
         port = free_port()
-        child = self._child("pubsub", official.find(self._environ).command(port))
-        official.wait_ready(port, timeout_s=START_TIMEOUT_S, alive=lambda: child.running)
+        child = self._child("pubsub", official_pubsub.find(self._environ).command(port))
+        official_pubsub.wait_ready(port, timeout_s=START_TIMEOUT_S, alive=lambda: child.running)
         self._say(f"pubsub     http://127.0.0.1:{port} (Google's own emulator)")
         return f"127.0.0.1:{port}"
 

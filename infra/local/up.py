@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.emulators.common.console import write_line
+from infra.emulators.common.serve import listen
 from infra.local import arguments, ending, endpoints
-from infra.local.lines import write_line
+from infra.local.official_pubsub import OfficialUnavailableError
 from infra.local.process import ROOT, ServiceError
-from infra.local.pubsub.official import OfficialUnavailableError
-from infra.local.serve import listen
 from infra.local.stack import Options, Stack
 
 if TYPE_CHECKING:

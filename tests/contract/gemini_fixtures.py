@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from infra.local.control import Control
+from infra.emulators import Control
 from tests.contract.gemini_rig import connected
 from tests.services import running
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infra.local.control import Control
+from infra.emulators import Control
 from infra.local.process import Process, service_argv
 from tests.contract.pubsub_rig import Rig, clients
 from tests.services import control_url
@@ -16,7 +16,7 @@ from tests.waiting import WAIT_S
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.local.faults import Fault
+    from infra.emulators import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.pubsub import official
+from infra.local import official_pubsub
 from tests.contract.pubsub_rig import Rig, clients, free_port
 from tests.services import running
 
@@ -82,13 +82,13 @@ def _ours() -> Iterator[str]:
 @contextlib.contextmanager
 def _official() -> Iterator[str]:
     try:
-        command = official.find(os.environ)
-    except official.OfficialUnavailableError as reason:
+        command = official_pubsub.find(os.environ)
+    except official_pubsub.OfficialUnavailableError as reason:
         pytest.skip(str(reason))
     port = free_port()
     with subprocess.Popen(command.command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as java:
         try:
-            official.wait_ready(port, timeout_s=60, alive=lambda: java.poll() is None)
+            official_pubsub.wait_ready(port, timeout_s=60, alive=lambda: java.poll() is None)
             yield f"http://127.0.0.1:{port}"
         finally:
             java.kill()

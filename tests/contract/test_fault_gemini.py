@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from infra.local.control import Control
-from infra.local.faults import Fault
+from infra.emulators import Control, Fault
 from shared.adapters import gemini
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from google.genai import errors, types
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, post
 from tests.contract.gemini_wire import Recorder
 from tests.services import running
@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from google.genai import Client
 
-    from infra.local.control import Control
+    from infra.emulators import Control
 
 pytest_plugins = ["tests.contract.gemini_fixtures"]
 

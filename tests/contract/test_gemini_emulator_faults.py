@@ -10,14 +10,14 @@ import httpx2
 import pytest
 from google.genai import errors, types
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, part
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from google.genai import Client
 
-    from infra.local.control import Control
+    from infra.emulators import Control
 
 pytest_plugins = ["tests.contract.gemini_fixtures"]
 

@@ -9,13 +9,13 @@ import httpx2
 import pytest
 from google.genai import errors, types
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from tests.contract.gemini_rig import PICTURES, generate
 
 if TYPE_CHECKING:
     from google.genai import Client
 
-    from infra.local.control import Control
+    from infra.emulators import Control
 
 pytest_plugins = ["tests.contract.gemini_fixtures"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from google.cloud import storage as gcs
 
-from infra.local.gemini.faulting import KINDS, OPERATIONS
+from infra.emulators.gemini.faults import KINDS, OPERATIONS
 from tests.contract.gemini_rig import PICTURES
 from tests.services import running
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.control import Control
-from infra.local.faults import Fault
+from infra.emulators import Control, Fault
 from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import AlreadyExistsError, TransientError

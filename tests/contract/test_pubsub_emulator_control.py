@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from infra.local.process import Process, service_argv
 from tests.contract.pubsub_control import controlled
 from tests.contract.pubsub_rig import free_port

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.emulators.pubsub.faults import KINDS
 from infra.local.process import ROOT
-from infra.local.pubsub.faulting import KINDS
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled

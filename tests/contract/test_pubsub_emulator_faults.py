@@ -9,7 +9,7 @@ import pytest
 from google.api_core import exceptions
 from google.pubsub_v1 import PublisherClient
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from shared.adapters.pubsub import GooglePublisher
 from shared.core.errors import TransientError
 from shared.core.ports import Message

@@ -11,8 +11,8 @@ import pytest
 from google.api_core import exceptions
 from google.pubsub_v1.types import StreamingPullRequest
 
+from infra.local import official_pubsub
 from infra.local.process import Process, service_argv
-from infra.local.pubsub import official
 from tests.contract.pubsub_rig import clients, endpoint
 from tests.services import running
 from tests.waiting import WAIT_S, wait_until
@@ -114,12 +114,12 @@ def test_the_official_emulator_is_named_by_its_variable_or_said_to_be_missing(tm
     jar.touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(tmp_path))
-        found = official.find({"PUBSUB_EMULATOR_JAR": str(jar)})
-        with pytest.raises(official.OfficialUnavailableError, match="gcloud components install"):
-            official.find({})
-        with pytest.raises(official.OfficialUnavailableError, match=r"names /nowhere\.jar, which is no file"):
-            official.find({"PUBSUB_EMULATOR_JAR": "/nowhere.jar"})
+        found = official_pubsub.find({"PUBSUB_EMULATOR_JAR": str(jar)})
+        with pytest.raises(official_pubsub.OfficialUnavailableError, match="gcloud components install"):
+            official_pubsub.find({})
+        with pytest.raises(official_pubsub.OfficialUnavailableError, match=r"names /nowhere\.jar, which is no file"):
+            official_pubsub.find({"PUBSUB_EMULATOR_JAR": "/nowhere.jar"})
         patch.setenv("PATH", "")
-        with pytest.raises(official.OfficialUnavailableError, match="no java on PATH"):
-            official.find({})
+        with pytest.raises(official_pubsub.OfficialUnavailableError, match="no java on PATH"):
+            official_pubsub.find({})
     assert found.command(8085) == [str(tmp_path / "java"), "-jar", str(jar), "--host=127.0.0.1", "--port=8085"]

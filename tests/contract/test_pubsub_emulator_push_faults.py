@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from tests.contract.pubsub_control import short
 from tests.contract.pubsub_rig import endpoint
 from tests.waiting import WAIT_S, wait_until

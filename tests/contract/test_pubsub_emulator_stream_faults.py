@@ -9,7 +9,7 @@ import pytest
 from google.api_core import exceptions
 from google.pubsub_v1.types import StreamingPullRequest
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 from tests.contract.pubsub_control import short
 from tests.waiting import WAIT_S, wait_until
 

@@ -10,11 +10,9 @@ import sys
 
 import pytest
 
+from infra.emulators.storage.faults import EVENT_KINDS, EVENT_OPERATIONS, REQUEST_KINDS
+from infra.emulators.storage.routes import JSON_ROUTES, XML_ROUTES
 from infra.local.process import ROOT
-from infra.local.storage import routes_xml
-from infra.local.storage.app import JSON_ROUTES
-from infra.local.storage.outbox import OPERATIONS
-from infra.local.storage.plan import EVENT_KINDS, REQUEST_KINDS
 from tests.services import running
 
 PAGE = (ROOT / "docs" / "emulators" / "storage.md").read_text(encoding="utf-8")
@@ -46,7 +44,7 @@ def test_the_table_has_every_kind_of_fault_in_the_words_of_the_control_api(befal
 
 
 def test_every_operation_the_page_names_exists() -> None:
-    operations = {route.operation for route in (*JSON_ROUTES, *routes_xml.ROUTES)} | set(OPERATIONS.values())
+    operations = {route.operation for route in (*JSON_ROUTES, *XML_ROUTES)} | set(EVENT_OPERATIONS.values())
     named = re.findall(r"`((?:object|upload|bucket|event)\.\w+)`", PAGE)
     short = [f"object.{name}" for name in re.findall(r"`\.(\w+)`", PAGE)]
     assert (len(named), len(short)) == (9, 10)

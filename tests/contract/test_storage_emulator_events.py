@@ -14,8 +14,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from infra.local.control import Control
-from infra.local.faults import Fault
+from infra.emulators import Control, Fault
 from tests.contract.pubsub_rig import free_port
 from tests.contract.storage_rig import rig
 from tests.services import running

@@ -10,8 +10,7 @@ import requests
 from google.api_core import exceptions
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from infra.local.control import Control
-from infra.local.faults import Fault
+from infra.emulators import Control, Fault
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import AlreadyExistsError, TransientError
 

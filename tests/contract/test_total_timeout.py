@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local.control import Control
-from infra.local.faults import Fault
+from infra.emulators import Control, Fault
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey
 from shared.core.errors import TransientError

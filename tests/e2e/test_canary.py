@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.api_core.exceptions import DeadlineExceeded
 
+from infra.emulators import Control, Fault
 from infra.local import endpoints, resources, topology
-from infra.local.control import Control
-from infra.local.faults import Fault
 from infra.local.stack import Options, Stack
 from shared.core.events.envelopes import format_image_event
 from shared.core.values import Source

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from infra.emulators import Control
 from infra.local import resources, topology
-from infra.local.control import Control
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
 from tests.services import running

@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from infra.local import endpoints
+from infra.local import endpoints, official_pubsub
 from infra.local.demo.samples import make_samples
 from infra.local.process import ROOT
-from infra.local.pubsub import official
 from shared.core.results import schemas
 from tests.e2e.test_stack import alive, local
 from tests.waiting import wait_until
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 def _official_reason() -> str | None:
     try:
-        official.find(os.environ)
-    except official.OfficialUnavailableError as error:
+        official_pubsub.find(os.environ)
+    except official_pubsub.OfficialUnavailableError as error:
         return str(error)
     return None
 

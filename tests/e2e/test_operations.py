@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.emulators import Control, Fault
 from infra.local import endpoints, resources, topology
-from infra.local.control import Control
-from infra.local.faults import Fault
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
 from shared.core.results import schemas

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.emulators import Fault
 from infra.local import topology
-from infra.local.faults import Fault
 from shared.core.delivery.shutdown import GRACE_S
 from tests.rig import picture
 from tests.storm.deployment import deployed, event_of, paths_of

@@ -42,7 +42,7 @@ def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
             "from shared.core.images.prepare import open_upright; from shared.core.images.probing import probe;"
             "open_upright(data, probe(data), max_side_px=64)"
         ),
-        "from infra.local.gemini.vision import picture; picture.read_picture(data)",
+        "from infra.emulators.gemini.vision import picture; picture.read_picture(data)",
     ],
 )
 def test_reading_a_heic_teaches_pillow_neither_to_open_nor_to_write_one(reading: str) -> None:

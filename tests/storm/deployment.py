@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
 
+from infra.emulators import Control
 from infra.local import resources, topology
-from infra.local.control import Control
 from infra.local.endpoints import Endpoints
 from infra.local.process import Process, service_argv
 from shared.core import jsontext, naming

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from infra.local.faults import Fault
+from infra.emulators import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

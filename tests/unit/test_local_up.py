@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.emulators.common.serve import listen
 from infra.local import endpoints, up
 from infra.local.endpoints import Endpoints, State
 from infra.local.process import ServiceError, free_port
-from infra.local.serve import listen
 from tests.waiting import WAIT_S
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from infra.emulators.common.console import write_line
 from infra.local import arguments, ending
 from infra.local.demo import run as demo_run
 from infra.local.demo import show
 from infra.local.demo.web import serving
-from infra.local.lines import write_line
+from infra.local.official_pubsub import OfficialUnavailableError
 from infra.local.process import ServiceError
-from infra.local.pubsub.official import OfficialUnavailableError
 from infra.local.stack import Options, Stack
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from infra.emulators.common.serve import serve_http
 from infra.local import topology
-from infra.local.serve import serve_http
 
 if TYPE_CHECKING:
     import argparse

@@ -1,0 +1,1 @@
+"""What the emulators share: planned faults, their control API, and how a service is served."""

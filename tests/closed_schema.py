@@ -33,7 +33,7 @@ SCHEMAS = {
 
 _HELP = (
     "What is written ships in one change: add it to {file} in shared/core, read it in shared/consumer, give it a column"
-    " in shared/export/rows.py where tables want it, and run `python -m tests.fields_page`, which writes docs/fields.md."
+    " in shared/export/rows.py where tables want it, and run `python -m tests.fields_page` for docs/fields.md."
 )
 
 
@@ -84,7 +84,7 @@ def documented(written: bytes, *, where: str) -> dict[str, Any]:
     Raises:
         UndocumentedError: it holds more than that; the message says what, and what to do.
     """
-    problem = _problem(written)
+    problem = problem_of(written)
     if problem is not None:
         raise UndocumentedError(f"{where}: {problem}")
     value: dict[str, Any] = json.loads(written)
@@ -92,7 +92,8 @@ def documented(written: bytes, *, where: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)  # deliveries repeat themselves, in an exploration by the thousand
-def _problem(written: bytes) -> str | None:
+def problem_of(written: bytes) -> str | None:
+    """Return what keeps the bytes of a document or a message from being documented, for people, or None."""
     try:
         return undocumented(json.loads(written))
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.core import schemas
+from shared.core.results import schemas
 from tests.closed_schema import known_values, load
 from tests.field_samples import columns, sample
 
@@ -19,8 +19,8 @@ _TYPES = {"string": "text", "integer": "whole number", "number": "number", "bool
 _HEAD = """\
 # Fields
 
-Every field of result documents and result events, as the [result schema](../shared/core/result.schema.json) and the
-[event schema](../shared/core/result_event.schema.json) list them. `[]` is each entry of a list. *Optional* fields are
+Every field of result documents and result events, as the [result schema](../shared/core/results/result.schema.json) and the
+[event schema](../shared/core/results/result_event.schema.json) list them. `[]` is each entry of a list. *Optional* fields are
 absent where they do not apply. The [client](consumers.md) has the same names, but for `files[].name`, which it gives as
 `uri`. Within version 1 there may be more fields and more values: see
 [what version 1 promises](consumers.md#what-version-1-promises).

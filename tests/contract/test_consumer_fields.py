@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.consumer import parse_event, parse_result
-from shared.core import schemas
+from shared.core.results import schemas
 from shared.export.reading import Found
 from shared.export.rows import rows
 from tests.closed_schema import load, undocumented

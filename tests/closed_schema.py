@@ -71,7 +71,7 @@ def undocumented(value: Any) -> str | None:
 
     `value` says by its `schema` which of ours it is.
     """
-    file = SCHEMAS.get(value.get("schema") if isinstance(value, dict) else None)
+    file = SCHEMAS.get(str(value.get("schema")) if isinstance(value, dict) else "")
     if file is None:
         return f"Expected a document of one of {', '.join(SCHEMAS)}, found {str(value)[:200]}."
     found = [f"{error.json_path}: {error.message[:500]}" for error in _errors(file, value)]

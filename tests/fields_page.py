@@ -19,10 +19,10 @@ _TYPES = {"string": "text", "integer": "whole number", "number": "number", "bool
 _HEAD = """\
 # Fields
 
-Every field of result documents and result events, as the [result schema](../shared/core/results/result.schema.json) and the
-[event schema](../shared/core/results/result_event.schema.json) list them. `[]` is each entry of a list. *Optional* fields are
-absent where they do not apply. The [client](consumers.md) has the same names, but for `files[].name`, which it gives as
-`uri`. Within version 1 there may be more fields and more values: see
+Every field of result documents and result events, as the [result schema](../shared/core/results/result.schema.json) and
+the [event schema](../shared/core/results/result_event.schema.json) list them. `[]` is each entry of a list. *Optional*
+fields are absent where they do not apply. The [client](consumers.md) has the same names, but for `files[].name`, which
+it gives as `uri`. Within version 1 there may be more fields and more values: see
 [what version 1 promises](consumers.md#what-version-1-promises).
 
 This page is made by `python -m tests.fields_page`; its words stand in the schemas.

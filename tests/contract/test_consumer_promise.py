@@ -153,7 +153,7 @@ def test_no_shipped_schema_closes_an_object_or_a_list_of_values(name: str) -> No
     assert list(closing(load(name), "$")) == []
 
 
-_WRONG = (None, 7, -1, "gs://x", [], {})
+_WRONG: tuple[Any, ...] = (None, 7, -1, "gs://x", [], {})
 
 
 @pytest.mark.parametrize(("name", "value"), EVERYTHING)

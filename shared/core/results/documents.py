@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.delivery.asked import asked_document
+from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import source_document
 from shared.core.events.settings_codec import settings_document
 from shared.core.gemini.prices import cost_usd
@@ -36,7 +37,7 @@ _WITHOUT_ERROR = frozenset({"ok", "empty"})
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """One file of a result: its full object name in the results bucket, and its bytes' size and checksum."""
+    """One file of a result: its full object name in the results bucket, its content type and its bytes."""
 
     name: str
     content_type: str
@@ -94,7 +95,14 @@ def answered(
 
 
 def unanswered(
-    event: ImageEvent, key: str, *, status: Status, code: str, message: str, at: str, image: ImageInfo | None = None
+    event: ImageEvent,
+    key: str,
+    *,
+    status: Status,
+    code: ErrorCode,
+    message: str,
+    at: str,
+    image: ImageInfo | None = None,
 ) -> dict[str, Any]:
     """Return the document of a result without an answer: refused input, a gone source, a lost cause."""
     document = _head(event, key, status, at)
@@ -137,7 +145,7 @@ def result_event(document: Mapping[str, Any], *, uri: str) -> Message:
     return Message(jsontext.dump_compact(body), attributes)
 
 
-def held_event(event: ImageEvent, key: str, *, code: str, until: str) -> Message:
+def held_event(event: ImageEvent, key: str, *, code: ErrorCode, until: str) -> Message:
     """Return the event that tells of a parked image event: no result yet, and work goes on at `until`."""
     source = source_document(event.source)
     body = {
@@ -175,7 +183,8 @@ def _head(event: ImageEvent, key: str, status: Status, at: str) -> dict[str, Any
 
 
 def _error(reading: Reading) -> dict[str, Any]:
-    return {"code": reading.status, "message": reading.reason or f"The result is {reading.status}; no reason is known."}
+    told = reading.reason or f"The result is {reading.status}; no reason is known."
+    return {"code": ErrorCode(reading.status), "message": told}
 
 
 def _image(info: ImageInfo) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from shared.core.errors import (
     AlreadyExistsError,
     ConfigurationError,
     DailyQuotaError,
+    ErrorCode,
     FileUnavailableError,
     HoldError,
     ModelRejectedError,
@@ -228,10 +229,10 @@ def _holding(ports: WorkerPorts) -> Iterator[None]:
     try:
         yield
     except DailyQuotaError as error:
-        raise HoldError("daily_quota", str(error), until=budget.end_of(day)) from error
+        raise HoldError(ErrorCode.DAILY_QUOTA, str(error), until=budget.end_of(day)) from error
     except ConfigurationError as error:
         logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
-        raise HoldError("configuration", str(error), until=budget.next_hour(ports.clock.now_iso())) from error
+        raise HoldError(ErrorCode.CONFIGURATION, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
 def _estimate_usd(request: ModelRequest, loads: Sequence[Load], ports: WorkerPorts) -> float | None:

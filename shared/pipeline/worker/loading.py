@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared import logs
 from shared.core.delivery.asked import Carried, Seen
-from shared.core.errors import FileUnavailableError, ModelRejectedError, TransientError
+from shared.core.errors import ErrorCode, FileUnavailableError, ModelRejectedError, TransientError
 from shared.core.gemini import transport
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.gemini.transport import BY_REFERENCE, Freight, Route
@@ -157,7 +157,9 @@ def _inline_anyhow(trip: Trip, image: Image, prepared: Prepared, reason: str) ->
 def _shrunk(trip: Trip, image: Image, reason: str) -> Load:
     smaller = shrunk_for_model(trip.job, image, trip.ports)
     if not transport.fits_inline(trip.back_end, len(smaller.data), text_bytes=trip.other_bytes):
-        raise ModelRejectedError("too_many_bytes", f"{image.uri} does not fit the request even as a smaller JPEG.")
+        raise ModelRejectedError(
+            ErrorCode.TOO_MANY_BYTES, f"{image.uri} does not fit the request even as a smaller JPEG."
+        )
     return _inline(image, smaller, reason)
 
 

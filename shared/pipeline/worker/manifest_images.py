@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.core.errors import ImageRejectedError, NotFoundError, PermanentError, TransientError
+from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError
 from shared.core.events.manifest import StoredImage
 from shared.core.values import Source
 from shared.pipeline.concurrency import together
@@ -57,7 +57,7 @@ def named_images(job: Job, named: Manifest, ports: WorkerPorts) -> tuple[Image, 
         if held_bytes > MAX_TOTAL_BYTES:
             raise _too_much(index)
     if problems:
-        raise PermanentError("bad_manifest_image", " ".join(problems))
+        raise PermanentError(ErrorCode.BAD_MANIFEST_IMAGE, " ".join(problems))
     return tuple(found)
 
 
@@ -76,7 +76,7 @@ def _pin(job: Job, reference: ImageReference, ports: WorkerPorts) -> Source | We
     require_time(job, ports, "reading the images of a manifest")
     live = ports.store.stat(reference.bucket, reference.name)
     if live is None:
-        raise ImageRejectedError("image_not_found", f"gs://{reference.bucket}/{reference.name} does not exist.")
+        raise ImageRejectedError(ErrorCode.IMAGE_NOT_FOUND, f"gs://{reference.bucket}/{reference.name} does not exist.")
     return Source(reference.bucket, reference.name, live.generation, live.size, None, live.crc32c or None)
 
 
@@ -116,7 +116,7 @@ def _judge(job: Job, found: Read | WebImage | PermanentError, ports: WorkerPorts
 
 def _too_much(index: int) -> PermanentError:
     return PermanentError(
-        "too_many_bytes",
+        ErrorCode.TOO_MANY_BYTES,
         f"The images of the manifest have more than {MAX_TOTAL_BYTES:,} bytes together, from images[0] to"
         f" images[{index}]: name fewer or smaller ones.",
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.core.errors import ConfigurationError, ModelRejectedError, TransientError
+from shared.core.errors import ConfigurationError, ErrorCode, ModelRejectedError, TransientError
 from shared.core.gemini import transport
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.gemini.transport import BY_REFERENCE
@@ -59,7 +59,7 @@ def carry(job: Job, request: ModelRequest, sights: Sequence[Image], ports: Worke
     loads = tuple(loading.load(trip, offer, route) for offer, route in zip(offers, routes, strict=True))
     text = _lacks_room(loads, text_size, ports)
     if text and not behind.uploads:
-        raise ModelRejectedError("too_many_bytes", f"{text} Name fewer images, or keep them in a bucket.")
+        raise ModelRejectedError(ErrorCode.TOO_MANY_BYTES, f"{text} Name fewer images, or keep them in a bucket.")
     if text:  # the Files API would take them: it is away, or the key is wrong
         wrong = (trouble for trouble in trip.troubles if isinstance(trouble, ConfigurationError))
         raise next(wrong, TransientError(text))

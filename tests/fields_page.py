@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.core.results import schemas
-from tests.closed_schema import known_values, load
+from shared.core.results.schemas import load
+from tests.closed_schema import known_values
 from tests.field_samples import columns, sample
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ import pytest
 
 from shared.consumer import parse_event, parse_result
 from shared.core.results import schemas
+from shared.core.results.schemas import load
 from shared.export.reading import Found
 from shared.export.rows import rows
-from tests.closed_schema import load, undocumented
+from tests.closed_schema import undocumented
 from tests.export_documents import document, failed, item, mask_of
 from tests.field_samples import columns, leaves, sample
 from tests.fields_page import PAGE, page, paths

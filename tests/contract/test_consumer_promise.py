@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 
 from shared.consumer import parse_event, parse_result
 from shared.core.results import schemas
-from tests.closed_schema import closed, known_values, load, undocumented
+from shared.core.results.schemas import load
+from tests.closed_schema import closed, known_values, undocumented
 from tests.contract.schema_growth import breaks
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 
 from shared.core.errors import ErrorCode
 from shared.core.results import schemas
-from tests.closed_schema import known_values, load
+from shared.core.results.schemas import load
+from tests.closed_schema import known_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

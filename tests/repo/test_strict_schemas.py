@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.closed_schema import SCHEMAS, closed, load
+from shared.core.results.schemas import load
+from tests.closed_schema import SCHEMAS, closed
 from tests.contract.test_consumer_promise import STORED
 from tests.strict_schema import departures
 

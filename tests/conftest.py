@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from shared import logs
-from tests import canary
+from tests import canary, documented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,3 +49,11 @@ def _canary_watch() -> Iterator[None]:
     yield
     logger.removeFilter(look)
     assert not leaking, leaking
+
+
+@pytest.fixture(autouse=True)
+def _everything_written_is_documented() -> Iterator[None]:
+    """Fail a test in which the pipeline wrote what the schemas do not list, even if the error was caught."""
+    documented.departures.clear()
+    yield
+    assert documented.departures == [], "\n\n".join(documented.departures)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
+from shared.adapters.memory import ManualClock, MemoryModel
 from shared.adapters.memory_web import MemoryWeb
 from shared.config import Settings
 from shared.core import jsontext, naming
@@ -23,6 +23,7 @@ from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests import canary
+from tests.documented import DocumentedPublisher, DocumentedStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,15 +74,17 @@ def reply(text: str, *, finish: str = "STOP", served: str = "gemini-3.8-flash") 
 
 @dataclass
 class Rig:
-    """One deployment in memory."""
+    """One deployment in memory; every document and event that it writes is held to its closed schema."""
 
     answer: Any = None
     settings: Settings = SETTINGS
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore(self.clock)
-        self.publisher = MemoryPublisher()
+        self.store = DocumentedStore(
+            self.clock, results_bucket=self.settings.results_bucket, results_prefix=self.settings.results_prefix
+        )
+        self.publisher = DocumentedPublisher()
         self.model = MemoryModel(self._answer)
         self.web = MemoryWeb()
         ids = itertools.count(1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-_WHY = {
-    "configuration": "Gemini refuses the key or the model; the log says why",
-    "daily_ceiling": "the day's ceiling is reached",
-    "daily_quota": "Gemini's quota of the day is used up",
+from shared.core.errors import ErrorCode
+
+_WHY: dict[str, str] = {
+    ErrorCode.CONFIGURATION: "Gemini refuses the key or the model; the log says why",
+    ErrorCode.DAILY_CEILING: "the day's ceiling is reached",
+    ErrorCode.DAILY_QUOTA: "Gemini's quota of the day is used up",
 }
 
 

@@ -10,6 +10,7 @@ from shared.core.errors import (
     AlreadyExistsError,
     ConfigurationError,
     DailyQuotaError,
+    ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
     RefusedError,
@@ -70,13 +71,13 @@ _TABLE = (
         (400,),
         "model",
         r"process input image|image is not valid|unsupported mime",
-        lambda text: ModelRejectedError("image_refused", f"The model cannot read this image. {text}"),
+        lambda text: ModelRejectedError(ErrorCode.IMAGE_REFUSED, f"The model cannot read this image. {text}"),
     ),
     _Row(
         (400, 413),
         "any",
         None,
-        lambda text: ModelRejectedError("request_refused", f"The model refuses this request. {text}"),
+        lambda text: ModelRejectedError(ErrorCode.REQUEST_REFUSED, f"The model refuses this request. {text}"),
     ),
 )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.adapters.memory_faults import Faults
 from shared.core import jsontext
-from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError
+from shared.core.errors import AlreadyExistsError, ChangedError, ErrorCode, NotFoundError, PermanentError
 from shared.core.ports import ModelFile, ObjectInfo
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class MemoryStore:
         if live is None or generation not in (None, live.generation):
             raise NotFoundError(f"gs://{bucket}/{name}#{generation} does not exist.")
         if len(live.data) > max_bytes:
-            raise PermanentError("too_many_bytes", f"gs://{bucket}/{name} is larger than {max_bytes:,} bytes.")
+            raise PermanentError(ErrorCode.TOO_MANY_BYTES, f"gs://{bucket}/{name} is larger than {max_bytes:,} bytes.")
         return live.data
 
     def read_head(self, bucket: str, name: str, *, generation: int, max_bytes: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.adapters.memory_faults import Faults
-from shared.core.errors import ImageRejectedError
+from shared.core.errors import ErrorCode, ImageRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class MemoryWeb:
         self.faults.begin("fetch")
         page = self.pages.get(url)
         if page is None:
-            raise ImageRejectedError("url_refused", f"{url} was not fetched: it answered 404.")
+            raise ImageRejectedError(ErrorCode.URL_REFUSED, f"{url} was not fetched: it answered 404.")
         if len(page) > max_bytes:
-            raise ImageRejectedError("too_many_bytes", f"{url} has more than {max_bytes:,} bytes.")
+            raise ImageRejectedError(ErrorCode.TOO_MANY_BYTES, f"{url} has more than {max_bytes:,} bytes.")
         return page

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
+from shared.core.errors import (
+    AlreadyExistsError,
+    ChangedError,
+    ErrorCode,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+)
 from shared.core.jsontext import crc32c
 from shared.core.ports import ObjectInfo
 
@@ -183,7 +190,7 @@ class _CappedSink:
 
     def write(self, chunk: bytes) -> int:
         if len(self.data) + len(chunk) > self._max_bytes:
-            raise PermanentError("too_many_bytes", f"{self._where} is larger than {self._max_bytes:,} bytes.")
+            raise PermanentError(ErrorCode.TOO_MANY_BYTES, f"{self._where} is larger than {self._max_bytes:,} bytes.")
         self.data += chunk
         return len(chunk)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from shared.adapters.web_answers import BrokenAnswerError, Exchange, location, promised_bytes
-from shared.core.errors import ImageRejectedError, TransientError
+from shared.core.errors import ErrorCode, ImageRejectedError, TransientError
 from shared.core.weburls import Target, is_public, shown, target
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _answer(url: str, exchange: Exchange, where: Target, *, max_bytes: int) -> b
         raise _refused(url, f"it answered {status}")
     body = None if promised_bytes(head) > max_bytes else exchange.body(max_bytes=max_bytes)
     if body is None:
-        raise ImageRejectedError("too_many_bytes", f"{shown(url)} has more than {max_bytes:,} bytes.")
+        raise ImageRejectedError(ErrorCode.TOO_MANY_BYTES, f"{shown(url)} has more than {max_bytes:,} bytes.")
     return body
 
 
@@ -198,7 +198,7 @@ def _redirect(url: str, location: str) -> _Redirect:
 
 
 def _refused(url: str, why: str) -> ImageRejectedError:
-    return ImageRejectedError("url_refused", f"{shown(url)} was not fetched: {why}.")
+    return ImageRejectedError(ErrorCode.URL_REFUSED, f"{shown(url)} was not fetched: {why}.")
 
 
 @contextlib.contextmanager

@@ -100,6 +100,10 @@ class Fields:
             raise self.wrong(name, "a list of texts", found)
         return tuple(found)
 
+    def optional_texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts, empty where there is none."""
+        return () if self.values.get(name) is None else self.texts(name)
+
     def optional_all(self, name: str, read: Callable[[Fields], T]) -> tuple[T, ...] | None:
         """Return what `read` makes of every object in a list, or None where there is no list."""
         if self.values.get(name) is None:

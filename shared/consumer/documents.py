@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ._fields import Fields, parse_object
 from .choosing import split_uri
 from .events import read_source
-from .values import ClassLabel, File, Image, Item, Mask, Model, Problem, Result, SeenImage, Transport, Usage
+from .values import ClassLabel, File, Image, Item, Mask, Model, Problem, Result, SeenImage, Settings, Transport, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,7 @@ def parse_result(data: bytes | str, *, uri: str) -> Result:
         error=_problem(fields.optional_child("error")),
         uri=uri,
         images=fields.optional_all("images", _seen),
+        settings=_settings(fields.optional_child("settings")),
         raw=document,
     )
 
@@ -133,7 +134,7 @@ def _item(fields: Fields, files: Mapping[str, File]) -> Item:
         box_px=fields.optional_box("box_px"),
         box_px_stored=fields.optional_box("box_px_stored"),
         mask=None if mask is None else _mask(mask, files),
-        notes=fields.texts("notes") if fields.values.get("notes") is not None else (),
+        notes=fields.optional_texts("notes"),
     )
 
 
@@ -156,6 +157,26 @@ def _class(fields: Fields) -> ClassLabel:
         status=fields.optional_text("status") or "ok",
         reason=fields.optional_text("reason"),
         score=fields.optional_number("score"),
+    )
+
+
+def _settings(fields: Fields | None) -> Settings | None:
+    if fields is None:
+        return None
+    safety = fields.optional_child("safety")
+    return Settings(
+        model=fields.text("model"),
+        prompt=fields.text("prompt"),
+        thinking=fields.text("thinking"),
+        max_items=fields.whole("max_items"),
+        max_bytes=fields.whole("max_bytes"),
+        labels=fields.optional_texts("labels"),
+        question=fields.optional_text("question"),
+        language=fields.optional_text("language"),
+        multi_label=fields.flag("multi_label") if fields.values.get("multi_label") is not None else False,
+        system_instruction=fields.optional_text("system_instruction"),
+        media_resolution=fields.optional_text("media_resolution"),
+        safety={} if safety is None else {name: safety.text(name) for name in safety.values},
     )
 
 

@@ -188,12 +188,35 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What the model was to be asked, of a failed result: a redrive asks the same.
+
+    `max_bytes` is the largest file that is read; `safety` maps the API's categories to thresholds. What is None, empty
+    or False was not set.
+    """
+
+    model: str
+    prompt: str
+    thinking: str
+    max_items: int
+    max_bytes: int
+    labels: tuple[str, ...] = ()
+    question: str | None = None
+    language: str | None = None
+    multi_label: bool = False
+    system_instruction: str | None = None
+    media_resolution: str | None = None
+    safety: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One result: of one task, on one generation of one object. It never changes.
 
     The payload is the task's: `caption`, `items`, `classes` or `answer`; the others are None. `items` is empty where
     nothing was found (`status` `empty`) and None where nobody could look. A question about several images (a manifest)
-    has `images`, in its order, instead of `image` and `transport`; elsewhere `images` is None.
+    has `images`, in its order, instead of `image` and `transport`; elsewhere `images` is None. Only a failure has
+    `settings`.
     """
 
     id: str
@@ -217,4 +240,5 @@ class Result:
     error: Problem | None
     uri: str
     images: tuple[SeenImage, ...] | None = None
+    settings: Settings | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

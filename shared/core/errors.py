@@ -7,6 +7,64 @@ Every other exception is a bug: it is raised too, and the dead-letter function r
 
 from __future__ import annotations
 
+from enum import StrEnum, unique
+
+
+@unique
+class ErrorCode(StrEnum):
+    """Every stable word for programs that says what went wrong; docs/consumers.md tells when, and what to do.
+
+    A code keeps its meaning within version 1. Those that a result document or a result event can hold are listed in
+    their schemas, too.
+    """
+
+    # Of results: the image.
+    BAD_ASPECT = "bad_aspect"
+    CORRUPT = "corrupt"
+    EMPTY_FILE = "empty_file"
+    NOT_AN_IMAGE = "not_an_image"
+    TOO_MANY_BYTES = "too_many_bytes"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TRUNCATED = "truncated"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    FOREIGN_BUCKET = "foreign_bucket"
+    GONE = "gone"
+    SUPERSEDED = "superseded"
+    # Of results: a manifest.
+    BAD_MANIFEST = "bad_manifest"
+    BAD_MANIFEST_IMAGE = "bad_manifest_image"
+    # Of results: the model and its answer. The last three are the status of a reading.
+    IMAGE_REFUSED = "image_refused"
+    REQUEST_REFUSED = "request_refused"
+    BLOCKED = "blocked"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    # Of results: every delivery failed.
+    DEAD_LETTER = "dead_letter"
+
+    # Of held events.
+    CONFIGURATION = "configuration"
+    DAILY_CEILING = "daily_ceiling"
+    DAILY_QUOTA = "daily_quota"
+
+    # Of one image of a manifest: its message is part of that of `bad_manifest_image`.
+    IMAGE_NOT_FOUND = "image_not_found"
+    URL_REFUSED = "url_refused"
+
+    # Of events that cannot be read: in logs.
+    BAD_BASE64 = "bad_base64"
+    BAD_JSON = "bad_json"
+    MALFORMED_EVENT = "malformed_event"
+    UNKNOWN_SCHEMA = "unknown_schema"
+
+    # Of what a redrive leaves as it is: in its table.
+    ELSEWHERE = "elsewhere"
+    NO_FAILURE = "no_failure"
+    NO_REDRIVES_LEFT = "no_redrives_left"
+    NO_SETTINGS = "no_settings"
+    OTHER_EVENT = "other_event"
+    OTHER_SETTINGS = "other_settings"
+
 
 class UplookError(Exception):
     """Something went wrong in Uplook."""
@@ -15,11 +73,10 @@ class UplookError(Exception):
 class PermanentError(UplookError):
     """This input can never succeed.
 
-    `code` is a stable lower-case word for programs (`not_an_image`); the message is for people: what was
-    expected, what was found and what to do.
+    `code` is for programs; the message is for people: what was expected, what was found and what to do.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -72,11 +129,11 @@ class ConfigurationError(RefusedError):
 class ParkError(UplookError):
     """No model call is possible before a later time: the event is to be held until then, and acknowledged.
 
-    `code` is `daily_ceiling` (our own limit), `daily_quota` (the service's) or `configuration`; `until` is an hour,
+    `code` is DAILY_CEILING (our own limit), DAILY_QUOTA (the service's) or CONFIGURATION; `until` is an hour,
     `2026-11-22T08` (UTC).
     """
 
-    def __init__(self, code: str, message: str, *, until: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, until: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

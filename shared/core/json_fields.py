@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from shared.core.errors import EventRejectedError
+from shared.core.errors import ErrorCode, EventRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def count(value: Mapping[str, Any], key: str) -> int:
 
 def malformed(place: str, expected: str, found: Any) -> EventRejectedError:
     """Return the error to raise: what was expected, and what was found."""
-    return EventRejectedError("malformed_event", f"{place}: expected {expected}, found {shown(found)}.")
+    return EventRejectedError(ErrorCode.MALFORMED_EVENT, f"{place}: expected {expected}, found {shown(found)}.")
 
 
 def shown(found: Any) -> str:

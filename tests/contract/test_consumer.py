@@ -28,6 +28,7 @@ from shared.consumer import (
 )
 from shared.core.delivery import journal
 from shared.core.delivery.journal import Asked, AskedImage
+from shared.core.errors import ErrorCode
 from shared.core.results import documents, schemas
 from shared.core.values import ImageInfo
 from shared.pipeline.worker.analyze import analyze
@@ -127,7 +128,7 @@ def test_a_question_about_several_images_tells_what_was_seen_in_their_order() ->
 
 def test_a_held_event_has_no_result_yet() -> None:
     rig = Rig()
-    message = documents.parked_event(rig.upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+    message = documents.parked_event(rig.upload(), "0" * 64, code=ErrorCode.DAILY_CEILING, until="2026-11-22T08:00:00Z")
 
     event = parse_event(message.data)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from infra.local.process import ROOT, Process
 from infra.local.resources import storage_client
+from shared.core.errors import ErrorCode
 from shared.core.results import documents
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, Rig
@@ -38,7 +39,7 @@ def test_the_program_of_the_page_reads_a_result_with_its_mask(emulator: Controll
         bucket = storage_client(url).create_bucket(RESULTS)
         for name in [*(file["name"] for file in document["files"]), rig.result_events()[0]["result"].split("/", 3)[3]]:
             bucket.blob(name).upload_from_string(rig.store.read(RESULTS, name, max_bytes=10**6))
-        held = documents.parked_event(image_event, "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+        held = documents.parked_event(image_event, "0" * 64, code=ErrorCode.DAILY_CEILING, until="2026-11-22T08:00:00Z")
         messages = [held, *rig.publisher.messages[rig.settings.result_topic]]
         emulator.rig.publish(topic, *(message.data for message in messages))
         env = os.environ | {"STORAGE_EMULATOR_HOST": url, "PUBSUB_EMULATOR_HOST": emulator.host}

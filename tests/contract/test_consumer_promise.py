@@ -16,12 +16,15 @@ from jsonschema import Draft202012Validator
 
 from shared.consumer import parse_event, parse_result
 from shared.core.results import schemas
+from shared.core.results.schemas import load
+from tests.closed_schema import closed, known_values, undocumented
 from tests.contract.schema_growth import breaks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
+    from shared.consumer import Result
+
 V1 = Path(__file__).parent / "v1"
 SCHEMAS = (schemas.RESULT, schemas.RESULT_EVENT)
 
@@ -41,7 +44,7 @@ EVERYTHING = [
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_todays_schema_only_adds_to_the_promised_one(name: str) -> None:
-    assert breaks(PROMISED[name], _load(ROOT / "shared" / "core" / name)) == []
+    assert breaks(PROMISED[name], load(name)) == []
 
 
 @pytest.mark.parametrize(("name", "value"), EVERYTHING)
@@ -73,6 +76,116 @@ def test_the_promise_covers_every_status_there_was() -> None:
     assert {value["status"] for value in STORED[schemas.RESULT]} == of_events - {"held"}
 
 
+def _objects(value: Any, schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield every object in a value that has properties by its schema, with these."""
+    for each in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        if isinstance(value, dict) and "properties" in each:
+            yield value, each["properties"]
+            for name in value.keys() & each["properties"].keys():
+                yield from _objects(value[name], each["properties"][name])
+        if isinstance(value, list) and "items" in each:
+            for one in value:
+                yield from _objects(one, each["items"])
+
+
+def _changed(value: dict[str, Any], schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any], Any]]:
+    """Yield copies of a value, each with one of its objects, to be changed there, and the properties of that."""
+    for index in range(len(list(_objects(value, schema)))):
+        copy = deepcopy(value)
+        yield (copy, *list(_objects(copy, schema))[index])
+
+
+@pytest.mark.parametrize(("name", "value"), EVERYTHING)
+def test_a_new_field_anywhere_suits_readers_and_not_our_own_writer(name: str, value: dict[str, Any]) -> None:
+    for copy, place, _ in _changed(value, load(name)):
+        place["later"] = 7
+
+        assert schemas.problem(copy, name) is None
+        assert "'later' was unexpected" in (undocumented(copy) or "")
+
+
+@pytest.mark.parametrize(("name", "value"), EVERYTHING)
+def test_a_new_value_anywhere_suits_readers_and_not_our_own_writer(name: str, value: dict[str, Any]) -> None:
+    places = [
+        (index, field)
+        for index, (place, properties) in enumerate(_objects(value, load(name)))
+        for field, schema in properties.items()
+        if field in place and known_values(schema) is not None
+    ]
+    assert places
+
+    for index, field in places:
+        copy = deepcopy(value)
+        place, _ = list(_objects(copy, load(name)))[index]
+        place[field] = "later"
+
+        assert schemas.problem(copy, name) is None
+        assert "'later' is not one of" in (undocumented(copy) or "")
+        if value.get("result", "") is not None:  # only a held event, by that name, may lack one
+            assert (parse_event(copy) if name == schemas.RESULT_EVENT else _read(copy)).raw == copy
+
+
+def _read(value: dict[str, Any]) -> Result:
+    return parse_result(json.dumps(value), uri="gs://results/v1/uploads/square.jpg/7/detect.json")
+
+
+@pytest.mark.parametrize(("name", "value"), EVERYTHING)
+def test_what_was_stored_has_only_what_is_listed_today(name: str, value: dict[str, Any]) -> None:
+    Draft202012Validator(closed(load(name))).validate(value)
+
+
+@pytest.mark.parametrize("name", [*SCHEMAS, schemas.IMAGE_EVENT])
+def test_no_shipped_schema_closes_an_object_or_a_list_of_values(name: str) -> None:
+    """But for the conditions of rules, which speak of known values."""
+
+    def closing(schema: Any, place: str) -> Iterator[str]:
+        if isinstance(schema, list):
+            for index, each in enumerate(schema):
+                yield from closing(each, f"{place}[{index}]")
+        if not isinstance(schema, dict):
+            return
+        if "enum" in schema or schema.get("additionalProperties") is False or "unevaluatedProperties" in schema:
+            yield place
+        inner = schema if known_values(schema) is None else {}
+        for key, each in inner.items():
+            if key != "if":
+                yield from closing(each, f"{place}.{key}")
+
+    assert list(closing(load(name), "$")) == []
+
+
+_WRONG: tuple[Any, ...] = (None, 7, -1, "gs://x", [], {})
+
+
+@pytest.mark.parametrize(("name", "value"), EVERYTHING)
+def test_of_the_fields_and_values_of_then_todays_schema_says_what_the_promised_one_says(
+    name: str, value: dict[str, Any]
+) -> None:
+    """Whatever else is wrong with a document: it was opened for new values, and for nothing else."""
+    promised, today = Draft202012Validator(PROMISED[name]), Draft202012Validator(load(name))
+    places = [
+        (index, field, properties[field].get("enum"))
+        for index, (place, properties) in enumerate(_objects(value, PROMISED[name]))
+        for field in place.keys() & properties.keys()
+    ]
+    for index, field, known in places:
+        for wrong in [each for each in _WRONG if known is None or not isinstance(each, str)] + (known or []):
+            copy = deepcopy(value)
+            place, _ = list(_objects(copy, PROMISED[name]))[index]
+            place[field] = wrong
+            assert promised.is_valid(copy) == today.is_valid(copy), (field, wrong)
+
+
+def _open(*values: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "enum": list(values)}, {"type": "string"}]}
+
+
+def _narrow(new: dict[str, Any], *, to: list[str]) -> None:
+    """Say of these statuses alone what the first rule says of all others."""
+    said = new["allOf"][0].pop("else")
+    new["allOf"].append({"if": {"properties": {"status": {"enum": to}}}, "then": said})
+
+
 def _with(change: Callable[[dict[str, Any]], object]) -> list[str]:
     grown = deepcopy(PROMISED[schemas.RESULT])
     change(grown)
@@ -87,8 +200,12 @@ def _with(change: Callable[[dict[str, Any]], object]) -> list[str]:
         lambda new: new["properties"]["task"]["enum"].append("measure"),
         lambda new: new["allOf"].insert(0, {"if": {"properties": {"task": {"const": "measure"}}}, "then": {}}),
         lambda new: new["properties"]["created"].update(description="When the model had answered."),
+        lambda new: new["properties"].update(task=_open("caption", "detect", "segment", "classify", "ask", "measure")),
+        lambda new: new["properties"]["created"].update(_open("today")),
+        lambda new: new["properties"]["timing_ms"].update(properties={"model": {"type": "integer"}}),
+        lambda new: _narrow(new, to=["ok", "empty"]),
     ],
-    ids=["field", "nested-field", "enum-value", "condition", "words"],
+    ids=["field", "nested-field", "enum-value", "condition", "words", "opened", "listed", "told", "else-of-the-known"],
 )
 def test_an_addition_is_none_of_its_business(change: Callable[[dict[str, Any]], object]) -> None:
     assert _with(change) == []
@@ -111,6 +228,9 @@ def test_an_addition_is_none_of_its_business(change: Callable[[dict[str, Any]], 
         lambda new: new["allOf"].pop(),
         lambda new: new["allOf"].append({"required": ["caption"]}),
         lambda new: new.update(additionalProperties=False),
+        lambda new: new["properties"].update(task=_open("caption", "detect")),
+        lambda new: new["properties"]["created"].update(enum=["today"]),
+        lambda new: _narrow(new, to=["ok"]),
     ],
     ids=[
         "field-removed",
@@ -127,6 +247,9 @@ def test_an_addition_is_none_of_its_business(change: Callable[[dict[str, Any]], 
         "rule-removed",
         "rule-for-all-added",
         "closed",
+        "opened-without-a-value",
+        "newly-closed-values",
+        "else-of-too-few",
     ],
 )
 def test_everything_else_is_told(change: Callable[[dict[str, Any]], object]) -> None:

@@ -17,6 +17,7 @@ from shared.consumer import (
     parse_event,
 )
 from shared.core import jsontext
+from shared.core.errors import ErrorCode
 from shared.core.results import documents
 from tests.export_documents import document, failed, folder, item, mask_of, png
 from tests.rig import Rig
@@ -114,7 +115,7 @@ def test_a_result_that_is_gone_says_so(client: storage.Client, value: dict[str, 
 
 
 def test_a_held_event_has_nothing_to_read(client: storage.Client) -> None:
-    held = documents.parked_event(Rig().upload(), "0" * 64, code="daily_ceiling", until="2026-11-22T08:00:00Z")
+    held = documents.parked_event(Rig().upload(), "0" * 64, code=ErrorCode.DAILY_CEILING, until="2026-11-22T08:00:00Z")
 
     with pytest.raises(NoResultError, match="another event tells of the result, after 2026-11-22T08:00:00Z"):
         ResultReader(client).read_result(parse_event(held.data))

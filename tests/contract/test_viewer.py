@@ -12,6 +12,7 @@ from google.api_core.exceptions import NotFound
 
 from infra.local import resources, topology
 from infra.local.process import Process, service_argv
+from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import format_image_event
 from shared.core.naming import paths
 from shared.core.results import documents
@@ -123,7 +124,7 @@ def test_a_parked_task_keeps_its_reason_when_the_page_is_loaded_anew(stack: Stac
     blob.upload_from_string(format_image_event(event).data)
     with page(stack) as events:
         next_of(events, "ready")
-        told = documents.parked_event(event, "key", code="daily_quota", until="2026-11-22T08:00:00Z")
+        told = documents.parked_event(event, "key", code=ErrorCode.DAILY_QUOTA, until="2026-11-22T08:00:00Z")
         stack.publish(topology.IMAGE_RESULTS, told.data)
         live = next_of(events, "result", name="parked.png", live=True)
     with page(stack) as events:

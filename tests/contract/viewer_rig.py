@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from infra.local import resources, topology
+from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import ImageEvent
 from shared.core.results import documents
 from shared.core.values import Source, TaskSettings
@@ -110,7 +111,12 @@ def image_event(name: str, generation: int) -> ImageEvent:
 def commit(stack: Stack, name: str, generation: int) -> bytes:
     """Write a result document; return its event."""
     document = documents.unanswered(
-        image_event(name, generation), "key", status="failed", code="corrupt", message="Broken.", at="2026-11-21"
+        image_event(name, generation),
+        "key",
+        status="failed",
+        code=ErrorCode.CORRUPT,
+        message="Broken.",
+        at="2026-11-21",
     )
     path = f"v1/uploads/{name}/{generation}/caption.error-0.json"
     stack.bucket("results").blob(path).upload_from_string(json.dumps(document), content_type="application/json")

@@ -17,6 +17,7 @@ from infra.local.stack import Options, Stack
 from shared.core.events.envelopes import format_image_event
 from shared.core.values import Source
 from tests import canary
+from tests.closed_schema import documented
 from tests.rig import picture
 from tests.services import running
 from tests.storm.deployment import event_of
@@ -111,7 +112,7 @@ def _outcome(client: storage.Client, name: str, data: bytes) -> str:
 def _ending(client: storage.Client, folder: str) -> str:
     def look() -> str | None:
         for blob in client.list_blobs(topology.RESULTS, prefix=folder):
-            document = json.loads(blob.download_as_bytes())
+            document = documented(blob.download_as_bytes(), where=blob.name)
             return str((document["error"] or {}).get("code", document["status"]))
         held = [blob.name for blob in client.list_blobs(topology.WORK, prefix="held/") if folder in blob.name]
         return "held" if held else None

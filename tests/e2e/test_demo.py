@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from infra.local import endpoints, official_pubsub
 from infra.local.demo.samples import make_samples
 from infra.local.process import ROOT
 from shared.core.results import schemas
+from tests.closed_schema import documented
 from tests.e2e.test_stack import alive, local
 from tests.waiting import wait_until
 
@@ -35,7 +35,7 @@ def _official_reason() -> str | None:
 def _documents(state_dir: Path) -> dict[str, dict[str, object]]:
     found = {}
     for path in sorted((state_dir / "results").glob("*/*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = documented(path.read_bytes(), where=str(path))
         assert schemas.problem(document, schemas.RESULT) is None
         found[f"{document['source']['name']}/{document['task']}"] = document
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from skimage import data
 from infra.local import endpoints, resources, topology
 from infra.local.process import ROOT, free_port
 from shared.core.results import schemas
+from tests.closed_schema import documented
 from tests.services import running
 from tests.waiting import wait_until
 
@@ -72,7 +72,7 @@ def client(stack: Path) -> storage.Client:
 def result(client: storage.Client, name: str) -> dict[str, Any] | None:
     """Return a result document, or None as long as it is not there."""
     blob = client.bucket(topology.RESULTS).get_blob(name)
-    return None if blob is None else json.loads(blob.download_as_bytes())
+    return None if blob is None else documented(blob.download_as_bytes(), where=name)
 
 
 def wait_for_result(client: storage.Client, name: str) -> dict[str, Any]:

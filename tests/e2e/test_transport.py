@@ -12,6 +12,7 @@ import pytest
 
 from infra.local import endpoints, resources, topology
 from shared.core.results import schemas
+from tests.closed_schema import documented
 from tests.contract.web_rig import Server, answer
 from tests.e2e.test_stack import jpeg, local
 from tests.rig import picture
@@ -54,7 +55,7 @@ def _result(stack: Endpoints, blob: Blob, task: str) -> dict[str, Any]:
     name = f"v1/uploads/{blob.name}/{blob.generation}/{task}.json"
     bucket = resources.storage_client(stack.storage).bucket(topology.RESULTS)
     found = wait_until(lambda: bucket.get_blob(name), name)
-    document: dict[str, Any] = json.loads(found.download_as_bytes())
+    document = documented(found.download_as_bytes(), where=name)
     assert schemas.problem(document) is None
     return document
 

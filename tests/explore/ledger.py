@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core.gemini.request import InlineImage, ReferencedImage
+from tests.closed_schema import problem_of
 from tests.rig import RESULTS, WORK
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Ledger:
         self.writes[name] = data
         if name.endswith(".json"):
             self.violations += [f"no half results: {name}: {problem}" for problem in self.missing(json.loads(data))]
+            self._documented(name, data)
 
     def changed(self) -> list[str]:
         """Return which results are not what was first written."""
@@ -80,6 +82,7 @@ class Ledger:
         """Note result events, each of a document that can be read by now."""
         for message in messages:
             event = json.loads(message.data)
+            self._documented("a result event", message.data)
             if event["status"] == "held":
                 self._told_held(event)
                 continue
@@ -90,6 +93,10 @@ class Ledger:
                     f"event after commit: {event['status']} of {name} was told before it was written"
                 )
             self.told.setdefault(name, []).append(message)
+
+    def _documented(self, name: str, data: bytes) -> None:
+        problem = problem_of(data)
+        self.violations += [f"documented: {name}: {problem}"] if problem else []
 
     def _told_held(self, event: dict[str, Any]) -> None:
         held = any(f"/{event['source']['generation']}/" in name for name in self.store.list_names(WORK, "held/"))

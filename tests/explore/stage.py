@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-from shared.core.errors import FileUnavailableError, ModelRejectedError, TransientError, UplookError
+from shared.core.errors import ErrorCode, FileUnavailableError, ModelRejectedError, TransientError, UplookError
 from tests.explore.plans import applicable
 from tests.explore.process import Cancelled, Died
 
@@ -31,7 +31,7 @@ _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "503": lambda: TransientError("503 Service Unavailable"),
     "429": lambda: TransientError("429 Too Many Requests", retry_after_s=RETRY_AFTER_S),
     "cancel": lambda: Cancelled("SIGTERM"),
-    "refuse": lambda: ModelRejectedError("request_refused", "400 INVALID_ARGUMENT"),
+    "refuse": lambda: ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400 INVALID_ARGUMENT"),
     "expire": lambda: FileUnavailableError("403: you do not have permission, or it may not exist"),
 }
 _PAUSES_S: Final = {"stall": TIMEOUT_S + 1, "outlive": LEASE_TTL_S + 1}

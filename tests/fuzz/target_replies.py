@@ -12,9 +12,10 @@ from shared.core.events.envelopes import ImageEvent
 from shared.core.naming import paths
 from shared.core.replies import classifying, findings, parsing
 from shared.core.replies.answer import is_answer, read_answer
-from shared.core.results import documents, result_files, schemas
+from shared.core.results import documents, result_files
 from shared.core.tasks.catalogue import TASKS
 from shared.core.values import ImageInfo, Source, TaskSettings
+from tests.closed_schema import undocumented
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
@@ -108,15 +109,15 @@ def _must_be_answer(answer: Answer) -> None:
 
 
 def _must_be_document(event: ImageEvent, body: dict[str, Any], info: ImageInfo, *, check_schemas: bool) -> None:
-    """What is committed for a body fits the published schemas, and a replay of its journal writes the same bytes."""
+    """What is committed for a body fits the closed schemas, and a replay of its journal writes the same bytes."""
     reply = JournalledReply("k", "a", _MODEL, "2026-11-21T09:30:00Z", info, _CARRIED, {"model": 1}, body)
     document = _document(event, reply)
     again = _document(event, parse_reply(format_reply(reply)))
     assert jsontext.dump_compact(document) == jsontext.dump_compact(again)
     pointer = json.loads(documents.result_event(document, uri="gs://results/x").data)
     if check_schemas:
-        assert schemas.problem(document, schemas.RESULT) is None
-        assert schemas.problem(pointer, schemas.RESULT_EVENT) is None
+        assert undocumented(document) is None
+        assert undocumented(pointer) is None
 
 
 def _document(event: ImageEvent, reply: JournalledReply) -> dict[str, Any]:

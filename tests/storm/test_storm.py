@@ -60,6 +60,7 @@ def test_a_sound_storm_has_no_violation() -> None:
         ({"ids": {RESULT: OTHER}}, "mixed up"),
         ({"ids": {RESULT: KEY, "v1/uploads/x/1/caption.error-0.json": KEY}}, "more than one result"),
         ({"dead_lettered": 1}, "dead letters"),
+        ({"undocumented": ["$.image.mode"]}, "undocumented: $.image.mode"),
         ({"generations": {RESULT: 2}}, "written twice"),
         ({"told": {}}, "untold"),
         ({"told": {RESULT: [KEY, OTHER]}}, "several ids"),

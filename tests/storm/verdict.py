@@ -38,7 +38,8 @@ class Evidence:
     """What was seen when all was quiet.
 
     `generations` counts every generation there ever was of each object in the results bucket; `ids` are those of the
-    documents by name, `told` those of the result events by the document they name; `leases` are states by name.
+    documents by name, `told` those of the result events by the document they name; `leases` are states by name;
+    `undocumented` says what of documents and events the closed schemas do not list.
     """
 
     wanted: Sequence[Wanted]
@@ -50,6 +51,7 @@ class Evidence:
     attempts: Sequence[Attempt]
     kills: int
     dead_lettered: int = 0
+    undocumented: Sequence[str] = ()
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -66,7 +68,7 @@ class Account:
 
 def judge(found: Evidence) -> list[str]:
     """Return every violation."""
-    return [*_lost(found), *_written_twice(found), *_untold(found), *_held(found), *_paid(found)]
+    return [*_lost(found), *_written_twice(found), *_untold(found), *_held(found), *_paid(found), *_undocumented(found)]
 
 
 def account(found: Evidence) -> Account:
@@ -100,6 +102,10 @@ def _written_twice(found: Evidence) -> Iterator[str]:
     for name, count in found.generations.items():
         if count != 1:
             yield f"written twice: {name} had {count} generations"
+
+
+def _undocumented(found: Evidence) -> Iterator[str]:
+    yield from (f"undocumented: {each}" for each in found.undocumented)
 
 
 def _untold(found: Evidence) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from google.api_core.exceptions import GoogleAPICallError
 
 from infra.local import topology
+from tests.closed_schema import problem_of
 from tests.storm import attempts
 from tests.storm.deployment import LISTENER
 from tests.storm.verdict import Call, Evidence, Wanted
@@ -26,10 +27,11 @@ _ANSWERED = 200
 
 
 class Listener:
-    """Takes every result event: ids by the document that they name."""
+    """Takes every result event: ids by the document that they name, and what is undocumented in them."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.ids: defaultdict[str, list[str]] = defaultdict(list)
+        self.problems: list[str | None] = []
         self._client = deployment.subscriber
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
@@ -52,6 +54,7 @@ class Listener:
         for each in pulled:
             document = json.loads(each.message.data)
             self.ids[document["result"].removeprefix(_RESULTS)].append(document["id"])
+            self.problems.append(problem_of(each.message.data))
         if pulled:
             self._client.acknowledge(subscription=LISTENER, ack_ids=[each.ack_id for each in pulled])
 
@@ -62,7 +65,9 @@ def gather(deployment: Deployment, wanted: Sequence[Wanted], listener: Listener)
     generations = Counter(blob.name for blob in deployment.storage.list_blobs(bucket, versions=True))
     names = [name for name in generations if name.endswith(".json")]
     with ThreadPoolExecutor(8) as pool:
-        documents = list(pool.map(lambda name: json.loads(bucket.blob(name).download_as_bytes()), names))
+        written = list(pool.map(lambda name: bytes(bucket.blob(name).download_as_bytes()), names))
+    documents = [json.loads(data) for data in written]
+    problems = [*map(problem_of, written), *listener.problems]
     instances = deployment.instances
     stats = {task: deployment.stats(task) for task in instances}
     return Evidence(
@@ -74,6 +79,7 @@ def gather(deployment: Deployment, wanted: Sequence[Wanted], listener: Listener)
         calls=_calls(deployment),
         attempts=[attempt for instance in instances.values() for attempt in attempts.read(instance.lives)],
         kills=sum(life.killed for instance in instances.values() for life in instance.lives),
+        undocumented=[problem for problem in problems if problem],
         dead_lettered=sum(counts["dead_lettered"] for counts in stats.values()),
         notes={
             "results by status": dict(Counter(document["status"] for document in documents)),

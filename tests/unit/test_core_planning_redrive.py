@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.core import naming
-from shared.core.errors import PermanentError
+from shared.core.errors import ErrorCode, PermanentError
 from shared.core.events import storage_events
 from shared.core.events.envelopes import ImageEvent
 from shared.core.naming import MAX_REDRIVE
@@ -28,7 +28,7 @@ def _failed(event: ImageEvent = EVENT) -> dict[str, Any]:
         event,
         idempotency_key(event),
         status="failed",
-        code="dead_letter",
+        code=ErrorCode.DEAD_LETTER,
         message="In vain.",
         at="2026-11-21T09:00:00Z",
     )
@@ -47,7 +47,7 @@ def test_a_failed_document_fits_the_schema_and_keeps_what_was_asked() -> None:
 
 def test_only_failures_keep_it() -> None:
     skipped = documents.unanswered(
-        EVENT, "0" * 64, status="skipped", code="gone", message="Gone.", at="2026-11-21T09:00:00Z"
+        EVENT, "0" * 64, status="skipped", code=ErrorCode.GONE, message="Gone.", at="2026-11-21T09:00:00Z"
     )
 
     assert "settings" not in skipped

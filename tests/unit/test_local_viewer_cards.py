@@ -17,6 +17,7 @@ from infra.local.viewer.cards import (
     upload_card,
 )
 from infra.local.viewer.names import Address
+from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import ImageEvent, format_image_event
 from shared.core.results import documents
 from shared.core.values import ImageInfo, Source, Status, TaskSettings
@@ -29,13 +30,15 @@ FOLDER = "v1/uploads/a b/ü%231.png/1795256138836522"
 
 def refused_document() -> dict[str, Any]:
     return documents.unanswered(
-        EVENT, "key", status="failed", code="truncated", message="The file stops early.", at=AT, image=None
+        EVENT, "key", status="failed", code=ErrorCode.TRUNCATED, message="The file stops early.", at=AT, image=None
     )
 
 
 def answered_document() -> dict[str, Any]:
     image = ImageInfo(640, 480, "jpeg", "image/jpeg", orientation=6)
-    document = documents.unanswered(EVENT, "key", status="skipped", code="x", message="x", at=AT, image=image)
+    document = documents.unanswered(
+        EVENT, "key", status="skipped", code=ErrorCode.GONE, message="x", at=AT, image=image
+    )
     items = [
         {
             "index": 0,

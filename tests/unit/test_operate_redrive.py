@@ -8,7 +8,7 @@ import pytest
 
 from shared import bootstrap
 from shared.command_line import DONE, FAILED, INCOMPLETE
-from shared.core.errors import ModelRejectedError, TransientError
+from shared.core.errors import ErrorCode, ModelRejectedError, TransientError
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.core.ports import Message
@@ -30,7 +30,7 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
 
 def _fail(rig: Rig, name: str, *, task: str = "detect") -> None:
     event = rig.upload(name, task=task)
-    rig.model.faults.add("generate", ModelRejectedError("model_rejected", "400: no"))
+    rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400: no"))
     analyze(event, rig.ports)
 
 
@@ -49,8 +49,8 @@ def test_it_redrives_what_failed_and_shows_a_line_for_each(rig: Rig, capsys: pyt
     header, *lines = output.out.splitlines()
     assert header.split() == ["what", "task", "code", "outcome"]
     assert [line.split()[1:] for line in lines] == [
-        ["detect", "model_rejected", "redriven"],
-        ["caption", "model_rejected", "redriven"],
+        ["detect", "request_refused", "redriven"],
+        ["caption", "request_refused", "redriven"],
     ]
     assert lines[0].startswith("gs://results/v1/uploads/a.jpg/")
     assert output.err == "redriven: 2; left: 0\n"
@@ -60,7 +60,7 @@ def test_it_redrives_what_failed_and_shows_a_line_for_each(rig: Rig, capsys: pyt
 def test_only_the_newest_failure_of_a_task_is_redriven_and_none_that_has_a_result(rig: Rig) -> None:
     event = rig.upload()
     for redrive in (0, 1):
-        rig.model.faults.add("generate", ModelRejectedError("model_rejected", "400: no"))
+        rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400: no"))
         analyze(replace(event, redrive=redrive), rig.ports)
     assert main(["redrive", "gs://results/v1/"]) == DONE
     assert b'"redrive":2' in rig.publisher.messages[rig.settings.image_topic][0].data
@@ -84,7 +84,7 @@ def test_a_task_and_a_code_can_be_chosen(rig: Rig) -> None:
     _fail(rig, "a.jpg")
     _fail(rig, "b.jpg", task="caption")
 
-    main(["redrive", "gs://results", "--task", "caption", "--code", "model_rejected"])
+    main(["redrive", "gs://results", "--task", "caption", "--code", "request_refused"])
     main(["redrive", "gs://results", "--code", "dead_letter"])
 
     assert _published(rig) == ["caption"]

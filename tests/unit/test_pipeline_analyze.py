@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from shared.core import naming
-from shared.core.errors import ModelRejectedError, TransientError
+from shared.core.errors import ErrorCode, ModelRejectedError, TransientError
 from shared.core.jsontext import crc32c
 from shared.core.results import schemas
 from shared.core.tasks.catalogue import TASKS
@@ -279,7 +279,7 @@ def test_a_lasting_model_error_releases_the_lease_so_that_a_redelivery_works_at_
 def test_a_request_the_model_refuses_fails_without_another_try() -> None:
     rig = Rig()
     event = rig.upload()
-    rig.model.faults.add("generate", ModelRejectedError("request_refused", "bad field"))
+    rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, "bad field"))
 
     analyze(event, rig.ports)
 

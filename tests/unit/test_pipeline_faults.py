@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.core import naming
-from shared.core.errors import AlreadyExistsError, ModelRejectedError, TransientError
+from shared.core.errors import AlreadyExistsError, ErrorCode, ModelRejectedError, TransientError
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, WORK, Rig, reply
 
@@ -81,7 +81,7 @@ def test_work_that_was_finished_between_two_looks_is_not_done_again(monkeypatch:
     event = rig.upload(task="caption")
     paths = naming.paths(event.source, run="v1", task="caption")
     rig.store.create(WORK, paths.lease, b"{}", content_type="application/json", metadata={"uplook-state": "released"})
-    rig.model.faults.add("generate", ModelRejectedError("request_refused", "bad field"))
+    rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, "bad field"))
     finish, look = iter([lambda: analyze(event, rig.ports)]), rig.store.read
 
     def finish_after_the_first_look(bucket: str, name: str, **options: Any) -> bytes:

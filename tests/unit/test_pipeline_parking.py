@@ -13,6 +13,7 @@ from shared.core.delivery.budget import Ceiling
 from shared.core.errors import (
     ConfigurationError,
     DailyQuotaError,
+    ErrorCode,
     ModelRejectedError,
     ParkError,
     RefusedError,
@@ -212,7 +213,7 @@ def test_dollars_are_a_ceiling_too_and_a_costly_answer_is_a_debt_for_the_next_gr
 def test_a_call_that_was_refused_costs_nothing_of_the_ceiling() -> None:
     rig = rig_with(max_calls_per_day=1)
     refused, event = captions(rig, 2)
-    rig.model.faults.add("generate", ModelRejectedError("image_refused", "400"))
+    rig.model.faults.add("generate", ModelRejectedError(ErrorCode.IMAGE_REFUSED, "400"))
     for _ in range(2):
         rig.model.faults.add("generate", RefusedError("503"))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.core.errors import ModelRejectedError, TransientError
+from shared.core.errors import ErrorCode, ModelRejectedError, TransientError
 from shared.core.events import storage_events
 from shared.core.events.envelopes import ImageEvent, format_image_event, parse_image_event
 from shared.core.planning.choices import Choices
@@ -43,7 +43,7 @@ def _image_events(rig: Rig) -> list[ImageEvent]:
 def _failing(rig: Rig, *, task: str = "detect", name: str = "square.jpg") -> ImageEvent:
     """Upload a picture whose first delivery ends as an error result."""
     event = rig.upload(name, task=task)
-    rig.model.faults.add("generate", ModelRejectedError("model_rejected", "400: no"))
+    rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400: no"))
     analyze(event, rig.ports)
     return event
 
@@ -56,9 +56,9 @@ def test_after_a_fix_a_redrive_commits_the_result_beside_the_error() -> None:
     (again,) = _image_events(rig)
     analyze(again, rig.ports)
 
-    assert (done.code, done.left) == ("model_rejected", None)
+    assert (done.code, done.left) == ("request_refused", None)
     assert again == replace(event, redrive=1)
-    assert rig.document(event, error=0)["error"]["code"] == "model_rejected"
+    assert rig.document(event, error=0)["error"]["code"] == "request_refused"
     assert rig.document(event)["status"] == "ok"
     assert schemas.problem(rig.document(event)) is None
     assert {told["id"] for told in rig.result_events()} == {rig.document(event)["id"]}
@@ -69,7 +69,7 @@ def test_what_fails_again_is_the_next_error_and_can_be_redriven_again() -> None:
     event = _failing(rig)
     for number in (1, 2):
         _redrive(rig, [name for name in _errors(rig) if name.endswith(f"error-{number - 1}.json")])
-        rig.model.faults.add("generate", ModelRejectedError("model_rejected", f"400: no {number}"))
+        rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, f"400: no {number}"))
         for again in _image_events(rig):
             analyze(again, rig.ports)
 
@@ -138,14 +138,14 @@ def test_a_document_of_an_older_version_is_left_with_the_reason() -> None:
     (left,) = _redrive(rig)
 
     assert "An older version wrote it" in str(left.left)
-    assert (left.task, left.code) == ("detect", "model_rejected")
+    assert (left.task, left.code) == ("detect", "request_refused")
     assert _image_events(rig) == []
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b"\xff", b'{"status": "failed"}'])
 def test_what_is_no_result_document_is_left_with_the_reason(data: bytes) -> None:
     rig = Rig()
-    rig.store.create(RESULTS, "v1/b/cat.jpg/7/detect.error-0.json", data, content_type="application/json")
+    rig.store.plant(RESULTS, "v1/b/cat.jpg/7/detect.error-0.json", data)
 
     (left,) = _redrive(rig)
 
@@ -171,7 +171,7 @@ def test_large_events_are_redriven_in_requests_that_pubsub_takes() -> None:
     rig = Rig()
     for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
         event = rig.upload(name)
-        rig.model.faults.add("generate", ModelRejectedError("model_rejected", "400: no"))
+        rig.model.faults.add("generate", ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400: no"))
         analyze(replace(event, settings=replace(event.settings, prompt="x" * 3_000_000)), rig.ports)
     published, publish = list[int](), rig.publisher.publish
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.core import json_fields, jsontext
-from shared.core.errors import EventRejectedError, EventVersionError
+from shared.core.errors import ErrorCode, EventRejectedError, EventVersionError
 from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_object_name, is_run_name, is_task_name
 from shared.core.ports import Message
 from shared.core.values import Source, TaskSettings
@@ -95,8 +95,8 @@ def parse_image_event(data: bytes) -> ImageEvent:
     if schema != IMAGE_SCHEMA:
         told = f"Expected an event of {IMAGE_SCHEMA}, found {json_fields.shown(schema)}."
         if _is_ours(schema):
-            raise EventVersionError("unknown_schema", told)
-        raise EventRejectedError("malformed_event", told)
+            raise EventVersionError(ErrorCode.UNKNOWN_SCHEMA, told)
+        raise EventRejectedError(ErrorCode.MALFORMED_EVENT, told)
     source = document.get("source")
     if not isinstance(source, dict):
         raise json_fields.malformed("source", "an object", source)
@@ -147,7 +147,7 @@ def pubsub_message(data: Any) -> Message:
     try:
         payload = base64.b64decode(message["data"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise EventRejectedError("bad_base64", f"message.data is not base64: {error}.") from error
+        raise EventRejectedError(ErrorCode.BAD_BASE64, f"message.data is not base64: {error}.") from error
     attributes = message.get("attributes")
     texts = attributes.items() if isinstance(attributes, dict) else ()
     return Message(payload, {key: value for key, value in texts if isinstance(value, str)})
@@ -197,9 +197,9 @@ def _as_object(data: Any, what: str) -> dict[str, Any]:
         try:
             data = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise EventRejectedError("bad_json", f"Expected {what} as JSON: {error}.") from error
+            raise EventRejectedError(ErrorCode.BAD_JSON, f"Expected {what} as JSON: {error}.") from error
     if not isinstance(data, dict):
-        raise EventRejectedError("malformed_event", f"Expected {what}, found {type(data).__name__}.")
+        raise EventRejectedError(ErrorCode.MALFORMED_EVENT, f"Expected {what}, found {type(data).__name__}.")
     return data
 
 

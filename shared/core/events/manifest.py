@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core import json_fields
-from shared.core.errors import PermanentError
+from shared.core.errors import ErrorCode, PermanentError
 from shared.core.naming import is_bucket_name, is_object_name
 from shared.core.weburls import Target, shown, target
 
@@ -155,4 +155,4 @@ def _refusal(problems: Sequence[str]) -> PermanentError:
     named = list(problems[:_MAX_PROBLEMS])
     if len(problems) > len(named):
         named.append(f"and {len(problems) - len(named)} more")
-    return PermanentError("bad_manifest", "The manifest cannot be used: " + "; ".join(named) + ".")
+    return PermanentError(ErrorCode.BAD_MANIFEST, "The manifest cannot be used: " + "; ".join(named) + ".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.core.errors import ImageRejectedError
+from shared.core.errors import ErrorCode, ImageRejectedError
 
 SUPPORTED = "PNG, JPEG, WebP, HEIC, HEIF, GIF, BMP, TIFF or AVIF"
 
@@ -41,7 +41,7 @@ def require_size(width: int, height: int, limits: Limits) -> None:
         )
     if max(width, height) > limits.max_aspect * min(width, height):
         raise ImageRejectedError(
-            "bad_aspect",
+            ErrorCode.BAD_ASPECT,
             f"Expected sides of a ratio of at most {limits.max_aspect}:1; found {width:,}x{height:,}. "
             "Cut the image into parts and upload those.",
         )
@@ -50,10 +50,10 @@ def require_size(width: int, height: int, limits: Limits) -> None:
 def require_bytes(size: int, limits: Limits) -> None:
     """Refuse a file that is empty or larger than the cap."""
     if size == 0:
-        raise ImageRejectedError("empty_file", "Expected an image; the file has 0 bytes. Upload it again.")
+        raise ImageRejectedError(ErrorCode.EMPTY_FILE, "Expected an image; the file has 0 bytes. Upload it again.")
     if size > limits.max_bytes:
         raise ImageRejectedError(
-            "too_many_bytes",
+            ErrorCode.TOO_MANY_BYTES,
             f"Expected a file of at most {limits.max_bytes:,} bytes; found {size:,}. "
             "Save the image smaller or with stronger compression and upload it again.",
         )
@@ -61,26 +61,26 @@ def require_bytes(size: int, limits: Limits) -> None:
 
 def too_many_pixels(message: str) -> ImageRejectedError:
     """Build the refusal of an image that costs too much to decode."""
-    return ImageRejectedError("too_many_pixels", message)
+    return ImageRejectedError(ErrorCode.TOO_MANY_PIXELS, message)
 
 
 def truncated(kind: str, found: str) -> ImageRejectedError:
     """Build the refusal of a file that stops too early; `found` completes "the file …"."""
     return ImageRejectedError(
-        "truncated", f"Expected a complete {kind} file; the file {found}. Upload the whole file again."
+        ErrorCode.TRUNCATED, f"Expected a complete {kind} file; the file {found}. Upload the whole file again."
     )
 
 
 def corrupt(kind: str, found: str) -> ImageRejectedError:
     """Build the refusal of a damaged file; `found` is a sentence without its full stop."""
     return ImageRejectedError(
-        "corrupt", f"Expected a readable {kind} file; {found}. Export the image again and upload that."
+        ErrorCode.CORRUPT, f"Expected a readable {kind} file; {found}. Export the image again and upload that."
     )
 
 
 def unsupported(found: str) -> ImageRejectedError:
     """Build the refusal of something recognised that Uplook does not decode."""
     return ImageRejectedError(
-        "unsupported_format",
+        ErrorCode.UNSUPPORTED_FORMAT,
         f"Expected an image ({SUPPORTED}); found {found}. Convert it to PNG or JPEG and upload that.",
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared.core.errors import ImageRejectedError
+from shared.core.errors import ErrorCode, ImageRejectedError
 from shared.core.images import bmp, gif, jpeg, png, tiff, webp
 from shared.core.images.av1 import coded_pixels
 from shared.core.images.bmff import largest_extent, still_only, top_boxes
@@ -115,7 +115,7 @@ def _require_supported(data: bytes) -> Sniffed:
     kind = sniff(data)
     if kind is None:
         raise ImageRejectedError(
-            "not_an_image",
+            ErrorCode.NOT_AN_IMAGE,
             f"Expected an image ({SUPPORTED}); the content looks like {describe(data)} whatever its name says. "
             "Upload the image itself.",
         )

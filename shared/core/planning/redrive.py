@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shared.core import json_fields, jsontext, naming
-from shared.core.errors import PermanentError
+from shared.core.errors import ErrorCode, PermanentError
 from shared.core.events import storage_events
 from shared.core.events.envelopes import IMAGE_SCHEMA, parse_image_event
 from shared.core.naming import MAX_REDRIVE
@@ -42,24 +42,29 @@ def next_event(document: Mapping[str, Any], name: str, *, prefix: str) -> ImageE
     """
     number = error_number(name)
     if number is None or document.get("status") != "failed":
-        raise PermanentError("no_failure", f"Expected a failed result, found status {document.get('status')!r}.")
+        raise PermanentError(
+            ErrorCode.NO_FAILURE, f"Expected a failed result, found status {document.get('status')!r}."
+        )
     if number >= MAX_REDRIVE:
         raise PermanentError(
-            "no_redrives_left", f"It was redriven {number} times, the most there can be; use a new RUN."
+            ErrorCode.NO_REDRIVES_LEFT, f"It was redriven {number} times, the most there can be; use a new RUN."
         )
     if document.get("settings") is None:
         raise PermanentError(
-            "no_settings", "An older version wrote it, without the settings of the event; use a new RUN for this image."
+            ErrorCode.NO_SETTINGS,
+            "An older version wrote it, without the settings of the event; use a new RUN for this image.",
         )
     asked = {key: document.get(key) for key in ("source", "task", "settings", "run")}
     event = parse_image_event(jsontext.dump_compact({"schema": IMAGE_SCHEMA, **asked, "redrive": number + 1}))
     if idempotency_key(event) != document.get("id"):
         raise PermanentError(
-            "other_settings", "Its settings do not give its id: it was changed, or written by a newer version."
+            ErrorCode.OTHER_SETTINGS, "Its settings do not give its id: it was changed, or written by a newer version."
         )
     lies_at = naming.paths(event.source, run=event.run, task=event.task, prefix=prefix).error(number)
     if lies_at != name:
-        raise PermanentError("elsewhere", f"It belongs to {lies_at}: redrive it there (a copy cannot be redriven).")
+        raise PermanentError(
+            ErrorCode.ELSEWHERE, f"It belongs to {lies_at}: redrive it there (a copy cannot be redriven)."
+        )
     return event
 
 
@@ -75,12 +80,12 @@ def function_of(kind: str) -> str:
         return FORGET
     if storage_events.is_deletion(kind):
         raise PermanentError(
-            "other_event",
+            ErrorCode.OTHER_EVENT,
             "It tells of a deletion by a notification of the bucket, which does not show that `forget` was meant. Where"
             " the results are to go, publish it again to the topic of `forget`; then delete this object.",
         )
     raise PermanentError(
-        "other_event",
+        ErrorCode.OTHER_EVENT,
         f"Expected an upload ({storage_events.FINALIZED} or OBJECT_FINALIZE), found {json_fields.shown(kind)}: there is"
         " nothing to do for it. Delete this object.",
     )

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
+from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import settings_document, source_document
 from shared.core.gemini.prices import billed, cost_usd
 from shared.core.gemini.registry import profile
@@ -33,7 +34,7 @@ _WITHOUT_ERROR = frozenset({"ok", "empty"})
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """One file of a result: its full object name in the results bucket, and its bytes' size and checksum."""
+    """One file of a result: its full object name in the results bucket, its content type and its bytes."""
 
     name: str
     content_type: str
@@ -84,7 +85,14 @@ def answered(
 
 
 def unanswered(
-    event: ImageEvent, key: str, *, status: Status, code: str, message: str, at: str, image: ImageInfo | None = None
+    event: ImageEvent,
+    key: str,
+    *,
+    status: Status,
+    code: ErrorCode,
+    message: str,
+    at: str,
+    image: ImageInfo | None = None,
 ) -> dict[str, Any]:
     """Return the document of a result without an answer: refused input, a gone source, a lost cause."""
     document = _head(event, key, status, at)
@@ -165,7 +173,8 @@ def _head(event: ImageEvent, key: str, status: Status, at: str) -> dict[str, Any
 
 
 def _error(reading: Reading) -> dict[str, Any]:
-    return {"code": reading.status, "message": reading.reason or f"The result is {reading.status}; no reason is known."}
+    told = reading.reason or f"The result is {reading.status}; no reason is known."
+    return {"code": ErrorCode(reading.status), "message": told}
 
 
 def _image(info: ImageInfo) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core.delivery import budget
 from shared.core.delivery.budget import Allowance, Ceiling, Reservation
-from shared.core.errors import AlreadyExistsError, ParkError
+from shared.core.errors import AlreadyExistsError, ErrorCode, ParkError
 
 if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
@@ -91,7 +91,7 @@ class DayBudget:
 
     def _spent(self, day: str) -> ParkError:
         return ParkError(
-            "daily_ceiling",
+            ErrorCode.DAILY_CEILING,
             f"The ceiling of {self._ceiling.words} a day is reached (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY).",
             until=budget.end_of(day),
         )

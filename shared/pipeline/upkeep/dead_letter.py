@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.errors import AlreadyExistsError, EventRejectedError
+from shared.core.errors import AlreadyExistsError, ErrorCode, EventRejectedError
 from shared.core.events import envelopes, storage_events
 from shared.core.results import documents
 from shared.pipeline.job import begin
@@ -63,7 +63,7 @@ def _commit(job: Job, ports: Ports) -> None:
         job.event,
         job.key,
         status="failed",
-        code="dead_letter",
+        code=ErrorCode.DEAD_LETTER,
         message="Every delivery of this event failed; the logs of the task's function say why. Redrive it"
         " after the cause is mended.",
         at=ports.clock.now_iso(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.core.errors import NotFoundError, PermanentError
+from shared.core.errors import ErrorCode, NotFoundError, PermanentError
 from shared.core.events.envelopes import batches, format_image_event, is_image_event, parse_image_event, parse_upload
 from shared.core.planning import redrive
 from shared.pipeline.concurrency import concurrently
@@ -83,7 +83,7 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
         task = redrive.function_of(kind)
         upload = parse_upload(data)
     except NotFoundError:
-        return Redriven(place, task, "dead_letter", "It is gone: another redrive was faster.")
+        return Redriven(place, task, ErrorCode.DEAD_LETTER, "It is gone: another redrive was faster.")
     except PermanentError as error:
         return Redriven(place, task, error.code, error.message)
     if not dry_run:
@@ -92,7 +92,7 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
         else:
             ingest(upload, rules=rules, settings=ports.settings, publisher=ports.publisher)
         ports.store.delete(bucket, name)
-    return Redriven(place, task, "dead_letter")
+    return Redriven(place, task, ErrorCode.DEAD_LETTER)
 
 
 def _redrive_image_event(name: str, data: bytes, ports: Ports, *, dry_run: bool) -> Redriven:
@@ -100,7 +100,7 @@ def _redrive_image_event(name: str, data: bytes, ports: Ports, *, dry_run: bool)
     if not dry_run:
         ports.publisher.publish(ports.settings.image_topic, [format_image_event(event)])
         ports.store.delete(ports.settings.work_bucket, name)
-    return Redriven(f"gs://{ports.settings.work_bucket}/{name}", event.task, "dead_letter")
+    return Redriven(f"gs://{ports.settings.work_bucket}/{name}", event.task, ErrorCode.DEAD_LETTER)
 
 
 def _failure(name: str, ports: Ports) -> _Failure:
@@ -112,7 +112,7 @@ def _failure(name: str, ports: Ports) -> _Failure:
     except PermanentError as error:
         return _Failure(Redriven(place, _task(document), _code(document) or error.code, error.message))
     except NotFoundError:
-        return _Failure(Redriven(place, "", "gone", "It is gone: somebody removed it meanwhile."))
+        return _Failure(Redriven(place, "", ErrorCode.GONE, "It is gone: somebody removed it meanwhile."))
     return _Failure(Redriven(place, event.task, _code(document)), format_image_event(event))
 
 
@@ -121,9 +121,9 @@ def _read(name: str, ports: Ports) -> dict[str, Any]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise PermanentError("bad_json", f"Expected a result document as JSON: {error}.") from error
+        raise PermanentError(ErrorCode.BAD_JSON, f"Expected a result document as JSON: {error}.") from error
     if not isinstance(document, dict):
-        raise PermanentError("bad_json", f"Expected a result document, found {type(document).__name__}.")
+        raise PermanentError(ErrorCode.BAD_JSON, f"Expected a result document, found {type(document).__name__}.")
     return document
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core.errors import ImageRejectedError, ParkError, PermanentError
+from shared.core.errors import ErrorCode, ImageRejectedError, ParkError, PermanentError
 from shared.core.results import documents, result_files
 from shared.pipeline.job import begin
 from shared.pipeline.worker import ask, commit, lease, park, source_image
@@ -75,7 +75,7 @@ def _outcome(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
     except SourceGoneError as gone:
         return _unanswered(job, ports, status="skipped", code=gone.code, message=str(gone))
     except ImageRejectedError as error:
-        status: Status = "unsupported" if error.code == "unsupported_format" else "failed"
+        status: Status = "unsupported" if error.code == ErrorCode.UNSUPPORTED_FORMAT else "failed"
         return _unanswered(job, ports, status=status, code=error.code, message=error.message)
     except PermanentError as error:
         return _unanswered(job, ports, status="failed", code=error.code, message=error.message)
@@ -115,7 +115,7 @@ def _overlay(
         return [], (f"no overlay was drawn: {error}",)
 
 
-def _unanswered(job: Job, ports: Ports, *, status: Status, code: str, message: str) -> _Outcome:
+def _unanswered(job: Job, ports: Ports, *, status: Status, code: ErrorCode, message: str) -> _Outcome:
     logs.warning("no result", status=status, code=code, reason=message)
     document = documents.unanswered(
         job.event, job.key, status=status, code=code, message=message, at=ports.clock.now_iso()

@@ -18,6 +18,7 @@ from shared.core.errors import (
     AlreadyExistsError,
     ConfigurationError,
     DailyQuotaError,
+    ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
     NotFoundError,
@@ -227,10 +228,10 @@ def _parking(ports: WorkerPorts) -> Iterator[None]:
     try:
         yield
     except DailyQuotaError as error:
-        raise ParkError("daily_quota", str(error), until=budget.end_of(day)) from error
+        raise ParkError(ErrorCode.DAILY_QUOTA, str(error), until=budget.end_of(day)) from error
     except ConfigurationError as error:
         logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
-        raise ParkError("configuration", str(error), until=budget.next_hour(ports.clock.now_iso())) from error
+        raise ParkError(ErrorCode.CONFIGURATION, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
 def _estimate_usd(request: ModelRequest, sent: Sequence[SentImage], ports: WorkerPorts) -> float | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.core.errors import ImageRejectedError, NotFoundError, PermanentError, TransientError
+from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError
 from shared.core.events import manifest
 from shared.core.events.manifest import Permitted, StoredImage
 from shared.core.tasks.catalogue import ASK
@@ -106,7 +106,7 @@ def _named_images(job: Job, named: Manifest, ports: WorkerPorts) -> tuple[Image,
         if kept_bytes > MAX_TOTAL_BYTES:
             raise _too_much(index)
     if problems:
-        raise PermanentError("bad_manifest_image", " ".join(problems))
+        raise PermanentError(ErrorCode.BAD_MANIFEST_IMAGE, " ".join(problems))
     return tuple(images)
 
 
@@ -125,7 +125,7 @@ def _pin(job: Job, reference: ImageReference, ports: WorkerPorts) -> Source | We
     require_time(job, ports, "reading the images of a manifest")
     live = ports.store.stat(reference.bucket, reference.name)
     if live is None:
-        raise ImageRejectedError("image_not_found", f"gs://{reference.bucket}/{reference.name} does not exist.")
+        raise ImageRejectedError(ErrorCode.IMAGE_NOT_FOUND, f"gs://{reference.bucket}/{reference.name} does not exist.")
     return Source(reference.bucket, reference.name, live.generation, live.size, None, live.crc32c or None)
 
 
@@ -172,7 +172,7 @@ def _probed(
 
 def _too_much(index: int) -> PermanentError:
     return PermanentError(
-        "too_many_bytes",
+        ErrorCode.TOO_MANY_BYTES,
         f"The images of the manifest have more than {MAX_TOTAL_BYTES:,} bytes together, from images[0] to"
         f" images[{index}]: name fewer or smaller ones.",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared import logs
 from shared.core.delivery.journal import AskedImage, Transport
-from shared.core.errors import ConfigurationError, FileUnavailableError, ModelRejectedError, TransientError
+from shared.core.errors import ConfigurationError, ErrorCode, FileUnavailableError, ModelRejectedError, TransientError
 from shared.core.gemini import transport
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.gemini.transport import BY_REFERENCE, Route
@@ -92,7 +92,7 @@ def attach(job: Job, request: ModelRequest, images: Sequence[Image], ports: Work
     )
     text = _lacks_room(sent, text_bytes, ports)
     if text and not backend.uploads:
-        raise ModelRejectedError("too_many_bytes", f"{text} Name fewer images, or keep them in a bucket.")
+        raise ModelRejectedError(ErrorCode.TOO_MANY_BYTES, f"{text} Name fewer images, or keep them in a bucket.")
     if text:  # the Files API would take them: it is away, or the key is wrong
         wrong = (trouble for trouble in sending.troubles if isinstance(trouble, ConfigurationError))
         raise next(wrong, TransientError(text))
@@ -243,7 +243,9 @@ def _inline_anyhow(sending: _Sending, image: Image, prepared: PreparedImage, rea
 def _shrunk(sending: _Sending, image: Image, reason: str) -> SentImage:
     smaller = shrunk_for_model(sending.job, image, sending.ports)
     if not transport.fits_inline(sending.backend, len(smaller.data), text_bytes=sending.other_bytes):
-        raise ModelRejectedError("too_many_bytes", f"{image.uri} does not fit the request even as a smaller JPEG.")
+        raise ModelRejectedError(
+            ErrorCode.TOO_MANY_BYTES, f"{image.uri} does not fit the request even as a smaller JPEG."
+        )
     return _inline(image, smaller, reason)
 
 

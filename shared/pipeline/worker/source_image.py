@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from shared.core.errors import ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
+from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
 from shared.core.gemini import transport
 from shared.core.images import prepare, probing, quality
 from shared.core.images.limits import require_bytes
@@ -27,9 +27,9 @@ _MAX_WRITTEN_SIDE_PX = 3072  # more than any model looks at: it scales down to t
 
 
 class SourceGoneError(UplookError):
-    """The generation was deleted or overwritten before it was read; `code` is `gone` or `superseded`."""
+    """The generation was deleted or overwritten before it was read; `code` is GONE or SUPERSEDED."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -194,7 +194,8 @@ def _require_upload_bucket(source: Source, ports: Ports) -> None:
     """Read no bucket but those of the settings, whatever an event says and this identity might."""
     if source.bucket not in ports.settings.upload_buckets:
         raise PermanentError(
-            "foreign_bucket", f"Expected an image of {', '.join(ports.settings.upload_buckets)}, found {_uri(source)}."
+            ErrorCode.FOREIGN_BUCKET,
+            f"Expected an image of {', '.join(ports.settings.upload_buckets)}, found {_uri(source)}.",
         )
 
 
@@ -215,10 +216,10 @@ def _uri(source: Source) -> str:
 def _download(job: Job, source: Source, ports: Ports) -> bytes:
     max_bytes = job.event.settings.max_bytes
     if source.size == 0:
-        raise ImageRejectedError("empty_file", "The file is empty: nothing was uploaded but its name.")
+        raise ImageRejectedError(ErrorCode.EMPTY_FILE, "The file is empty: nothing was uploaded but its name.")
     if source.size is not None and source.size > max_bytes:
         raise ImageRejectedError(
-            "too_many_bytes",
+            ErrorCode.TOO_MANY_BYTES,
             f"The file has {source.size:,} bytes; at most {max_bytes:,} are read (max_bytes in the rules).",
         )
     return download(source, ports, max_bytes=max_bytes)
@@ -226,8 +227,8 @@ def _download(job: Job, source: Source, ports: Ports) -> bytes:
 
 def _gone(source: Source, live: ObjectInfo | None) -> SourceGoneError:
     if live is None:
-        return SourceGoneError("gone", f"{_uri(source)} was deleted before it was read.")
+        return SourceGoneError(ErrorCode.GONE, f"{_uri(source)} was deleted before it was read.")
     return SourceGoneError(
-        "superseded",
+        ErrorCode.SUPERSEDED,
         f"{_uri(source)} was overwritten before it was read; generation {live.generation} is live now.",
     )

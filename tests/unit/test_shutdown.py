@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions import _stopping
-from shared.core.stopping import GRACE_S, JOURNAL_S, LIMIT_S
-from shared.pipeline.in_flight import InFlight
+from functions import _shutdown
+from shared.core.delivery.shutdown import GRACE_S, JOURNAL_S, LIMIT_S
+from shared.pipeline.instance.in_flight import InFlight
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SIGNALLED_S = 1000.0
 
 @dataclass
 class _Clock:
-    """What `_stopping` uses of the module `time`; `on_sleep` looks after each sleep."""
+    """What `_shutdown` uses of the module `time`; `on_sleep` looks after each sleep."""
 
     now_s: float = SIGNALLED_S
     on_sleep: Callable[[float], None] = field(default=lambda _: None)
@@ -53,14 +53,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
         raise _EndedError
 
     clock = _Clock()
-    monkeypatch.setattr(_stopping, "time", clock)
-    monkeypatch.setattr(_stopping, "os", SimpleNamespace(_exit=end))
+    monkeypatch.setattr(_shutdown, "time", clock)
+    monkeypatch.setattr(_shutdown, "os", SimpleNamespace(_exit=end))
     return clock
 
 
 def ended_after_s(clock: _Clock, in_flight: InFlight) -> float:
     with pytest.raises(_EndedError):
-        _stopping._watch(_Server(alive=False), in_flight)
+        _shutdown._watch(_Server(alive=False), in_flight)
     return clock.now_s - SIGNALLED_S
 
 
@@ -74,7 +74,7 @@ def test_a_lease_that_cannot_be_released_keeps_the_instance_until_the_limit_and_
         took_s = ended_after_s(clock, in_flight)
         store_is_back.set()
 
-    assert took_s == pytest.approx(LIMIT_S, abs=2 * _stopping._POLL_S)
+    assert took_s == pytest.approx(LIMIT_S, abs=2 * _shutdown._POLL_S)
 
 
 @pytest.mark.parametrize(("phase", "cut_s"), [("asking", GRACE_S), ("answered", JOURNAL_S)])
@@ -84,7 +84,7 @@ def test_a_lease_is_released_at_the_end_of_its_time_and_the_instance_ends_with_t
     in_flight, released_s = InFlight(), list[float]()
 
     def let_it_go(since_s: float) -> None:
-        if since_s > cut_s + 1.5 * _stopping._POLL_S:  # by then it was cut
+        if since_s > cut_s + 1.5 * _shutdown._POLL_S:  # by then it was cut
             wait_until(lambda: len(in_flight) == 0, "release")
 
     clock.on_sleep = let_it_go
@@ -92,12 +92,12 @@ def test_a_lease_is_released_at_the_end_of_its_time_and_the_instance_ends_with_t
         getattr(in_flight, phase)("a")
         took_s = ended_after_s(clock, in_flight)
 
-    assert released_s == [pytest.approx(cut_s, abs=2 * _stopping._POLL_S)]
-    assert took_s == pytest.approx(cut_s, abs=3 * _stopping._POLL_S)
+    assert released_s == [pytest.approx(cut_s, abs=2 * _shutdown._POLL_S)]
+    assert took_s == pytest.approx(cut_s, abs=3 * _shutdown._POLL_S)
 
 
 def test_an_instance_without_leases_is_ended_at_the_grace_where_the_server_has_not_ended_it(clock: _Clock) -> None:
-    assert ended_after_s(clock, InFlight()) == pytest.approx(GRACE_S, abs=2 * _stopping._POLL_S)
+    assert ended_after_s(clock, InFlight()) == pytest.approx(GRACE_S, abs=2 * _shutdown._POLL_S)
 
 
 def test_nothing_is_stopped_while_the_server_lives(clock: _Clock) -> None:
@@ -110,7 +110,7 @@ def test_nothing_is_stopped_while_the_server_lives(clock: _Clock) -> None:
 
     clock.on_sleep = look
     with pytest.raises(_EndedError):
-        _stopping._watch(server, in_flight)
+        _shutdown._watch(server, in_flight)
 
     assert seen == [False] * 3
     assert in_flight.stopping.is_set()

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.local.process import ROOT, Process, free_port
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-START_TIMEOUT_S = 120.0
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ class Instance:
         argv = [sys.executable, "-m", "functions_framework", "--source", str(self.source), "--target"]
         argv += [self.function, "--signature-type", "cloudevent", "--host", "127.0.0.1", "--port", str(self.port)]
         self._process = Process(self.function, argv, env=self._env, on_line=lambda _, line: life.lines.append(line))
-        self._process.wait_port(self.port, timeout_s=START_TIMEOUT_S)
+        self._process.wait_port(self.port, timeout_s=WAIT_S)
 
     def kill(self) -> None:
         """End the whole group at once, with whatever it was doing."""

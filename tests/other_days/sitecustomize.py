@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import select
 import time
+from typing import SupportsIndex
 
 
-def _sleep(seconds: float, /) -> None:
-    if seconds < 0:
+def _sleep(seconds: float | SupportsIndex, /) -> None:
+    wait_s = float(seconds)
+    if wait_s < 0:
         raise ValueError("sleep length must be non-negative")
-    select.select((), (), (), seconds)
+    select.select((), (), (), wait_s)
 
 
 time.sleep = _sleep

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CHECKOV := .venv-checkov
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check policy archive format lock sbom bench fuzz conformance explore storm
+.PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,16 @@ format: $(STAMP) ## format and fix what can be fixed
 
 test: $(STAMP) ## every test
 	$(PY) -m pytest -n auto --dist loadfile
+
+# The pure part of the suite, and how many days ahead it must pass. --exclude-monotonic and tests/other_days let waits
+# end as ever, so that DAYS=400 TESTS=tests/contract works, too.
+DAYS ?= 31 366 1096
+TESTS ?= tests/unit tests/repo
+
+test-clock: $(STAMP) ## the tests without servers, a month, a year and three years ahead: DAYS="31 366 1096"
+	@command -v faketime >/dev/null || { echo "test-clock is skipped: it needs faketime (apt-get install faketime)"; exit 0; }; \
+	for days in $(DAYS); do echo "in $$days days:"; PYTHONPATH=tests/other_days faketime --exclude-monotonic -f "+$${days}d" \
+	$(PY) -m pytest -n auto --dist loadfile --hypothesis-profile other-days $(TESTS) || exit 1; done
 
 demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
 	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))

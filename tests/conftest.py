@@ -22,6 +22,8 @@ _OURS = ("RESULTS_BUCKET", "WORK_BUCKET", "UPLOAD_BUCKETS", "IMAGE_TOPIC", "RESU
 # Machines differ and are noisy: a law is about values, never about how long an example took.
 settings.register_profile("uplook", deadline=None)
 settings.load_profile("uplook")
+# On another day the same laws hold; a few examples show that nothing asks for the day.
+settings.register_profile("other-days", parent=settings.get_profile("uplook"), max_examples=5)
 
 
 @pytest.fixture(autouse=True, scope="session")

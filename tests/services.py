@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from infra.emulators.pubsub.control import ANNOUNCED
 from infra.local.process import Process, service_argv
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = WAIT_S
 
 
 @contextlib.contextmanager

@@ -1,12 +1,13 @@
-"""Wait for a fact of another thread or process: the one way in which tests wait."""
+"""Wait for a fact of another thread or process: the one way in which tests wait, and look at a clock."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 WAIT_S = 180.0
 """How long the slowest machine may take; only a test that fails waits so long."""
@@ -29,3 +30,16 @@ def wait_until(
             raise AssertionError(f"no {what} within {timeout_s:.0f} s" + (f"; seen: {seen()}" if seen else ""))
         time.sleep(_POLL_S)
     return value
+
+
+@contextlib.contextmanager
+def lasting(seconds: float) -> Iterator[None]:
+    """Insist that the block takes at least so long. How long at most depends on the machine, so nothing judges that.
+
+    Raises:
+        AssertionError: it took less.
+    """
+    began_s = time.monotonic()
+    yield
+    took_s = time.monotonic() - began_s
+    assert took_s >= seconds, f"expected {seconds} s at least, found {took_s:.3f} s"

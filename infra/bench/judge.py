@@ -1,4 +1,4 @@
-"""From samples to medians, ratios and met or missed targets: pure."""
+"""From samples to summaries, ratios and met or missed targets: pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def outcome(benchmark: Benchmark, samples: Mapping[str, Sequence[Sample]]) -> Ou
 
 
 def summary(variant: Variant, samples: Sequence[Sample]) -> Result:
-    """Return medians of the times and the highest peak of memory."""
+    """Return the median of the wall times, the least CPU time and the highest peak of memory."""
     walls = [sample.wall_ms for sample in samples]
     return Result(
         name=variant.name,
@@ -36,7 +36,7 @@ def summary(variant: Variant, samples: Sequence[Sample]) -> Result:
         median_ms=median(walls),
         min_ms=min(walls),
         max_ms=max(walls),
-        median_cpu_ms=median(sample.cpu_ms for sample in samples),
+        cpu_ms=min(sample.cpu_ms for sample in samples),
         base_rss_mb=max((sample.base_rss_mb for sample in samples if sample.base_rss_mb is not None), default=None),
         peak_rss_mb=max(sample.peak_rss_mb for sample in samples),
         facts=samples[0].facts,
@@ -64,7 +64,7 @@ def _with_ratios(result: Result, results: Mapping[str, Result]) -> Result:
         return result
     return replace(
         result,
-        time_ratio=result.median_ms / reference.median_ms,
+        cpu_ratio=result.cpu_ms / reference.cpu_ms,
         rss_ratio=result.peak_rss_mb / reference.peak_rss_mb,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Mode = Literal["quick", "full"]
-Metric = Literal["median_ms", "median_cpu_ms", "peak_rss_mb"]
+Metric = Literal["cpu_ms", "peak_rss_mb"]
 Facts = Mapping[str, int | str]
 """What a work did, so that a reader can see that the variants did the same: items, files, bytes."""
 
@@ -43,7 +43,10 @@ class Variant:
 class Target:
     """A bound on a metric of the worst of some variants, or on its ratio to the same metric of variant `over`.
 
-    Absolute bounds on time are on CPU time, which neighbours on the machine do not stretch.
+    Time is judged as a ratio only: machines differ in speed, and both sides of a ratio were measured in turns on one.
+
+    Raises:
+        ValueError: a bound on time without a variant that it is taken over.
     """
 
     says: str
@@ -52,6 +55,10 @@ class Target:
     bound: Literal["at most", "at least"]
     limit: float
     over: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric == "cpu_ms" and self.over is None:
+            raise ValueError(f"Expected a variant to compare with, found an absolute bound on time: {self.says}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All samples of one variant; `time_ratio` and `rss_ratio` are over the variant `against`."""
+    """All samples of one variant; `cpu_ratio` and `rss_ratio` are over the variant `against`.
+
+    `cpu_ms` is the least of all runs: whatever else the machine does only adds to it.
+    """
 
     name: str
     says: str
@@ -85,12 +95,12 @@ class Result:
     median_ms: float
     min_ms: float
     max_ms: float
-    median_cpu_ms: float
+    cpu_ms: float
     base_rss_mb: float | None
     peak_rss_mb: float
     facts: Facts
     against: str | None = None
-    time_ratio: float | None = None
+    cpu_ratio: float | None = None
     rss_ratio: float | None = None
 
 

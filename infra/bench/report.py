@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
     from infra.bench.model import Facts, Judgement, Mode, Outcome, Result
 
-_HEADINGS = ("variant", "median ms", "CPU ms", "peak MB", "base MB", "runs", "time", "memory", "over")
+_HEADINGS = ("variant", "median ms", "CPU ms", "peak MB", "base MB", "runs", "CPU", "memory", "over")
 
 
 def document(outcomes: Sequence[Outcome], machine: Mapping[str, object], mode: Mode) -> dict[str, Any]:
     """Return everything that was measured."""
     return {
-        "schema": "uplook.bench/1",
+        "schema": "uplook.bench/2",
         "mode": mode,
         "machine": machine,
         "met": all_met(outcomes),
@@ -59,11 +59,11 @@ def _row(result: Result) -> tuple[str, ...]:
     return (
         result.name,
         _number(result.median_ms),
-        _number(result.median_cpu_ms),
+        _number(result.cpu_ms),
         f"{result.peak_rss_mb:.0f}",
         "" if result.base_rss_mb is None else f"{result.base_rss_mb:.0f}",
         str(result.runs),
-        _times(result.time_ratio),
+        _times(result.cpu_ratio),
         _times(result.rss_ratio),
         result.against or "",
     )

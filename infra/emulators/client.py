@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .common.faults import Fault, PlannedFault
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 60
 _BAD_REQUEST = 400
 
 

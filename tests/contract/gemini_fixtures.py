@@ -13,6 +13,7 @@ import pytest
 from infra.emulators import Control
 from tests.contract.gemini_rig import connected
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def _gemini_url() -> Iterator[str]:
 
 @pytest.fixture
 def url(_gemini_url: str) -> str:
-    httpx2.post(f"{_gemini_url}/_control/reset").raise_for_status()
+    httpx2.post(f"{_gemini_url}/_control/reset", timeout=WAIT_S).raise_for_status()
     return _gemini_url
 
 

@@ -14,6 +14,8 @@ from google import genai
 from google.genai import types
 from PIL import Image, ImageDraw
 
+from tests.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -78,7 +80,9 @@ def generate(client: genai.Client, *contents: Any, model: str = "gemini-3.8-flas
 def post(url: str, path: str, body: Any, **headers: str) -> httpx2.Response:
     """Send one raw request with a key; `body` as JSON unless it is bytes."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx2.post(url + path, content=data, headers={**KEY, "content-type": "application/json", **headers})
+    return httpx2.post(
+        url + path, content=data, headers={**KEY, "content-type": "application/json", **headers}, timeout=WAIT_S
+    )
 
 
 def unfenced(text: str) -> Any:

@@ -16,6 +16,7 @@ import pytest
 from infra.local import official_pubsub
 from tests.contract.pubsub_rig import Rig, clients, free_port
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ def _official() -> Iterator[str]:
     port = free_port()
     with subprocess.Popen(command.command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as java:
         try:
-            official_pubsub.wait_ready(port, timeout_s=60, alive=lambda: java.poll() is None)
+            official_pubsub.wait_ready(port, timeout_s=WAIT_S, alive=lambda: java.poll() is None)
             yield f"http://127.0.0.1:{port}"
         finally:
             java.kill()

@@ -13,6 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage as gcs
 
 from tests.contract.storage_deviations import known
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ class Rig:
         return f"{self.url}/download/storage/v1/b/{self.bucket.name}/o/{name}?alt=media"
 
     def start_resumable(self, name: str, headers: dict[str, str] | None = None) -> str:
-        answer = requests.post(self.upload_url("resumable", name), json={}, headers=headers, timeout=30)
+        answer = requests.post(self.upload_url("resumable", name), json={}, headers=headers, timeout=WAIT_S)
         return answer.headers["location"]
 
 
@@ -69,4 +70,4 @@ def new_bucket(client: Any, **settings: Any) -> Any:
 def put(url: str, data: bytes, **headers: str) -> requests.Response:
     """PUT `data`; underscores in header names stand for hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.put(url, data=data, headers=named, timeout=30)
+    return requests.put(url, data=data, headers=named, timeout=WAIT_S)

@@ -16,6 +16,7 @@ from shared.adapters.storage import GoogleStorage
 from shared.core.results import schemas
 from tests.export_documents import NO_MASK, document, failed, folder, item, mask_of, png
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def export(url: str | None, *arguments: str) -> subprocess.CompletedProcess[str]
         env=env,
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=WAIT_S,
         check=False,
     )
 
@@ -133,7 +134,7 @@ def test_lines_are_utf_8_whatever_the_locale(url: str) -> None:
         cwd=ROOT,
         env=os.environ | {"STORAGE_EMULATOR_HOST": url, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
-        timeout=120,
+        timeout=WAIT_S,
         check=True,
     )
     assert "Un café ☕".encode() in done.stdout
@@ -195,7 +196,7 @@ def test_without_credentials_the_way_out_is_named(tmp_path: Path) -> None:
         env=os.environ | {"HOME": str(tmp_path), "CLOUDSDK_CONFIG": str(tmp_path), "NO_GCE_CHECK": "true"},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=WAIT_S,
         check=False,
     )
     assert done.returncode == 1

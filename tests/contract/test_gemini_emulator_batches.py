@@ -14,7 +14,7 @@ from infra.emulators import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, post
 from tests.contract.gemini_wire import Recorder
 from tests.services import running
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -145,7 +145,10 @@ def test_a_line_with_a_bad_image_fails_alone_and_every_line_counts_as_a_call(cli
     done = finished(client, client.batches.create(model=MODEL, src=source))
     assert [each.error is None for each in done.dest.inlined_responses] == [True, False]
     assert done.dest.inlined_responses[1].error.code == 3
-    assert [call["status"] for call in httpx2.get(f"{url}/_control/calls").json()["calls"]] == [200, 400]
+    assert [call["status"] for call in httpx2.get(f"{url}/_control/calls", timeout=WAIT_S).json()["calls"]] == [
+        200,
+        400,
+    ]
 
 
 def test_a_job_is_pending_then_running_then_done() -> None:
@@ -192,5 +195,5 @@ def test_a_batch_that_makes_no_sense_is_refused(url: str, model: str, config: An
 
 def test_an_uploaded_file_cannot_be_downloaded(client: Client, url: str) -> None:
     file = client.files.upload(file=io.BytesIO(PNG), config={"mime_type": "image/png"})
-    refusal = httpx2.get(f"{url}/v1/{file.name}:download?alt=media", headers=KEY)
+    refusal = httpx2.get(f"{url}/v1/{file.name}:download?alt=media", headers=KEY, timeout=WAIT_S)
     assert (refusal.status_code, "only generated files" in refusal.text) == (400, True)

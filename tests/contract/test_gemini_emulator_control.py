@@ -11,6 +11,7 @@ from google.genai import errors
 
 from tests.contract.gemini_rig import PICTURES, connected, disc, generate, part
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -21,7 +22,7 @@ PNG = PICTURES["image/png"]
 
 
 def calls(url: str) -> Any:
-    return httpx2.get(f"{url}/_control/calls").json()
+    return httpx2.get(f"{url}/_control/calls", timeout=WAIT_S).json()
 
 
 def test_after_a_reset_nothing_was_called(url: str) -> None:

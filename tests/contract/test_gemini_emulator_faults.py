@@ -12,7 +12,7 @@ from google.genai import errors, types
 
 from infra.emulators import Fault
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, part
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -30,7 +30,7 @@ def describe(client: Client, **config: Any) -> Any:
 
 
 def calls(url: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = httpx2.get(f"{url}/_control/calls").json()["calls"]
+    found: list[dict[str, Any]] = httpx2.get(f"{url}/_control/calls", timeout=WAIT_S).json()["calls"]
     return found
 
 
@@ -51,7 +51,10 @@ def test_a_status_of_any_code_is_answered_once(client: Client, control: Control,
         error = refused(lambda: describe(client))
     assert (error.code, error.message) == (status, f"Planned fault: {status}.")
     assert "orange" in describe(client).text
-    assert [call["status"] for call in httpx2.get(f"{url}/_control/calls").json()["calls"]] == [status, 200]
+    assert [call["status"] for call in httpx2.get(f"{url}/_control/calls", timeout=WAIT_S).json()["calls"]] == [
+        status,
+        200,
+    ]
 
 
 def test_a_status_says_when_to_try_again_in_the_body_and_in_a_header(client: Client, control: Control) -> None:
@@ -85,10 +88,10 @@ def test_the_clients_own_retries_get_past_two_failures(url: str, control: Contro
         assert "orange" in describe(client).text
 
 
-def test_latency_outlasts_an_impatient_client(url: str, control: Control) -> None:
-    with connected(url, timeout=150) as client:
-        with control.planned(Fault("latency", seconds=1)), pytest.raises(httpx2.TimeoutException):
-            describe(client)
+def test_latency_outlasts_an_impatient_client(client: Client, url: str, control: Control) -> None:
+    with connected(url, timeout=2000) as impatient:
+        with control.planned(Fault("latency", seconds=5)), pytest.raises(httpx2.TimeoutException):
+            describe(impatient)
         assert len(list(client.models.list())) > 10
     wait_until(lambda: calls(url), "the call that was hung up on, which is logged when it ends")
 
@@ -122,8 +125,8 @@ def test_a_truncated_body_is_shorter_than_announced(client: Client, control: Con
 
 
 def test_a_drip_arrives_whole_and_outlives_the_clients_timeout_per_read(url: str, control: Control) -> None:
-    drip = Fault("drip", operation="models.generateContent", seconds=0.05, bytes=64)
-    with connected(url, timeout=1000) as client, control.planned(drip):
+    drip = Fault("drip", operation="models.generateContent", seconds=0.05, bytes=20)
+    with connected(url, timeout=3000) as client, control.planned(drip):
         assert "orange" in describe(client).text
 
 
@@ -198,7 +201,7 @@ def test_a_stream_is_bent_like_a_call(client: Client, control: Control) -> None:
     ],
 )
 def test_a_rule_that_could_do_nothing_is_refused(url: str, rule: dict[str, Any], words: str) -> None:
-    refusal = httpx2.post(f"{url}/_control/faults", json=rule)
+    refusal = httpx2.post(f"{url}/_control/faults", json=rule, timeout=WAIT_S)
     assert (refusal.status_code, words in refusal.json()["error"]) == (400, True)
 
 
@@ -226,8 +229,8 @@ def test_every_operation_has_its_name(client: Client, control: Control, url: str
 
 def _post(url: str, path: str) -> None:
     headers = {**KEY, "authorization": "Bearer t"}
-    errors.APIError.raise_for_response(httpx2.post(f"{url}/v1/{path}", json={}, headers=headers))
+    errors.APIError.raise_for_response(httpx2.post(f"{url}/v1/{path}", json={}, headers=headers, timeout=WAIT_S))
 
 
 def _get(url: str, path: str) -> None:
-    errors.APIError.raise_for_response(httpx2.get(f"{url}/v1/{path}", headers=KEY))
+    errors.APIError.raise_for_response(httpx2.get(f"{url}/v1/{path}", headers=KEY, timeout=WAIT_S))

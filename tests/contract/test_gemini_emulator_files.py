@@ -12,14 +12,13 @@ from google.genai import Client, errors, types
 
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, post
 from tests.services import running
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PNG = PICTURES["image/png"]
 CHUNK = 8 * 1024**2
-WAIT_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def start(url: str, **headers: str) -> httpx2.Response:
 
 def send(address: str, data: bytes, *, offset: int, command: str) -> httpx2.Response:
     headers = {"x-goog-upload-offset": str(offset), "x-goog-upload-command": command}
-    return httpx2.post(address, content=data, headers=headers)
+    return httpx2.post(address, content=data, headers=headers, timeout=WAIT_S)
 
 
 def test_an_uploaded_file_shows_what_was_sent(client: Client) -> None:
@@ -126,8 +125,8 @@ def test_listing_in_pages_yields_each_file_once(client: Client, count: int) -> N
 def test_a_full_last_page_has_no_token(client: Client, url: str) -> None:
     upload(client)
     upload(client)
-    assert "nextPageToken" not in httpx2.get(f"{url}/v1/files?pageSize=2", headers=KEY).json()
-    assert httpx2.get(f"{url}/v1/files?pageSize=1", headers=KEY).json()["nextPageToken"]
+    assert "nextPageToken" not in httpx2.get(f"{url}/v1/files?pageSize=2", headers=KEY, timeout=WAIT_S).json()
+    assert httpx2.get(f"{url}/v1/files?pageSize=1", headers=KEY, timeout=WAIT_S).json()["nextPageToken"]
 
 
 def test_a_deleted_file_is_forbidden_to_everyone(client: Client) -> None:
@@ -194,7 +193,9 @@ def test_the_guides_rest_example_works_from_upload_to_caption(url: str) -> None:
     }
     address = start(url, **headers).headers["x-goog-upload-url"]
     form = {"content-type": "application/x-www-form-urlencoded", "x-goog-upload-offset": "0"}
-    info = httpx2.post(address, content=PNG, headers={**form, "x-goog-upload-command": "upload, finalize"})
+    info = httpx2.post(
+        address, content=PNG, headers={**form, "x-goog-upload-command": "upload, finalize"}, timeout=WAIT_S
+    )
     file = info.json()["file"]
     assert (file["displayName"], file["mimeType"]) == ("IMAGE", "image/png")
     prompt = """{"contents": [{"parts":[
@@ -202,7 +203,7 @@ def test_the_guides_rest_example_works_from_upload_to_caption(url: str) -> None:
         {"text": "Caption this image."},
     ]}]}"""
     path = "/v1beta/models/gemini-2.5-flash:generateContent"
-    answer = httpx2.post(f"{url}{path}?key=local", content=(prompt % file["uri"]).encode())
+    answer = httpx2.post(f"{url}{path}?key=local", content=(prompt % file["uri"]).encode(), timeout=WAIT_S)
     assert "orange" in answer.json()["candidates"][0]["content"]["parts"][0]["text"]
 
 
@@ -216,13 +217,13 @@ def test_the_guides_rest_example_works_from_upload_to_caption(url: str) -> None:
     ],
 )
 def test_a_call_without_a_key_is_refused(url: str, method: str, path: str) -> None:
-    refusal = httpx2.request(method, url + path, content=b"{}")
+    refusal = httpx2.request(method, url + path, content=b"{}", timeout=WAIT_S)
     assert refusal.status_code == 403
     assert refusal.json()["error"]["status"] == "PERMISSION_DENIED"
 
 
 def test_a_path_the_emulator_lacks_is_not_found_in_googles_format(url: str) -> None:
-    refusal = httpx2.get(f"{url}/v1/nothing", headers=KEY)
+    refusal = httpx2.get(f"{url}/v1/nothing", headers=KEY, timeout=WAIT_S)
     assert refusal.json()["error"] == {
         "code": 404,
         "message": "This emulator has no GET /v1/nothing.",

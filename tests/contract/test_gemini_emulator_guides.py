@@ -16,6 +16,7 @@ import pytest
 
 from tests.contract.gemini_rig import disc
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def ran(block: str, folder: Path, hosts: dict[str, str]) -> str:
         env=os.environ | keys,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ from google.cloud import storage as gcs
 from infra.emulators.gemini.faults import KINDS, OPERATIONS
 from tests.contract.gemini_rig import PICTURES
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def test_an_example_of_the_page_runs_as_it_stands(url: str, tmp_path: Path, numb
     shell = ["bash", "-euo", "pipefail", "-c"] if language == "bash" else [sys.executable, "-c"]
     environment = os.environ | {"GOOGLE_GEMINI_BASE_URL": url, "no_proxy": "127.0.0.1"}
     done = subprocess.run(
-        [*shell, code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*shell, code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False
     )
     assert (done.returncode, words in done.stdout) == (0, True), done.stdout + done.stderr
 

@@ -14,7 +14,7 @@ from google.genai import types
 from tests.contract.gemini_rig import PICTURES
 from tests.contract.gemini_wire import Recorder
 from tests.services import running
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_a_batch_on_vertex_reads_from_a_bucket_and_writes_to_it(
 
 def test_a_job_without_a_place_to_write_to_is_refused(url: str) -> None:
     body = {"model": f"publishers/google/models/{MODEL}", "inputConfig": {"gcsSource": {"uris": ["gs://photos/a"]}}}
-    refusal = httpx2.post(url + JOBS, json=body, headers={"authorization": "Bearer t"})
+    refusal = httpx2.post(url + JOBS, json=body, headers={"authorization": "Bearer t"}, timeout=WAIT_S)
     assert (refusal.status_code, "outputConfig.gcsDestination" in refusal.text) == (400, True)
 
 

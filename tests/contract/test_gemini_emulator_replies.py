@@ -13,6 +13,7 @@ from google.genai import Client, types
 
 from tests.contract.gemini_rig import PICTURES, connected, disc, generate, part
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ def _url() -> Iterator[str]:
 @pytest.fixture
 def url(_url: str) -> Iterator[str]:
     yield _url
-    httpx2.delete(f"{_url}/_control/replies").raise_for_status()
+    httpx2.delete(f"{_url}/_control/replies", timeout=WAIT_S).raise_for_status()
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def client(url: str) -> Iterator[Client]:
 
 
 def add(url: str, **rule: Any) -> Any:
-    return httpx2.post(f"{url}/_control/replies", json=rule)
+    return httpx2.post(f"{url}/_control/replies", json=rule, timeout=WAIT_S)
 
 
 def test_an_image_is_answered_with_the_recorded_case_whatever_the_model(client: Client, url: str) -> None:
@@ -66,11 +67,11 @@ def test_the_newest_rule_decides_and_each_counts_its_hits(client: Client, url: s
     add(url, subject="*", text="old").raise_for_status()
     add(url, image_sha256=SHA256, text="new").raise_for_status()
     assert [generate(client, *contents).text for contents in ((part(), "x"), ("x",))] == ["new", "old"]
-    assert [rule["hits"] for rule in httpx2.get(f"{url}/_control/replies").json()["replies"]] == [1, 1]
+    assert [rule["hits"] for rule in httpx2.get(f"{url}/_control/replies", timeout=WAIT_S).json()["replies"]] == [1, 1]
 
 
 def test_the_cases_are_listed_by_name(url: str) -> None:
-    cases = httpx2.get(f"{url}/_control/replies").json()["cases"]
+    cases = httpx2.get(f"{url}/_control/replies", timeout=WAIT_S).json()["cases"]
     assert cases == sorted(path.parent.name for path in RECORDED.glob("*/response.txt"))
 
 

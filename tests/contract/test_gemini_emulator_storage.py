@@ -15,6 +15,7 @@ from google.oauth2.credentials import Credentials
 from tests.contract.gemini_rig import KEY, PICTURES, connected, generate, post
 from tests.contract.gemini_wire import Recorder
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,14 +60,14 @@ def ask(client: Any) -> Any:
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_vertex_reads_an_image_from_its_bucket(url: str, asynchronous: bool) -> None:
-    httpx2.post(f"{url}/_control/reset").raise_for_status()
+    httpx2.post(f"{url}/_control/reset", timeout=WAIT_S).raise_for_status()
     recorder = Recorder(url)
     answer = recorder.call(ask, asynchronous=asynchronous, vertex=True)
     assert "bright orange region" in answer.text
     assert recorder.sent[0].body["contents"][0]["parts"][1] == {
         "fileData": {"file_uri": HERE, "mime_type": "image/png"}
     }
-    [call] = httpx2.get(f"{url}/_control/calls").json()["calls"]
+    [call] = httpx2.get(f"{url}/_control/calls", timeout=WAIT_S).json()["calls"]
     assert call["images"] == [
         {
             "transport": "gs",
@@ -105,7 +106,7 @@ def test_a_storage_server_that_is_not_there_is_unavailable() -> None:
 def test_vertex_takes_a_token_or_a_key_and_nothing_less(url: str) -> None:
     body = by_address(HERE)
     named = [{"authorization": "Bearer t"}, {"x-goog-api-key": "k"}, {}]
-    replies = [httpx2.post(url + VERTEX, json=body, headers=headers) for headers in named]
+    replies = [httpx2.post(url + VERTEX, json=body, headers=headers, timeout=WAIT_S) for headers in named]
     assert [reply.status_code for reply in replies] == [200, 200, 401]
     assert replies[2].json()["error"]["status"] == "UNAUTHENTICATED"
 
@@ -146,7 +147,7 @@ def test_registering_makes_a_file_of_an_object(url: str, client: Client, asynchr
 def test_a_registration_that_lacks_something_is_refused(
     url: str, headers: dict[str, str], body: Any, code: int
 ) -> None:
-    assert httpx2.post(f"{url}/v1/files:register", json=body, headers=headers).status_code == code
+    assert httpx2.post(f"{url}/v1/files:register", json=body, headers=headers, timeout=WAIT_S).status_code == code
 
 
 def test_an_upload_beyond_the_quota_is_refused_for_ever_but_registering_goes_on(bucket: str) -> None:

@@ -15,6 +15,7 @@ from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
 from tests.export_documents import document, failed, folder
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def _cost(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"STORAGE_EMULATOR_HOST": url},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=WAIT_S,
         check=False,
     )
 

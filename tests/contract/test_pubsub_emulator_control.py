@@ -55,7 +55,7 @@ def test_a_taken_control_port_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         argv = service_argv("pubsub", "--control-port", str(port))
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"port {port} on 127.0.0.1 is taken: name another, or 0 for any" in ended.stderr
 

@@ -14,6 +14,7 @@ import pytest
 
 from infra.emulators.pubsub.faults import KINDS
 from infra.local.process import ROOT
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled
@@ -31,7 +32,7 @@ def test_every_example_runs_in_the_order_of_the_page(emulator: Controlled) -> No
     run = {"python": [sys.executable, "-c"], "sh": ["sh", "-ec"]}
     said = [
         subprocess.run(
-            [*run[language], text], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True
+            [*run[language], text], cwd=ROOT, env=env, capture_output=True, text=True, timeout=WAIT_S, check=True
         ).stdout
         for language, text in BLOCKS
         if language in run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,7 @@ from shared.adapters.pubsub import GooglePublisher
 from shared.core.errors import TransientError
 from shared.core.ports import Message
 from tests.contract.pubsub_control import short
+from tests.waiting import lasting
 
 if TYPE_CHECKING:
     from tests.contract.pubsub_control import Controlled
@@ -63,9 +63,9 @@ def test_the_client_that_tries_again_after_a_lost_answer_publishes_twice(emulato
 def test_an_answer_lost_after_the_deadline_of_the_client_is_a_publish_done(emulator: Controlled) -> None:
     topic, subscription = pair(emulator)
     request = {"topic": topic, "messages": [{"data": b"x"}]}
-    fault = Fault("lost_answer", operation="Publish", subject=short(topic), seconds=15.0)
+    fault = Fault("lost_answer", operation="Publish", subject=short(topic), seconds=60.0)
     with emulator.planned(fault), pytest.raises(exceptions.DeadlineExceeded):
-        PublisherClient.publish(emulator.rig.publisher, request, retry=None, timeout=0.3)
+        PublisherClient.publish(emulator.rig.publisher, request, retry=None, timeout=3.0)
     assert datas(emulator.rig.pull(subscription)) == [b"x"]
 
 
@@ -86,10 +86,8 @@ def test_our_publisher_asks_for_another_delivery_when_it_may_not_publish(emulato
 
 def test_a_delayed_rpc_answers_later(emulator: Controlled) -> None:
     topic, _ = pair(emulator)
-    with emulator.planned(Fault("delay", operation="GetTopic", subject=short(topic), seconds=0.3)):
-        began = time.monotonic()
+    with emulator.planned(Fault("delay", operation="GetTopic", subject=short(topic), seconds=0.3)), lasting(0.3):
         emulator.rig.publisher.get_topic(topic=topic)
-    assert time.monotonic() - began >= 0.3
 
 
 def test_a_message_is_delivered_as_often_as_a_duplicate_says(emulator: Controlled) -> None:

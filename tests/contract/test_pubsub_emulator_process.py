@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 
 def test_no_more_pushes_are_in_flight_than_allowed() -> None:
-    running_now, peaks, lock = [0], [0], threading.Lock()
+    running_now, peaks, lock, all_three = [0], [0], threading.Lock(), threading.Event()
 
     def answer(_: int) -> int:
         with lock:
             running_now[0] += 1
             peaks[0] = max(peaks[0], running_now[0])
-        threading.Event().wait(0.02)
+            if running_now[0] == 3:
+                all_three.set()
+        assert all_three.wait(WAIT_S)
+        threading.Event().wait(0.02)  # for a fourth to come
         with lock:
             running_now[0] -= 1
         return 204
@@ -49,22 +52,24 @@ def test_a_signal_ends_the_process_although_a_push_and_a_stream_are_open(number:
 
     def requests(subscription: str) -> Iterator[StreamingPullRequest]:
         yield StreamingPullRequest(subscription=subscription, stream_ack_deadline_seconds=10)
-        release.wait(WAIT_S)
+        release.wait()
 
     def answer(_: int) -> int:
-        release.wait(WAIT_S)
+        release.wait()
         return 204
 
     with child, clients(child.wait_ready(timeout_s=WAIT_S)) as pubsub, endpoint(answer) as here:
-        topic = pubsub.topic()
-        pubsub.subscription(topic, push_config={"push_endpoint": here.url}, ack_deadline_seconds=600)
-        stream = pubsub.subscriber.streaming_pull(requests=requests(pubsub.subscription(topic)), retry=None)
-        next(iter(stream))
-        pubsub.publish(topic, b"x")
-        here.wait_for(1)
-        os.kill(child.pid, number)
-        wait_until(lambda: not child.running, "end of the emulator", timeout_s=5)
-        release.set()
+        try:
+            topic = pubsub.topic()
+            pubsub.subscription(topic, push_config={"push_endpoint": here.url}, ack_deadline_seconds=600)
+            stream = pubsub.subscriber.streaming_pull(requests=requests(pubsub.subscription(topic)), retry=None)
+            next(iter(stream))
+            pubsub.publish(topic, b"x")
+            here.wait_for(1)
+            os.kill(child.pid, number)
+            wait_until(lambda: not child.running, "end of the emulator")
+        finally:
+            release.set()
     assert "Traceback" not in child.tail()
 
 
@@ -74,7 +79,7 @@ def test_a_taken_port_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         argv = service_argv("pubsub", "--port", str(port))
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert ended.returncode == 1
     assert f"port {port} on 127.0.0.1 is taken: name another, or 0 for any" in ended.stderr
 

@@ -8,6 +8,8 @@ import pytest
 import requests
 from google.api_core import exceptions
 
+from tests.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,7 +65,7 @@ def test_a_second_create_of_the_same_name_is_refused_with_412(storage: Rig) -> N
 def test_of_sixteen_concurrent_creates_exactly_one_wins(storage: Rig) -> None:
     url = storage.upload_url("media", "o", ifGenerationMatch="0")
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda n: requests.post(url, data=b"%d" % n * 2000, timeout=30), range(16)))
+        answers = list(pool.map(lambda n: requests.post(url, data=b"%d" % n * 2000, timeout=WAIT_S), range(16)))
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 15
     winner = next(n for n, answer in enumerate(answers) if answer.status_code == 200)
     assert storage.bucket.blob("o").download_as_bytes() == b"%d" % winner * 2000
@@ -138,7 +140,7 @@ def test_metadata_and_headers_come_back_as_they_were_written(storage: Rig) -> No
     read = storage.bucket.get_blob("o")
     assert read.metadata == {"uplook-tasks": "caption,ask", "Frage": "Was ist das? ü 🦊"}
     assert (read.content_type, read.cache_control, read.content_language) == ("image/png", "no-store", "de")
-    assert requests.get(storage.media_url("o"), timeout=30).headers["content-type"] == "image/png"
+    assert requests.get(storage.media_url("o"), timeout=WAIT_S).headers["content-type"] == "image/png"
 
 
 def test_metadata_that_no_header_can_hold_does_not_break_the_download(storage: Rig) -> None:
@@ -147,7 +149,7 @@ def test_metadata_that_no_header_can_hold_does_not_break_the_download(storage: R
     blob.metadata = {"größe in cm": "3", "note": "two\nlines\x00", "plain": "ü"}
     blob.content_type = "image/png;\r\n x"
     blob.patch()
-    answer = requests.get(storage.media_url("o"), timeout=30)
+    answer = requests.get(storage.media_url("o"), timeout=WAIT_S)
     assert (answer.content, answer.headers["content-type"]) == (b"x", "image/png;  x")
     custom = {name: value for name, value in answer.headers.items() if name.startswith("x-goog-meta-")}
     assert custom == {"x-goog-meta-note": "two lines", "x-goog-meta-plain": "Ã¼"}
@@ -167,7 +169,7 @@ def test_a_patch_merges_metadata_and_raises_only_the_metageneration(storage: Rig
 
 
 def test_an_error_body_names_code_reason_and_message(storage: Rig) -> None:
-    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}/o/none", timeout=30)
+    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}/o/none", timeout=WAIT_S)
     message = f"No such object: {storage.bucket.name}/none"
     detail = {"message": message, "domain": "global", "reason": "notFound"}
     assert answer.status_code == 404
@@ -175,12 +177,12 @@ def test_an_error_body_names_code_reason_and_message(storage: Rig) -> None:
 
 
 def test_what_the_emulator_cannot_do_is_a_404_that_says_so(storage: Rig) -> None:
-    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}/acl", timeout=30)
+    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}/acl", timeout=WAIT_S)
     assert (answer.status_code, "no such operation" in answer.json()["error"]["message"]) == (404, True)
 
 
 def test_every_answer_tells_the_server_time(storage: Rig) -> None:
-    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}", timeout=30)
+    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}", timeout=WAIT_S)
     assert email.utils.parsedate_to_datetime(answer.headers["date"]).tzinfo is not None
 
 
@@ -195,12 +197,12 @@ def test_a_batch_answers_each_call_on_its_own(storage: Rig) -> None:
 
 
 def test_operations_are_counted_and_their_refusals_too(storage: Rig) -> None:
-    before = requests.get(f"{storage.url}/_control/stats", timeout=30).json()
+    before = requests.get(f"{storage.url}/_control/stats", timeout=WAIT_S).json()
     storage.bucket.blob("o").upload_from_string(b"x", if_generation_match=0)
     with pytest.raises(exceptions.PreconditionFailed):
         storage.bucket.blob("o").upload_from_string(b"x", if_generation_match=0)
     storage.bucket.blob("o").download_as_bytes()
     storage.bucket.get_blob("o")
-    after = requests.get(f"{storage.url}/_control/stats", timeout=30).json()
+    after = requests.get(f"{storage.url}/_control/stats", timeout=WAIT_S).json()
     names = ("object.insert", "object.insert:412", "object.download", "object.get")
     assert [after[name] - before.get(name, 0) for name in names] == [2, 1, 1, 1]

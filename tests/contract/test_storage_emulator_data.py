@@ -14,6 +14,7 @@ from google.api_core import exceptions
 from infra.local.process import ROOT, Process, service_argv
 from tests.contract.storage_rig import rig
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,7 @@ def test_what_a_person_does_to_the_files_changes_no_object(tmp_path: Path) -> No
 def test_an_emulator_that_was_killed_kept_every_object_it_answered_for(tmp_path: Path) -> None:
     arguments = ("--port", "0", "--data", str(tmp_path), "--bucket", "uploads")
     with Process("storage", service_argv("storage", *arguments), env=os.environ) as child:
-        with rig(child.wait_ready(timeout_s=60)) as storage:
+        with rig(child.wait_ready(timeout_s=WAIT_S)) as storage:
             for number in range(20):
                 storage.client.bucket("uploads").blob("o").upload_from_string(f"{number}".encode())
         os.kill(child.pid, 9)
@@ -142,6 +143,6 @@ def test_an_emulator_that_was_killed_kept_every_object_it_answered_for(tmp_path:
 def test_a_folder_belongs_to_one_emulator_at_a_time(tmp_path: Path) -> None:
     with emulator(tmp_path):
         argv = service_argv("storage", "--data", str(tmp_path))
-        second = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        second = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=WAIT_S)
     assert second.returncode == 1
     assert "in use by another emulator: name another folder, or end it" in second.stderr

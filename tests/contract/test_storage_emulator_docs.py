@@ -14,6 +14,7 @@ from infra.emulators.storage.faults import EVENT_KINDS, EVENT_OPERATIONS, REQUES
 from infra.emulators.storage.routes import JSON_ROUTES, XML_ROUTES
 from infra.local.process import ROOT
 from tests.services import running
+from tests.waiting import WAIT_S
 
 PAGE = (ROOT / "docs" / "emulators" / "storage.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -27,7 +28,7 @@ def test_every_example_runs_in_the_order_of_the_page() -> None:
         env = os.environ | {"STORAGE_EMULATOR_HOST": url}
         python, listed, rules, fault = [
             subprocess.run(
-                [*RUN[language], text], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True
+                [*RUN[language], text], cwd=ROOT, env=env, capture_output=True, text=True, timeout=WAIT_S, check=True
             ).stdout
             for language, text in BLOCKS
             if language in RUN

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from infra.emulators import Control, Fault
 from tests.contract.pubsub_rig import free_port
 from tests.contract.storage_rig import rig
 from tests.services import running
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tests.contract.storage_rig import Rig
 
 EVENTS = "projects/local-dev/topics/gcs-uploads"
-WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,18 @@ class Inbox:
     def take(self, count: int) -> list[Any]:
         """Return the next `count` messages."""
         found: list[Any] = []
-        deadline = time.monotonic() + WAIT_S
-        while len(found) < count:
-            assert time.monotonic() < deadline, f"expected {count} messages, found {len(found)}: {found}"
-            answer = self.subscriber.pull(subscription=self.subscription, max_messages=count - len(found), timeout=30)
+
+        def complete() -> bool:
+            answer = self.subscriber.pull(
+                subscription=self.subscription, max_messages=count - len(found), timeout=WAIT_S
+            )
             ids = [received.ack_id for received in answer.received_messages]
             if ids:
                 self.subscriber.acknowledge(subscription=self.subscription, ack_ids=ids)
-            found += [received.message for received in answer.received_messages]
+            found.extend(received.message for received in answer.received_messages)
+            return len(found) >= count
+
+        wait_until(complete, f"{count} messages", seen=lambda: found)
         return found
 
 
@@ -110,12 +113,12 @@ def test_a_replay_is_the_same_object_under_another_event_id(events: tuple[Rig, I
     storage, cloud_events, _ = events
     storage.client.bucket("uploads").blob("twice").upload_from_string(b"x")
     which = {"bucket": "uploads", "name": "twice"}
-    assert requests.post(f"{storage.url}/_control/events/replay", json=which, timeout=30).status_code == 200
+    assert requests.post(f"{storage.url}/_control/events/replay", json=which, timeout=WAIT_S).status_code == 200
     first, second = cloud_events.take(2)
     assert first.data == second.data
     assert first.attributes["ce-id"] != second.attributes["ce-id"]
     missing = {"bucket": "uploads", "name": "none"}
-    assert requests.post(f"{storage.url}/_control/events/replay", json=missing, timeout=30).status_code == 404
+    assert requests.post(f"{storage.url}/_control/events/replay", json=missing, timeout=WAIT_S).status_code == 404
 
 
 def names(messages: list[Any]) -> list[str]:
@@ -215,5 +218,5 @@ def test_an_event_waits_for_a_topic_that_is_late() -> None:
 def test_uploads_do_not_wait_for_a_pubsub_that_is_gone() -> None:
     arguments = ("--pubsub", f"127.0.0.1:{free_port()}", "--bucket", "uploads", "--eventarc", "uploads=topic")
     with running("storage", *arguments) as url, rig(url) as storage:
-        storage.client.bucket("uploads").blob("o").upload_from_string(b"x", timeout=5, retry=None)
+        storage.client.bucket("uploads").blob("o").upload_from_string(b"x", timeout=WAIT_S, retry=None)
         assert storage.client.bucket("uploads").blob("o").exists()

@@ -6,6 +6,8 @@ import pytest
 import requests
 from google.api_core import exceptions
 
+from tests.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from tests.contract.storage_rig import Rig
 
@@ -69,5 +71,5 @@ def test_a_bucket_that_does_not_exist_is_a_404_for_listing_and_writing(storage: 
 
 @pytest.mark.parametrize("query", ["matchGlob={", "maxResults=x", "pageToken=%25", "pageToken=bm8"])
 def test_an_unreadable_listing_parameter_is_refused_with_400(storage: Rig, query: str) -> None:
-    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}/o?{query}", timeout=30)
+    answer = requests.get(f"{storage.url}/storage/v1/b/{storage.bucket.name}/o?{query}", timeout=WAIT_S)
     assert answer.status_code == 400

@@ -22,6 +22,7 @@ from google.oauth2 import service_account
 
 from infra.local.process import Process, service_argv
 from tests.contract.storage_rig import put, rig
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.contract.storage_rig import Rig
@@ -80,13 +81,13 @@ def test_a_gap_in_an_upload_is_refused_and_nothing_of_it_kept(storage: Rig) -> N
 
 def test_a_cancelled_upload_is_gone(storage: Rig) -> None:
     url = storage.start_resumable("o")
-    assert requests.delete(url, timeout=30).status_code == 499
+    assert requests.delete(url, timeout=WAIT_S).status_code == 499
     assert put(url, b"x").status_code == 404
     assert not storage.bucket.blob("o").exists()
 
 
 def test_a_resumable_upload_that_lost_the_race_is_refused_at_its_end(storage: Rig) -> None:
-    url = requests.post(storage.upload_url("resumable", "o", ifGenerationMatch="0"), json={}, timeout=30)
+    url = requests.post(storage.upload_url("resumable", "o", ifGenerationMatch="0"), json={}, timeout=WAIT_S)
     storage.bucket.blob("o").upload_from_string(b"winner")
     assert put(url.headers["location"], b"loser").status_code == 412
     assert storage.bucket.blob("o").download_as_bytes() == b"winner"
@@ -97,7 +98,7 @@ def test_a_resumable_upload_that_lost_the_race_is_refused_at_its_end(storage: Ri
 def test_a_wrong_hash_of_a_resumable_upload_is_refused_with_400(storage: Rig, digest: str, promised_at: str) -> None:
     hashes = {"x-goog-hash": digest}
     url = storage.start_resumable("o", headers=hashes if promised_at == "start" else None)
-    answer = requests.put(url, data=b"x", headers=hashes if promised_at == "end" else None, timeout=30)
+    answer = requests.put(url, data=b"x", headers=hashes if promised_at == "end" else None, timeout=WAIT_S)
     assert (answer.status_code, "doesn't match" in answer.json()["error"]["message"]) == (400, True)
     assert not storage.bucket.blob("o").exists()
 
@@ -114,11 +115,11 @@ def test_a_wrong_hash_of_a_multipart_upload_is_refused_with_400(storage: Rig, fi
 def test_a_download_returns_the_range_that_was_asked_for(storage: Rig) -> None:
     storage.bucket.blob("o").upload_from_string(BODY)
     assert storage.bucket.blob("o").download_as_bytes(start=CHUNK, end=5 * CHUNK) == BODY[CHUNK : 5 * CHUNK + 1]
-    answer = requests.get(storage.media_url("o"), headers={"range": "bytes=-7"}, timeout=30)
+    answer = requests.get(storage.media_url("o"), headers={"range": "bytes=-7"}, timeout=WAIT_S)
     size = len(BODY)
     assert (answer.status_code, answer.content) == (206, BODY[-7:])
     assert answer.headers["content-range"] == f"bytes {size - 7}-{size - 1}/{size}"
-    beyond = requests.get(storage.media_url("o"), headers={"range": f"bytes={size}-"}, timeout=30)
+    beyond = requests.get(storage.media_url("o"), headers={"range": f"bytes={size}-"}, timeout=WAIT_S)
     assert beyond.status_code == 416
 
 
@@ -126,9 +127,9 @@ def test_the_media_link_leads_to_this_emulator_and_this_generation(storage: Rig)
     blob = storage.bucket.blob("ä/b")
     blob.upload_from_string(b"1")
     assert blob.media_link.startswith(f"{storage.url}/download/storage/v1/b/{storage.bucket.name}/o/%C3%A4%2Fb?")
-    assert requests.get(blob.media_link, timeout=30).content == b"1"
+    assert requests.get(blob.media_link, timeout=WAIT_S).content == b"1"
     storage.bucket.blob("ä/b").upload_from_string(b"2")
-    assert requests.get(blob.media_link, timeout=30).status_code == 404
+    assert requests.get(blob.media_link, timeout=WAIT_S).status_code == 404
 
 
 def test_gzip_is_unpacked_for_those_who_cannot(storage: Rig) -> None:
@@ -137,7 +138,7 @@ def test_gzip_is_unpacked_for_those_who_cannot(storage: Rig) -> None:
     blob.content_encoding = "gzip"
     blob.upload_from_string(packed)
     assert storage.bucket.blob("o").download_as_bytes(raw_download=True) == packed
-    plain = requests.get(storage.media_url("o"), headers={"accept-encoding": "identity"}, timeout=30)
+    plain = requests.get(storage.media_url("o"), headers={"accept-encoding": "identity"}, timeout=WAIT_S)
     assert (plain.content, plain.headers.get("content-encoding")) == (b"hello" * 1000, None)
 
 
@@ -162,7 +163,7 @@ def test_signed_urls_read_and_write(storage: Rig) -> None:
     write = blob.generate_signed_url(method="PUT", api_access_endpoint=storage.url, content_type="image/png", **sign)
     assert put(write, b"signed", content_type="image/png").status_code == 200
     read = blob.generate_signed_url(api_access_endpoint=storage.url, **sign)
-    answer = requests.get(read, timeout=30)
+    answer = requests.get(read, timeout=WAIT_S)
     assert (answer.content, answer.headers["content-type"]) == (b"signed", "image/png")
 
 
@@ -171,13 +172,13 @@ def test_a_sender_that_stalls_blocks_nobody(storage: Rig) -> None:
     with socket.create_connection((str(address.hostname), int(address.port or 0))) as stalled:
         path = storage.upload_url("media", "stalled").removeprefix(storage.url)
         stalled.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc".encode())
-        storage.bucket.blob("o").upload_from_string(b"x", timeout=10, retry=None)
+        storage.bucket.blob("o").upload_from_string(b"x", timeout=WAIT_S, retry=None)
     assert not storage.bucket.blob("stalled").exists()
 
 
 def test_a_large_upload_does_not_grow_the_emulator() -> None:
     with Process("storage", service_argv("storage", "--port", "0"), env={}) as child:
-        with rig(child.wait_ready(timeout_s=60)) as storage:
+        with rig(child.wait_ready(timeout_s=WAIT_S)) as storage:
             storage.bucket.blob("warm").upload_from_string(BODY)
             before = resident_kb(child.pid)
             storage.bucket.blob("o", chunk_size=32 * CHUNK).upload_from_file(Endless(100_000_000), size=100_000_000)

@@ -20,6 +20,7 @@ from shared.core.replies.answer import read_answer
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +45,11 @@ def gemini(storage: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _forget_calls(gemini: str) -> None:
-    urllib.request.urlopen(urllib.request.Request(f"{gemini}/_control/reset", method="POST"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(f"{gemini}/_control/reset", method="POST"), timeout=WAIT_S).close()
 
 
 def _calls(gemini: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{gemini}/_control/calls", timeout=10) as answer:
+    with urllib.request.urlopen(f"{gemini}/_control/calls", timeout=WAIT_S) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -147,7 +148,9 @@ def test_several_images_travel_mixed_in_one_prompt(gemini: str) -> None:
 
 def test_an_object_that_is_gone_is_unavailable_and_not_the_deployments_fault(gemini: str) -> None:
     with pytest.raises(FileUnavailableError):
-        _on_vertex(gemini).generate(_request(ReferencedImage("gs://uploads/none.jpg", "image/jpeg")), timeout_s=10)
+        _on_vertex(gemini).generate(
+            _request(ReferencedImage("gs://uploads/none.jpg", "image/jpeg")), timeout_s=TIMEOUT_S
+        )
 
 
 def test_an_object_that_is_gone_cannot_be_registered(gemini: str) -> None:

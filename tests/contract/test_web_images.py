@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,11 +199,15 @@ def test_chunks_are_put_together_and_what_else_an_answer_says_is_passed_over() -
         pytest.param('multipart/x; a="' + ";" * 60_000, id="takes seconds"),
     ],
 )
-def test_a_header_that_the_library_for_mail_stumbles_over_is_not_given_to_it(content_type: str) -> None:
+def test_a_header_that_the_library_for_mail_stumbles_over_is_not_given_to_it(
+    monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    given: list[object] = []
+    for function in ("email.feedparser.FeedParser.feed", "email.message._parseparam"):
+        monkeypatch.setattr(function, lambda *arguments: given.append(arguments))
     with Server(answer(picture(), headers=f"Content-Type: {content_type}\r\n")) as server:
-        begun_s = time.thread_time()
         assert _fetch(f"{server.origin}/a.jpg", server.origin) == picture()
-        assert time.thread_time() - begun_s < 1.0
+    assert given == []
 
 
 def test_a_body_of_exactly_the_cap_is_taken() -> None:
@@ -250,12 +253,12 @@ def test_what_the_server_refuses_is_refused_for_good(status: str) -> None:
     ],
 )
 def test_a_server_that_sends_a_byte_now_and_then_is_cut_off_at_the_deadline(head: bytes) -> None:
-    with dripping(head) as (drip, _), Server(drip) as server:
-        begun_s = time.monotonic()
-        with pytest.raises(TransientError, match="did not answer in time"):
-            _fetch(f"{server.origin}/a.jpg", server.origin, timeout_s=0.5)
-
-        assert time.monotonic() - begun_s < TIMEOUT_S  # it would go on for ever
+    with (
+        dripping(head) as (drip, _),
+        Server(drip) as server,
+        pytest.raises(TransientError, match="did not answer in time"),
+    ):
+        _fetch(f"{server.origin}/a.jpg", server.origin, timeout_s=0.5)
 
 
 def test_a_server_that_is_cut_off_under_tls_too(tmp_path: Path) -> None:
@@ -263,7 +266,7 @@ def test_a_server_that_is_cut_off_under_tls_too(tmp_path: Path) -> None:
     with dripping(answer(length=100_000)) as (drip, _), Server(drip, tls=serving) as server:
         origin = f"https://{HOST}:{server.port}"
         web = WebImages(origins=[origin], resolver=_Resolver(["127.0.0.1"]), tls=trusting)
-        with pytest.raises(TransientError):
+        with pytest.raises(TransientError, match="did not answer in time"):
             web.fetch(f"{origin}/a.jpg", max_bytes=200_000, timeout_s=0.5)
 
 

@@ -17,12 +17,13 @@ from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import ImageEvent
 from shared.core.results import documents
 from shared.core.values import Source, TaskSettings
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from email.message import Message
 
-DEADLINE_S = 30.0
+DEADLINE_S = WAIT_S
 BYTES = b"\x89PNG\r\n\x1a\n not really \x00\xff"
 
 

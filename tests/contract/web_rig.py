@@ -7,12 +7,15 @@ import datetime as dt
 import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,13 +111,16 @@ def certificate(folder: Path, *, name: str = HOST) -> tuple[ssl.SSLContext, ssl.
 
 @contextlib.contextmanager
 def dripping(head: bytes) -> Iterator[tuple[Callable[[socket.socket], None], threading.Event]]:
-    """Yield an answer that begins with `head` and then sends a byte now and then for ever, and what ends it."""
-    ended = threading.Event()
+    """Yield an answer that begins with `head` and then sends a byte now and then, and what ends it.
+
+    It breaks off by itself only when a test has long failed.
+    """
+    ended, until_s = threading.Event(), time.monotonic() + WAIT_S
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(head)
         with contextlib.suppress(OSError):
-            while not ended.wait(0.05):
+            while not ended.wait(0.05) and time.monotonic() < until_s:
                 connection.sendall(b"x")
 
     try:

@@ -15,7 +15,7 @@ from infra.local import resources, topology
 from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
 from tests.services import running
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def _count(client: storage.Client, bucket: str, prefix: str = "") -> int:
 def _release(stack: Stack, environ: Mapping[str, str]) -> str:
     argv = [sys.executable, "-m", "shared.operate", "release", "--all"]
     env = {**os.environ, **environ, **stack.endpoints.function_env()}
-    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

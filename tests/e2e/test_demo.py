@@ -18,7 +18,7 @@ from infra.local.process import ROOT
 from shared.core.results import schemas
 from tests.closed_schema import documented
 from tests.e2e.test_stack import alive, local
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +119,7 @@ def test_a_demo_that_is_told_to_end_takes_its_stack_along(tmp_path: Path) -> Non
     state = wait_until(lambda: endpoints.read(tmp_path), "ready stack")
 
     demo.send_signal(signal.SIGHUP)  # as the shell does when its terminal is closed
-    output, _ = demo.communicate(timeout=60)
+    output, _ = demo.communicate(timeout=WAIT_S)
 
     assert (demo.returncode, "Interrupted" in output) == (130, True)
     assert [name for name, pid in state.children.items() if alive(pid)] == []

@@ -13,12 +13,10 @@ import pytest
 from infra.local import resources
 from infra.local.process import ROOT, Process, free_port
 from tests.e2e.test_stack import TASKS, jpeg, local
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-START_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +76,7 @@ def test_the_push_function_is_called_with_every_result(env: dict[str, str]) -> N
     pubsub = resources.subscriber(env["PUBSUB_EMULATOR_HOST"])
     name = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/subscriptions/push-example"
     with child:
-        child.wait_port(port, timeout_s=START_TIMEOUT_S)
+        child.wait_port(port, timeout_s=WAIT_S)
         endpoint = {"push_endpoint": f"http://127.0.0.1:{port}/{env['RESULT_TOPIC']}"}
         pubsub.create_subscription(request={"name": name, "topic": env["RESULT_TOPIC"], "push_config": endpoint})
         upload(env, "pushed.jpg")

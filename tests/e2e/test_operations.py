@@ -15,7 +15,7 @@ from infra.local.process import ROOT
 from infra.local.stack import Options, Stack
 from shared.core.results import schemas
 from tests.e2e.test_stack import jpeg, local, result, wait_for_result
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _client(env: dict[str, str]) -> storage.Client:
 def _operate(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "shared.operate", *arguments]
     environ = {**os.environ, **env}
-    return subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
 
 def _upload(client: storage.Client, name: str, *, tasks: str = "caption") -> str:

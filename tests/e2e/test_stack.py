@@ -20,7 +20,7 @@ from infra.local.process import ROOT, free_port
 from shared.core.results import schemas
 from tests.closed_schema import documented
 from tests.services import running
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +181,7 @@ def test_ctrl_c_and_sigterm_leave_no_process_behind(tmp_path: Path, number: sign
         state = _ready(tmp_path)
 
         supervisor.send_signal(number)
-        output, _ = supervisor.communicate(timeout=60)
+        output, _ = supervisor.communicate(timeout=WAIT_S)
         left = list(Path(short).iterdir())
 
     assert supervisor.returncode == 0, output
@@ -194,7 +194,7 @@ def test_down_ends_what_a_killed_supervisor_left_behind(tmp_path: Path) -> None:
     supervisor = _up(tmp_path)
     state = _ready(tmp_path)
     supervisor.kill()
-    supervisor.communicate(timeout=60)
+    supervisor.communicate(timeout=WAIT_S)
 
     ended = local("down", "--state", str(tmp_path))
 
@@ -225,7 +225,7 @@ def test_a_given_gemini_is_used_and_none_is_started(tmp_path: Path) -> None:
             document = wait_for_result(client, name)
         finally:
             supervisor.send_signal(signal.SIGINT)
-            output, _ = supervisor.communicate(timeout=60)
+            output, _ = supervisor.communicate(timeout=WAIT_S)
 
     assert "gemini" not in state.children
     assert document["status"] == "ok"
@@ -245,7 +245,7 @@ def test_given_storage_and_pubsub_are_used_and_none_is_started(tmp_path: Path) -
             document = wait_for_result(client, f"v1/uploads/foreign.jpg/{blob.generation}/caption.json")
         finally:
             supervisor.send_signal(signal.SIGINT)
-            supervisor.communicate(timeout=60)
+            supervisor.communicate(timeout=WAIT_S)
 
     assert {"storage", "pubsub"} & state.children.keys() == set()
     assert document["status"] == "ok"

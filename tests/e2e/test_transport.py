@@ -16,7 +16,7 @@ from tests.closed_schema import documented
 from tests.contract.web_rig import Server, answer
 from tests.e2e.test_stack import jpeg, local
 from tests.rig import picture
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _result(stack: Endpoints, blob: Blob, task: str) -> dict[str, Any]:
 
 
 def _calls(stack: Endpoints) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{stack.gemini}/_control/calls", timeout=10) as reply:
+    with urllib.request.urlopen(f"{stack.gemini}/_control/calls", timeout=WAIT_S) as reply:
         found: dict[str, Any] = json.load(reply)
     return found
 

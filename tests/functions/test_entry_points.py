@@ -15,6 +15,7 @@ from shared.pipeline.job import begin
 from shared.pipeline.worker import lease
 from tests.functions.pushes import AGAIN, CRASHED, MAIN, OK, push, push_body, storage_event
 from tests.rig import RESULTS, WORK, picture
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.rig import Rig
@@ -173,7 +174,7 @@ def test_a_misconfigured_instance_refuses_to_start_and_names_every_problem() -> 
 
     argv = [sys.executable, "-m", "functions_framework", "--source", MAIN, "--target", "caption", "--port", "0"]
     env = {**os.environ, "RESULTS_BUCKET": "results", "WORK_BUCKET": "results", "IMAGE_TOPIC": "image-events"}
-    ended = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
     assert ended.returncode != 0
     for problem in (

@@ -92,10 +92,10 @@ def test_every_setting_is_documented() -> None:
 
 
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_product_module_has_at_most_250_lines(path: Path) -> None:
+def test_a_product_module_has_at_most_400_lines(path: Path) -> None:
     if "tests" in path.relative_to(ROOT).parts:
         return
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 def test_nothing_of_this_machine_and_no_registry_host_is_in_the_repository() -> None:

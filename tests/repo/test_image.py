@@ -16,10 +16,10 @@ import pytest
 
 from infra.local.endpoints import Endpoints
 from infra.local.process import Process, free_port
+from tests.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPS = {"main.py", "requirements.txt", "functions", "shared"}
-START_TIMEOUT_S = 60.0
 _UNCHECKED_HASH = 0b01  # https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation
 
 
@@ -136,13 +136,13 @@ def test_what_is_copied_is_enough_to_serve_a_function(image: Path) -> None:
     malformed = {"message": {"data": "bm8gSlNPTg==", "messageId": "1"}, "subscription": "s"}
 
     with Process("image", argv, env=env | {"FUNCTION_TARGET": "caption", "PORT": str(port)}) as child:
-        child.wait_port(port, timeout_s=START_TIMEOUT_S)
+        child.wait_port(port, timeout_s=WAIT_S)
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/projects/local-dev/topics/image-events",
             data=json.dumps(malformed).encode(),
             headers={"content-type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=START_TIMEOUT_S) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
             assert answer.status == 200
 
     assert "a malformed event is acknowledged and dropped" in child.tail()

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.local.process import ROOT, Process, free_port
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-START_TIMEOUT_S = 120.0
+    from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -27,10 +27,11 @@ class Life:
 
 
 class Instance:
-    """Always on the same port: its subscription knows no other."""
+    """Always on the same port: its subscription knows no other. `source` is the deploy root that it serves."""
 
-    def __init__(self, function: str, *, env: Mapping[str, str]) -> None:
+    def __init__(self, function: str, *, env: Mapping[str, str], source: Path = ROOT / "main.py") -> None:
         self.function = function
+        self.source = source
         self.port = free_port()
         self.lives: list[Life] = []
         self._env = dict(env)
@@ -46,10 +47,10 @@ class Instance:
         """Begin another life, and wait until it takes requests."""
         life = Life(len(self.lives))
         self.lives.append(life)
-        argv = [sys.executable, "-m", "functions_framework", "--source", str(ROOT / "main.py"), "--target"]
+        argv = [sys.executable, "-m", "functions_framework", "--source", str(self.source), "--target"]
         argv += [self.function, "--signature-type", "cloudevent", "--host", "127.0.0.1", "--port", str(self.port)]
         self._process = Process(self.function, argv, env=self._env, on_line=lambda _, line: life.lines.append(line))
-        self._process.wait_port(self.port, timeout_s=START_TIMEOUT_S)
+        self._process.wait_port(self.port, timeout_s=WAIT_S)
 
     def kill(self) -> None:
         """End the whole group at once, with whatever it was doing."""

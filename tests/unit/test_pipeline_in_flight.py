@@ -15,7 +15,7 @@ from shared.core.errors import TransientError
 from shared.pipeline.instance.in_flight import InFlight
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import WORK, Rig
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +60,8 @@ def test_the_leases_of_all_but_those_that_have_their_answer_are_released() -> No
 
         in_flight.cut(since_s=GRACE_S)
 
-        assert asking.wait(5)
-        assert kept.wait(5)
+        assert asking.wait(WAIT_S)
+        assert kept.wait(WAIT_S)
         wait_until(lambda: len(in_flight) == 1, "end of both")
         assert not answered.is_set()
 
@@ -72,7 +72,7 @@ def test_a_lease_is_released_once_however_often_the_time_is_looked_at() -> None:
 
     def release() -> None:
         releases.append(1)
-        go_on.wait(5)
+        go_on.wait(WAIT_S)
 
     with in_flight.holding("a", release):
         in_flight.cut(since_s=GRACE_S)

@@ -1,0 +1,9 @@
+"""The deploy root as `main.py` is, with a grace that no test outlasts: whoever waits for its end is found out."""
+
+from shared.core.delivery import shutdown
+
+shutdown.GRACE_S = shutdown.JOURNAL_S = shutdown.LIMIT_S = 86_400.0
+
+from main import caption  # noqa: E402 - behind the change, which its import may take over
+
+__all__ = ["caption"]

@@ -10,10 +10,12 @@ ARG BASE=python:3.14-slim-trixie
 FROM ${BASE} AS build
 WORKDIR /app
 COPY requirements.txt ./
-# Wheels only: no package's own code runs during the build. The environment has no pip, so neither has what runs later.
+# The locked files and no others: nothing is looked up beside them, and no package's own code runs during the build. The
+# environment has no pip, so neither has what runs later.
 RUN python -m venv --without-pip /venv \
  && pip --python /venv/bin/python --disable-pip-version-check --no-cache-dir install \
-      --require-hashes --only-binary :all: --no-compile --requirement requirements.txt
+      --require-hashes --no-deps --only-binary :all: --no-compile --requirement requirements.txt \
+ && pip --python /venv/bin/python --disable-pip-version-check check
 COPY main.py ./
 COPY functions/ functions/
 COPY shared/ shared/

@@ -2,8 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-STAMP := $(VENV)/.installed
+LOCAL := $(VENV)/.local-installed
+DEV := $(VENV)/.dev-installed
+FUZZ := $(VENV)/.fuzz-installed
 CHECKOV := .venv-checkov
+# A lock names every file, and nothing is looked up beside it: what else the index holds must not matter (docs/decisions/0009).
+# Most modules are never imported: bytecode comes with the first import.
+LOCKED := --require-hashes --no-deps --only-binary :all:
+INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-compile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm
@@ -11,26 +17,45 @@ CHECKOV := .venv-checkov
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Uplook needs Python 3.11 or newer, this is {v[0]}.{v[1]}: name another with make PYTHON=python3.12")'
+$(PY):
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: name the Python to use, for example: make setup PYTHON=python3.14" >&2; exit 1; }
+	@$(PYTHON) infra/python_check.py
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+
+$(LOCAL): requirements-local.txt | $(PY)
+	@$(PY) infra/python_check.py
+	$(INSTALL) --requirement requirements-local.txt
+	@$(PY) -m pip check
 	@touch $@
 
-setup: $(STAMP) ## create .venv with everything, pinned by hash
+# Tests start hundreds of Pythons, some of them forbidden to write bytecode: so it is all there before.
+$(DEV): requirements-dev.txt $(LOCAL)
+	$(INSTALL) --requirement requirements-dev.txt
+	@$(PY) -m pip check
+	@$(PY) -m compileall -q -j 0 $(VENV)/lib
+	@touch $@
 
-check: $(STAMP) policy ## format, lint, types, import contracts, what infra/ promises
+$(FUZZ): requirements-fuzz.txt $(DEV)
+	$(INSTALL) --requirement requirements-fuzz.txt
+	@$(PY) -m pip check
+	@touch $@
+
+# An environment of its own: checkov pins versions of what we use, too.
+$(CHECKOV)/.installed: requirements-checkov.txt $(DEV)
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) $(CHECKOV)
+	$(VENV)/bin/uv pip install --quiet --python $(CHECKOV)/bin/python $(LOCKED) --requirement requirements-checkov.txt
+	@$(VENV)/bin/uv pip check --quiet --python $(CHECKOV)/bin/python
+	@touch $@
+
+setup: $(DEV) ## create .venv with everything that make check and make test need, pinned by hash
+	@echo "$(VENV) is ready: $$($(PY) --version)"
+
+check: $(DEV) policy ## format, lint, types, import contracts, what infra/ promises
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(PY) -m pytest -n auto --dist loadfile tests/policy
-
-# An environment of its own: checkov pins versions of what we use, too.
-$(CHECKOV)/.installed: requirements-checkov.txt $(STAMP)
-	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) $(CHECKOV)
-	$(VENV)/bin/uv pip install --quiet --python $(CHECKOV)/bin/python --require-hashes -r requirements-checkov.txt
-	@touch $@
 
 policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
 	$(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet
@@ -38,11 +63,11 @@ policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
 archive: ## what the functions are made of, where Terraform looks for it
 	@$(PYTHON) -m infra.archive
 
-format: $(STAMP) ## format and fix what can be fixed
+format: $(DEV) ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-test: $(STAMP) ## every test
+test: $(DEV) ## every test
 	$(PY) -m pytest -n auto --dist loadfile
 
 # The pure part of the suite, and how many days ahead it must pass. --exclude-monotonic and tests/other_days let waits
@@ -50,43 +75,43 @@ test: $(STAMP) ## every test
 DAYS ?= 31 366 1096
 TESTS ?= tests/unit tests/repo
 
-test-clock: $(STAMP) ## the tests without servers, a month, a year and three years ahead: DAYS="31 366 1096"
+test-clock: $(DEV) ## the tests without servers, a month, a year and three years ahead: DAYS="31 366 1096"
 	@command -v faketime >/dev/null || { echo "test-clock is skipped: it needs faketime (apt-get install faketime)"; exit 0; }; \
 	for days in $(DAYS); do echo "in $$days days:"; PYTHONPATH=tests/other_days faketime --exclude-monotonic -f "+$${days}d" \
 	$(PY) -m pytest -n auto --dist loadfile --hypothesis-profile other-days $(TESTS) || exit 1; done
 
-demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
+demo: $(LOCAL) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
 	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))
 
-up: $(STAMP) ## start the stack; it stays until make down, or Ctrl-C in a terminal
+up: $(LOCAL) ## start the stack; it stays until make down, or Ctrl-C in a terminal
 	@$(PY) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
 
-down: $(STAMP) ## end the stack
+down: $(LOCAL) ## end the stack
 	@$(PY) -m infra.local down $(if $(STATE),--state "$(STATE)")
 
-lock: $(STAMP) ## pin requirements*.txt anew from requirements*.in, with hashes
+lock: $(DEV) ## pin requirements*.txt anew from requirements*.in, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-local.in -o requirements-local.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-local.txt requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-checkov.in -o requirements-checkov.txt
 
-sbom: $(STAMP) ## bill of materials of what ships (CycloneDX): .build/sbom.cdx.json
+sbom: $(LOCAL) ## bill of materials of what ships (CycloneDX): .build/sbom.cdx.json
 	@mkdir -p .build
 	@$(PY) -m infra.supply > .build/sbom.cdx.json
 	@echo .build/sbom.cdx.json
 
-bench: $(STAMP) ## benchmarks against their baselines: JSON on stdout, a table on stderr
+bench: $(DEV) ## benchmarks against their baselines: JSON on stdout, a table on stderr
 	@$(PY) -m infra.bench $(ARGS)
 
-fuzz: $(STAMP) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt
+fuzz: $(FUZZ) ## coverage-guided fuzzing of all parsers, SECONDS=600 each
 	$(PY) -m tests.fuzz.run --seconds $(or $(SECONDS),600) $(if $(TARGET),--target $(TARGET))
 
-conformance: $(STAMP) ## Google's own system tests of the client libraries, against our emulators
+conformance: $(DEV) ## Google's own system tests of the client libraries, against our emulators
 	$(PY) -m infra.conformance.storage
 	$(PY) -m infra.conformance.pubsub
 
-explore: $(STAMP) ## crash the delivery protocol at every step, in every schedule: RANDOM_RUNS=100000 SEED=1
+explore: $(DEV) ## crash the delivery protocol at every step, in every schedule: RANDOM_RUNS=100000 SEED=1
 	$(PY) -m tests.explore --exhaustive --random $(or $(RANDOM_RUNS),100000) --seed $(or $(SEED),1)
 
-storm: $(STAMP) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
+storm: $(DEV) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
 	@$(PY) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))

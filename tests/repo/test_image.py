@@ -59,7 +59,7 @@ def test_nothing_else_reaches_the_build() -> None:
 def test_packages_are_installed_by_hash_from_wheels() -> None:
     [install] = [rest for rest in _of("RUN") if " install " in rest]
 
-    assert {"--require-hashes", "--only-binary", ":all:", "--no-compile"} <= set(shlex.split(install))
+    assert {"--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"} <= set(shlex.split(install))
 
 
 def test_it_does_not_run_as_root() -> None:

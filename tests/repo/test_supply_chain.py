@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt")
+FILES = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt", "requirements-fuzz.txt")
 FLOOR = tomllib.loads(Path(__file__).with_name("advisories.toml").read_text(encoding="utf-8"))
 PINS = {name: parse_pins((ROOT / name).read_text(encoding="utf-8")) for name in FILES}
 SHIPPED = PINS["requirements.txt"]
@@ -100,7 +101,7 @@ def test_everything_is_pinned_exactly_and_hashed(name: str) -> None:
     assert len(PINS[name]) == len(versions) > 0
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-fuzz"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev", "requirements-fuzz"])
 def test_everything_that_is_wanted_is_pinned(name: str) -> None:
     lines = (ROOT / f"{name}.in").read_text(encoding="utf-8").splitlines()
     wanted = {canonicalize_name(re.split(r"[<>=!~ \[]", line)[0]) for line in lines if re.match(r"[A-Za-z]", line)}
@@ -108,10 +109,32 @@ def test_everything_that_is_wanted_is_pinned(name: str) -> None:
     assert wanted - {each.name for each in PINS[f"{name}.txt"]} == set()
 
 
-def test_development_uses_the_very_versions_that_ship() -> None:
-    shipped = {(each.name, each.version, each.sha256) for each in SHIPPED}
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [("requirements.txt", "requirements-local.txt"), ("requirements-local.txt", "requirements-dev.txt")],
+)
+def test_what_builds_upon_another_lock_has_its_very_versions(smaller: str, larger: str) -> None:
+    """With their markers: the same release on the same machine."""
+    found = {name: {(each.name, each.version, each.marker, each.sha256) for each in PINS[name]} for name in FILES}
 
-    assert shipped - {(each.name, each.version, each.sha256) for each in PINS["requirements-dev.txt"]} == set()
+    assert found[smaller] - found[larger] == set()
+
+
+def test_macs_with_an_intel_processor_get_a_cryptography_that_has_a_wheel_for_them() -> None:
+    """49.0.0 was the first without one: https://cryptography.io/en/latest/changelog/."""
+    intel_mac = {"sys_platform": "darwin", "platform_machine": "x86_64"}
+    for name in ("requirements.txt", "requirements-local.txt", "requirements-dev.txt"):
+        pins = [each for each in PINS[name] if each.name == "cryptography"]
+        on = {
+            system: [each.version for each in pins if Marker(str(each.marker)).evaluate(dict(environment))]
+            for system, environment in (
+                ("intel mac", intel_mac),
+                ("any other", intel_mac | {"platform_machine": "arm64"}),
+            )
+        }
+
+        assert [SpecifierSet("<49").contains(version) for version in on["intel mac"]] == [True]
+        assert [SpecifierSet(">=49").contains(version) for version in on["any other"]] == [True]
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,11 @@ format: $(STAMP) ## format and fix what can be fixed
 test: $(STAMP) ## every test
 	$(PY) -m pytest -n auto --dist loadfile
 
-demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
-	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))
+demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, FRESH=1 asks again, GEMINI=real costs money
+	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(STATE),--state "$(STATE)") $(if $(FRESH),--fresh) $(if $(GEMINI),--gemini $(GEMINI)) $(if $(YES),--yes)
 
-up: $(STAMP) ## start the stack; it stays until make down, or Ctrl-C in a terminal
-	@$(PY) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
+up: $(STAMP) ## start the stack; it stays until make down, or Ctrl-C in a terminal; PUBSUB=official, BACKEND=vertex, GEMINI=real
+	@$(PY) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT)) $(if $(GEMINI),--gemini $(GEMINI)) $(if $(YES),--yes)
 
 down: $(STAMP) ## end the stack
 	@$(PY) -m infra.local down $(if $(STATE),--state "$(STATE)")

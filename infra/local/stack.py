@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from infra.local import endpoints, given, resources, topology
+from infra.local.ceiling import ceiling
 from infra.local.endpoints import Endpoints, State
 from infra.local.private import keep_private
 from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from infra.local.topology import Function
 
 START_TIMEOUT_S = 60.0
-EMULATOR_CALLS_PER_DAY = 10_000
-REAL_CALLS_PER_DAY, REAL_USD_PER_DAY = 100, 1.0
-_CALLS, _USD = "MAX_CALLS_PER_DAY", "MAX_USD_PER_DAY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +40,6 @@ class Options:
     forget: bool = False
     vertex: bool = False
     real: bool = False
-
-
-def ceiling(environ: Mapping[str, str], *, real: bool) -> dict[str, str]:
-    """Return the day's ceiling as settings: that of the environment, if it has one, else the stack's own.
-
-    >>> ceiling({}, real=True)
-    {'MAX_CALLS_PER_DAY': '100', 'MAX_USD_PER_DAY': '1'}
-    """
-    own = {name: environ[name] for name in (_CALLS, _USD) if environ.get(name, "").strip()}
-    if own:
-        return own
-    if real:
-        return {_CALLS: str(REAL_CALLS_PER_DAY), _USD: f"{REAL_USD_PER_DAY:g}"}
-    return {_CALLS: str(EMULATOR_CALLS_PER_DAY)}
 
 
 def _nobody(_: str) -> None:

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.local import arguments, ending, endpoints, given, paying
+from infra.local.ceiling import ceiling
 from infra.local.lines import write_line
 from infra.local.private import keep_private, write_privately
 from infra.local.process import ROOT, ServiceError, without_proxy
 from infra.local.pubsub.official import OfficialUnavailableError
 from infra.local.serve import listen
-from infra.local.stack import Options, Stack, ceiling
+from infra.local.stack import Options, Stack
 
 if TYPE_CHECKING:
     import argparse

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from infra.local import paying
+from infra.local.ceiling import ceiling
 from infra.local.process import ServiceError
-from infra.local.stack import ceiling
 from shared.core.events.envelopes import ImageEvent, Upload
 from shared.core.gemini import prices
 from shared.core.gemini.registry import profile

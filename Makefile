@@ -80,11 +80,11 @@ test-clock: $(DEV) ## the tests without servers, a month, a year and three years
 	for days in $(DAYS); do echo "in $$days days:"; PYTHONPATH=tests/other_days faketime --exclude-monotonic -f "+$${days}d" \
 	$(PY) -m pytest -n auto --dist loadfile --hypothesis-profile other-days $(TESTS) || exit 1; done
 
-demo: $(LOCAL) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
-	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))
+demo: $(LOCAL) ## photos through the whole chain; IMAGES=folder takes yours, FRESH=1 asks again, GEMINI=real costs money
+	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(STATE),--state "$(STATE)") $(if $(FRESH),--fresh) $(if $(GEMINI),--gemini $(GEMINI)) $(if $(YES),--yes)
 
-up: $(LOCAL) ## start the stack; it stays until make down, or Ctrl-C in a terminal
-	@$(PY) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT))
+up: $(LOCAL) ## start the stack; it stays until make down, or Ctrl-C in a terminal; PUBSUB=official, BACKEND=vertex, GEMINI=real
+	@$(PY) -m infra.local up $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(FORGET),--forget) $(if $(STATE),--state "$(STATE)") $(if $(VIEWER_PORT),--viewer-port $(VIEWER_PORT)) $(if $(GEMINI),--gemini $(GEMINI)) $(if $(YES),--yes)
 
 down: $(LOCAL) ## end the stack
 	@$(PY) -m infra.local down $(if $(STATE),--state "$(STATE)")

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import sys
+import os
+import signal
+
+
+def _end_at_once(*_: object) -> None:
+    os._exit(130)  # nothing has begun that would have to end in order
+
+
+if __name__ == "__main__":  # before anything else is imported: that takes a second or two, in which people press Ctrl-C
+    signal.signal(signal.SIGINT, _end_at_once)
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import sys  # noqa: E402
 
 COMMANDS = {
     "up": ("infra.local.up", "start the whole stack; it stays until `down` or Ctrl-C"),
@@ -27,8 +38,14 @@ def main(argv: list[str]) -> int:
         if name == chosen:
             importlib.import_module(module).add_arguments(command)
     args = parser.parse_args(argv)
-    return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+    run = importlib.import_module(COMMANDS[args.command][0]).run
+    if signal.getsignal(signal.SIGINT) is _end_at_once:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return int(run(args))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

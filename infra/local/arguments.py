@@ -27,3 +27,11 @@ def port(text: str) -> int:
     if not _DIGITS.fullmatch(text) or int(text) not in _PORTS:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to {_PORTS[-1]}, found {text!r}")
     return int(text)
+
+
+def add_gemini(parser: argparse.ArgumentParser) -> None:
+    """Describe the options that lead to calls which cost money."""
+    parser.add_argument(
+        "--gemini", choices=["emulator", "real"], default="emulator", help="real: Gemini itself, which costs money"
+    )
+    parser.add_argument("--yes", action="store_true", help="agree to what --gemini real sends and costs")

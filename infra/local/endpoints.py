@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 ENV_FILE = "stack.env"
 STATE_FILE = "stack.json"
-LOCAL_KEY = "local"
-"""The key of our own Gemini emulator: no secret, and the only one that is ever written to a file."""
+LOCAL_KEY = "placeholder-of-the-local-stack"
+"""The key of our own Gemini emulator: no secret, nothing like a real key, and the only one that is ever written."""
+
+MARKER = "UPLOOK_STACK"
+"""In `stack.env`: everything else that it holds, so that a later stack knows what a shell has from it."""
+_SEPARATOR = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,20 @@ def write(state: State, state_dir: Path) -> None:
         "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
         **({"VIEWER_URL": state.endpoints.viewer} if state.endpoints.viewer else {}),
     }
-    lines = [f"{key}={value}\n" for key, value in (state.endpoints.client_env() | names).items()]
-    (state_dir / ENV_FILE).write_text("".join(lines), encoding="utf-8")
+    lines = [f"{key}={value}" for key, value in (state.endpoints.client_env() | names).items()]
+    lines.append(f"{MARKER}={_SEPARATOR.join(lines)}")
+    (state_dir / ENV_FILE).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (state_dir / STATE_FILE).write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
+
+
+def marked(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables, with their values, that some `stack.env` put into this environment.
+
+    >>> marked({"UPLOOK_STACK": "STORAGE_EMULATOR_HOST=http://127.0.0.1:1,GEMINI_API_KEY=x"})
+    {'STORAGE_EMULATOR_HOST': 'http://127.0.0.1:1', 'GEMINI_API_KEY': 'x'}
+    """
+    pairs = (entry.partition("=") for entry in environ.get(MARKER, "").split(_SEPARATOR))
+    return {name: value for name, separator, value in pairs if separator}
 
 
 def read(state_dir: Path) -> State | None:

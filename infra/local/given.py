@@ -1,18 +1,21 @@
-"""Services that the environment gives the stack, looked at before anything starts: clients wait minutes for a dead one.
+"""What the environment gives the stack, looked at before anything starts: services to use, and keys to leave alone.
 
-Such an environment is often that of an earlier stack, whose `stack.env` a shell still holds.
+A key in the environment never makes a call cost money: Gemini itself is asked only where that was asked for, and the
+variables that lead to it are kept from every part otherwise. A shell often still holds the `stack.env` of an earlier
+stack: what it says is recognised, and not taken for something that somebody set.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 from google.api_core.exceptions import GoogleAPIError
 
+from infra.local.endpoints import LOCAL_KEY, MARKER, marked
 from infra.local.process import ServiceError, listens
 from shared.config import Reader
 
@@ -20,38 +23,102 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PUBSUB, STORAGE, GEMINI = "PUBSUB_EMULATOR_HOST", "STORAGE_EMULATOR_HOST", "GOOGLE_GEMINI_BASE_URL"
-_KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # the SDK's own order: the first wins
 _ENTERPRISE = "GOOGLE_GENAI_USE_ENTERPRISE"
+_PROJECT, _LOCATION = "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"
+TO_GEMINI = (*_KEYS, GEMINI, _ENTERPRISE, "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_VERTEX_BASE_URL")
+"""Every variable by which the Gemini SDK is led to a service that may cost money."""
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORTS = {"http": 80, "https": 443}
+_DEVELOPER_HOST = "generativelanguage.googleapis.com"
+_HOW = "GEMINI=real (--gemini real)"
+
+
+@dataclass(frozen=True, slots=True)
+class Gemini:
+    """The Gemini that is asked instead of the emulator: by a key (named, not held), or as a project of Vertex AI."""
+
+    key_name: str | None
+    base_url: str | None = None
+    project: str | None = None
+    location: str = "global"
+
+    @property
+    def vertex(self) -> bool:
+        """Whether it is Vertex AI."""
+        return self.key_name is None
+
+    @property
+    def words(self) -> str:
+        """Where images go, and who pays: for people.
+
+        >>> Gemini("GEMINI_API_KEY").words
+        'the Gemini API at generativelanguage.googleapis.com, with the key in GEMINI_API_KEY'
+        >>> Gemini(None, project="my-project").words
+        'Vertex AI (location global), in the project my-project'
+        """
+        at = f" at {urlsplit(self.base_url).netloc}" if self.base_url else ""
+        if self.vertex:
+            return f"Vertex AI{at} (location {self.location}), in the project {self.project}"
+        return f"the Gemini API{at or f' at {_DEVELOPER_HOST}'}, with the key in {self.key_name}"
+
+    @property
+    def identity(self) -> str:
+        """Who answers, as far as an earlier answer would have been the same."""
+        return f"{'vertex' if self.vertex else 'developer'} {self.base_url or ''}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What need not be started. `gemini` names the variables that say which Gemini is asked; `vertex`: yours."""
+    """What need not be started, the environment for the stack's parts, and what a person should know of both."""
 
-    pubsub: str | None
-    storage: str | None
-    gemini: tuple[str, ...]
-    vertex: bool
+    pubsub: str | None = None
+    storage: str | None = None
+    gemini: Gemini | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
 
 
-def read(environ: Mapping[str, str]) -> Given:
-    """Return what the environment gives, all of it within reach.
+def read(environ: Mapping[str, str], *, real: bool = False) -> Given:
+    """Return what the environment gives, all of it within reach; `real` asks Gemini itself.
 
     Raises:
-        ServiceError: a value makes no sense, or nothing listens at an address; it names every one of them.
+        ServiceError: a value makes no sense, or nothing listens at an address, or nothing says which Gemini is real;
+            it names all of them.
     """
-    reader = Reader(environ)
-    vertex = reader.flag(_ENTERPRISE)
-    names = [name for name in (*_KEYS, GEMINI) if reader.optional(name)] + [_ENTERPRISE] * vertex
+    stale = {name for name, value in marked(environ).items() if environ.get(name) == value}
+    stale |= {name for name in _KEYS if environ.get(name, "").strip() == LOCAL_KEY}
+    kept = {name: value for name, value in environ.items() if name not in stale | {MARKER}}
+    notes = ["an earlier stack's stack.env is in this environment: its addresses are not used"] if stale else []
+    if not real:
+        unused = [name for name in TO_GEMINI if kept.pop(name, "").strip()]
+        if unused:
+            notes.append(f"{' and '.join(unused)}: set, and not used. {_HOW} asks Gemini itself")
+    reader = Reader(kept)
+    gemini = _gemini(reader) if real else None
     problems = [
         *reader.problems,
         *(problem for name in (PUBSUB, STORAGE, GEMINI) if (problem := _problem(name, reader))),
     ]
     if problems:
         raise ServiceError("\n".join(problems))
-    return Given(reader.optional(PUBSUB), reader.optional(STORAGE), tuple(names), vertex)
+    return Given(reader.optional(PUBSUB), reader.optional(STORAGE), gemini, kept, tuple(notes))
+
+
+def _gemini(reader: Reader) -> Gemini | None:
+    enterprise, base_url = reader.flag(_ENTERPRISE), reader.optional(GEMINI)
+    key_name = next((name for name in _KEYS if reader.optional(name)), None)
+    project = reader.optional(_PROJECT)
+    if enterprise and project is None:
+        reader.problems.append(f"{_PROJECT} is not set: Vertex AI ({_ENTERPRISE}) needs a project, which pays.")
+    if not enterprise and key_name is None:
+        reader.problems.append(
+            f"{_HOW} needs a key of yours in GEMINI_API_KEY, or {_ENTERPRISE}=true with {_PROJECT}; found neither."
+        )
+    if enterprise:
+        return Gemini(None, base_url, project, reader.optional(_LOCATION) or "global")
+    return Gemini(key_name, base_url)
 
 
 @contextlib.contextmanager

@@ -137,6 +137,17 @@ class Process:
         self.stop()
 
 
+def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which no proxy gets between the parts of one machine.
+
+    >>> without_proxy({"no_proxy": "example.com"})["NO_PROXY"]
+    'example.com,127.0.0.1,localhost'
+    """
+    before = environ.get("NO_PROXY") or environ.get("no_proxy")
+    names = ",".join(filter(None, [before, "127.0.0.1,localhost"]))
+    return {"NO_PROXY": names, "no_proxy": names}
+
+
 def free_port() -> int:
     """Return a loopback port that is free now: for children that cannot choose one themselves."""
     with socket.socket() as sock:

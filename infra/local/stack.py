@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from infra.local import endpoints, given, official_pubsub, resources, topology
+from infra.local.ceiling import ceiling
 from infra.local.endpoints import Endpoints, State
-from infra.local.process import ROOT, Process, free_port, service_argv
+from infra.local.private import keep_private
+from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
 from infra.local.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ START_TIMEOUT_S = 60.0
 class Options:
     """How to start. `viewer_port` None starts no viewer, 0 any free port; `forget`: results go with their uploads.
 
-    `vertex`: the functions reach our Gemini emulator as Vertex.
+    `vertex`: the functions reach our Gemini emulator as Vertex. `real`: they ask Gemini itself, which costs money, as
+    the environment says; without it they never do, whatever keys the environment holds.
     """
 
     state_dir: Path
@@ -35,6 +38,11 @@ class Options:
     viewer_port: int | None = None
     forget: bool = False
     vertex: bool = False
+    real: bool = False
+
+
+def _nobody(_: str) -> None:
+    """Wait without telling anybody for what."""
 
 
 class Stack:
@@ -47,8 +55,14 @@ class Stack:
         environ: Mapping[str, str],
         say: Callable[[str], None],
         on_line: Callable[[str, str], None],
+        waiting_for: Callable[[str], None] = _nobody,
     ) -> None:
+        """`say` hears of every part that is ready, `waiting_for` which one is not, `on_line` every line of their logs.
+
+        Raises nothing yet: the parts start where the block begins.
+        """
         self._options = options
+        self._waiting_for = waiting_for
         self._environ = dict(environ)
         self._say = say
         self._on_line = on_line
@@ -91,8 +105,10 @@ class Stack:
         endpoints.remove(self._options.state_dir)
 
     def _start(self) -> None:
-        self._given = given.read(self._environ)
-        self._options.state_dir.mkdir(parents=True, exist_ok=True)
+        self._given = given.read(self._environ, real=self._options.real)
+        for note in self._given.notes:
+            self._say(note)
+        keep_private(self._options.state_dir)
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         pubsub = self._start_pubsub()
         with given.answering(given.PUBSUB, self._given.pubsub):
@@ -102,7 +118,7 @@ class Stack:
         self._endpoints = Endpoints(
             storage,
             pubsub,
-            gemini.wait_ready(timeout_s=START_TIMEOUT_S) if gemini else None,
+            self._ready(gemini) if gemini else None,
             vertex=self._options.vertex,
         )
         self._start_functions()
@@ -113,13 +129,19 @@ class Stack:
         endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
 
     def _start_gemini(self, storage: str) -> Process | None:
-        names = self._given.gemini
-        if names:
-            self._say(f"gemini     yours, as {' and '.join(names)} say{'s' if len(names) == 1 else ''}")
-            if self._options.vertex:
-                self._say("           (your own Vertex: GOOGLE_GENAI_USE_ENTERPRISE; --backend is the emulator's)")
-            return None
-        return self._service("gemini", "--storage", storage)  # so that it can fetch gs:// images itself
+        gemini = self._given.gemini
+        if gemini is None:
+            return self._service("gemini", "--storage", storage)  # so that it can fetch gs:// images itself
+        self._say(f"gemini     {gemini.words}: every call costs money")
+        limits = ceiling(self._environ, real=True)
+        self._say(f"ceiling    {', '.join(f'{name}={value}' for name, value in limits.items())}")
+        if self._options.vertex and not gemini.vertex:
+            self._say("           (--backend is the emulator's: a key asks the Gemini API)")
+        return None
+
+    def _ready(self, child: Process) -> str:
+        self._waiting_for(child.name)
+        return child.wait_ready(timeout_s=START_TIMEOUT_S)
 
     def _start_pubsub(self) -> str:
         if self._given.pubsub:
@@ -127,13 +149,14 @@ class Stack:
             return self._given.pubsub
         if self._options.official_pubsub:
             return self._start_official_pubsub()
-        url = self._service("pubsub").wait_ready(timeout_s=START_TIMEOUT_S)
+        url = self._ready(self._service("pubsub"))
         self._say(f"pubsub     {url}")
         return url.removeprefix("http://")
 
     def _start_official_pubsub(self) -> str:
         port = free_port()
         child = self._child("pubsub", official_pubsub.find(self._environ).command(port))
+        self._waiting_for("Google's Pub/Sub emulator")
         official_pubsub.wait_ready(port, timeout_s=START_TIMEOUT_S, alive=lambda: child.running)
         self._say(f"pubsub     http://127.0.0.1:{port} (Google's own emulator)")
         return f"127.0.0.1:{port}"
@@ -145,7 +168,7 @@ class Stack:
                 resources.create_buckets(self._given.storage, notify=True)
             return self._given.storage
         eventarc = f"{topology.UPLOADS}={topology.topic_path(topology.UPLOAD_EVENTS)}"
-        url = self._service("storage", "--pubsub", pubsub, "--eventarc", eventarc).wait_ready(timeout_s=START_TIMEOUT_S)
+        url = self._ready(self._service("storage", "--pubsub", pubsub, "--eventarc", eventarc))
         self._say(f"storage    {url}")
         resources.create_buckets(url, notify=False)
         return url
@@ -158,10 +181,21 @@ class Stack:
         functions = [function for function in topology.FUNCTIONS if function.name not in left_out]
         ports = {function.name: free_port() for function in functions}
         started = [self._start_function(function, ports[function.name]) for function in functions]
-        with ThreadPoolExecutor(len(started)) as pool:
-            list(pool.map(lambda one: one[0].wait_port(one[1], timeout_s=START_TIMEOUT_S), started))
+        self._await_functions(started)
         resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=self._given.storage is None)
         self._say(f"functions  {', '.join(function.name for function in functions)}")
+
+    def _await_functions(self, started: list[tuple[Process, int]]) -> None:
+        left = [child.name for child, _ in started]
+        self._waiting_for(", ".join(left))
+
+        def wait(child: Process, port: int) -> None:
+            child.wait_port(port, timeout_s=START_TIMEOUT_S)
+            left.remove(child.name)
+            self._waiting_for(", ".join(left))
+
+        with ThreadPoolExecutor(len(started)) as pool:
+            list(pool.map(lambda one: wait(*one), started))
 
     def _start_function(self, function: Function, port: int) -> tuple[Process, int]:
         argv = [sys.executable, "-m", "functions_framework", "--source", str(ROOT / "main.py")]
@@ -176,9 +210,10 @@ class Stack:
             str(port),
         ]
         env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
+        env |= ceiling(self._environ, real=self._options.real)
         env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
-        if self._given.vertex:  # yours: the project that is asked, and pays
-            env |= {key: self._environ[key] for key in ("GOOGLE_CLOUD_PROJECT",) if key in self._environ}
+        if self._given.gemini and self._given.gemini.project:  # yours: the project that is asked, and pays
+            env["GOOGLE_CLOUD_PROJECT"] = self._given.gemini.project
         return self._child(function.name, argv, env), port
 
     def _socket_dir(self, name: str) -> str:
@@ -197,7 +232,7 @@ class Stack:
             return found
         port = str(self._options.viewer_port)
         child = self._child("viewer", service_argv("viewer", "--port", port), found.client_env())
-        url = child.wait_ready(timeout_s=START_TIMEOUT_S)
+        url = self._ready(child)
         self._say(f"viewer     {url}")
         return replace(found, viewer=url)
 
@@ -205,11 +240,10 @@ class Stack:
         return self._child(name, service_argv(name, "--port", "0", *arguments))
 
     def _child(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> Process:
-        base = {key: value for key, value in self._environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        base = {key: value for key, value in self._given.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         # Compiled once, outside the source tree: without bytecode every process would compile every module anew.
         base["PYTHONPYCACHEPREFIX"] = str(self._options.state_dir.resolve() / "pycache")
-        # A proxy must not get between the parts of one machine.
-        base["NO_PROXY"] = base["no_proxy"] = ",".join(filter(None, [base.get("NO_PROXY"), "127.0.0.1,localhost"]))
+        base |= without_proxy(base)
         child = Process(name, argv, env=base | {"PYTHONUNBUFFERED": "1"} | dict(env or {}), on_line=self._on_line)
         self._children.append(child)
         return child

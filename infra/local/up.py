@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 
 from infra.emulators.common.console import write_line
 from infra.emulators.common.serve import listen
-from infra.local import arguments, ending, endpoints
+from infra.local import arguments, ending, endpoints, given, paying
+from infra.local.ceiling import ceiling
 from infra.local.official_pubsub import OfficialUnavailableError
-from infra.local.process import ROOT, ServiceError
+from infra.local.private import keep_private, write_privately
+from infra.local.process import ROOT, ServiceError, without_proxy
 from infra.local.stack import Options, Stack
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--viewer-port", type=arguments.port, metavar="PORT", help=f"0: any free one; default {VIEWER_PORT}, if free"
     )
+    arguments.add_gemini(parser)
     parser.add_argument("--forget", action="store_true", help="a deleted upload takes its results with it")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--detach", action="store_true", default=None, help="return when ready; the stack runs on")
@@ -59,8 +62,31 @@ def run(args: argparse.Namespace) -> int:
             return 0
         print("The stack that was up here has lost its supervisor; what is left of it ends first.")
         _end(running, args.state)
+    try:
+        write_privately()
+        os.environ.update(without_proxy(os.environ))
+        keep_private(args.state)
+        if args.gemini == "real":
+            _agree(args)
+    except ServiceError as error:
+        print(f"The stack did not start: {error}", file=sys.stderr)
+        return 1
     detach = not (sys.stdin.isatty() and sys.stdout.isatty()) if args.detach is None else args.detach
     return _detach(args) if detach else _foreground(args)
+
+
+def _agree(args: argparse.Namespace) -> None:
+    """Say where images will go and what a day may cost, and have it agreed to.
+
+    Raises:
+        ServiceError: it is not.
+    """
+    gemini = given.read(os.environ, real=True).gemini
+    limits = " and ".join(f"{name}={value}" for name, value in ceiling(os.environ, real=True).items())
+    if not args.yes and gemini is not None:
+        print(f"Every image that is uploaded to this stack would go to {gemini.words}, and costs money.")
+        print(f"A day's ceiling: {limits}; set these variables to change it.")
+    paying.require_yes(yes=args.yes)
 
 
 def _foreground(args: argparse.Namespace) -> int:
@@ -75,6 +101,7 @@ def _foreground(args: argparse.Namespace) -> int:
             viewer_port(args.viewer_port, say=_say),
             forget=args.forget,
             vertex=args.backend == "vertex",
+            real=args.gemini == "real",
         )
         with Stack(options, environ=os.environ, say=_say, on_line=_prefixed) as stack:
             _say(
@@ -117,10 +144,10 @@ def _watch(stack: Stack, ended: threading.Event) -> int:
 
 
 def _detach(args: argparse.Namespace) -> int:
-    args.state.mkdir(parents=True, exist_ok=True)
     log = args.state / "stack.log"
     argv = [sys.executable, "-m", "infra.local", "up", "--foreground", "--state", str(args.state.resolve())]
     argv += ["--pubsub", args.pubsub, "--backend", args.backend]
+    argv += ["--gemini", args.gemini, *(["--yes"] if args.gemini == "real" else [])]  # agreed to by now
     argv += [] if args.viewer_port is None else ["--viewer-port", str(args.viewer_port)]
     argv += ["--forget"] if args.forget else []
     with log.open("wb") as sink:

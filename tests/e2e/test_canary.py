@@ -74,7 +74,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
     found, state_dir = Play(), tmp_path_factory.mktemp("canary")
     with running("gemini") as gemini:
         environ = {**os.environ, "GEMINI_API_KEY": canary.KEY, "GOOGLE_GEMINI_BASE_URL": gemini}
-        options = Options(state_dir)
+        options = Options(state_dir, real=True)
         with Stack(
             options, environ=environ, say=found.lines.append, on_line=lambda _, line: found.lines.append(line)
         ) as stack:

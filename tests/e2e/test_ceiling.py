@@ -81,4 +81,4 @@ def test_fifty_of_two_hundred_uploads_are_asked_about_and_the_rest_when_the_ceil
 
 def _stack(state_dir: Path, given: Mapping[str, str], *, ceiling: int) -> Stack:
     environ = {**os.environ, **given, "MAX_CALLS_PER_DAY": str(ceiling)}
-    return Stack(Options(state_dir), environ=environ, say=lambda _: None, on_line=lambda _name, _line: None)
+    return Stack(Options(state_dir, real=True), environ=environ, say=lambda _: None, on_line=lambda _name, _line: None)

@@ -16,6 +16,7 @@ from infra.local import endpoints, official_pubsub
 from infra.local.demo.samples import make_samples
 from infra.local.process import ROOT
 from shared.core.results import schemas
+from tests import demo_excerpt
 from tests.closed_schema import documented
 from tests.e2e.test_stack import alive, local
 from tests.waiting import WAIT_S, wait_until
@@ -46,7 +47,7 @@ def test_the_demo_shows_every_kind_of_upload_and_its_results(tmp_path: Path, pub
     if pubsub == "official" and (reason := _official_reason()):
         pytest.skip(reason)
 
-    ended = local("demo", "--state", str(tmp_path), "--pubsub", pubsub)
+    ended = local("demo", "--state", str(tmp_path), "--pubsub", pubsub, env={"COLUMNS": str(demo_excerpt.COLUMNS)})
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     documents = _documents(tmp_path)
@@ -58,9 +59,12 @@ def test_the_demo_shows_every_kind_of_upload_and_its_results(tmp_path: Path, pub
     assert documents["shopping list.jpg/detect"]["error"]["code"] == "not_an_image"  # type: ignore[index]
     several = documents["most light.uplook.json/ask"]["images"]
     assert [image["uri"].partition("://")[0] for image in several] == ["gs", "gs", "http"]  # type: ignore[attr-defined]
-    assert "21 calls for 21 answered image tasks" in ended.stdout
-    assert "astronaut.jpg, detect: the event was delivered twice" in ended.stdout
+    assert "21 calls for 21 answers" in ended.stdout
+    assert "astronaut.jpg, detect: its event was delivered again" in ended.stdout
     assert (tmp_path / "overview.jpg").stat().st_size > 10_000
+    readme = demo_excerpt.README.read_text(encoding="utf-8")
+    assert demo_excerpt.filled(readme, ended.stdout) == readme  # if not: python -m tests.demo_excerpt
+    assert [str(path) for path in (tmp_path, *tmp_path.rglob("*")) if path.stat().st_mode & 0o077] == []
 
 
 def test_the_demo_takes_a_folder_of_own_photos_with_odd_names(tmp_path: Path) -> None:
@@ -74,12 +78,12 @@ def test_the_demo_takes_a_folder_of_own_photos_with_odd_names(tmp_path: Path) ->
         "#1 50%.jpg",
         "a..b...jpg",
         "sub/🙂.jpg",
-        "..twice.jpg",
     ]
     for name in names:
         picture.save(photos / name)
     heic = next(each for each in make_samples(tmp_path / "samples") if each.path.suffix == ".heic")
     (photos / "from my phone.heic").write_bytes(heic.path.read_bytes())
+    picture.save(photos / ".hidden.jpg")
     (photos / "notes.txt").write_text("no image", encoding="utf-8")
 
     ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(photos))
@@ -89,16 +93,19 @@ def test_the_demo_takes_a_folder_of_own_photos_with_odd_names(tmp_path: Path) ->
     assert sorted(_documents(tmp_path / "state")) == sorted(
         f"{name}/{task}" for name in uploaded for task in ("caption", "detect", "segment")
     )
-    assert "notes.txt" in ended.stdout
+    told = " ".join(ended.stdout.split())
+    assert "1 because: hidden (its name begins with a dot) .hidden.jpg" in told
+    assert "1 because: no image by its name notes.txt" in told
 
 
 def test_the_demo_fails_where_an_own_image_has_no_result(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"no image at all")
+    """An image by its first bytes, which ends there: only whoever decodes it can know."""
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and then nothing")
 
     ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(tmp_path / "broken.jpg"))
 
     assert ended.returncode == 1
-    assert "plain text" in ended.stdout
+    assert "! failed: " in ended.stdout
 
 
 def test_the_demo_says_so_where_there_is_nothing_to_show_and_keeps_the_last_results(tmp_path: Path) -> None:
@@ -109,7 +116,7 @@ def test_the_demo_says_so_where_there_is_nothing_to_show_and_keeps_the_last_resu
     ended = local("demo", "--state", str(tmp_path / "state"), "--images", str(tmp_path / "nowhere"))
 
     assert ended.returncode == 1
-    assert "found nothing" in ended.stdout
+    assert "there is nothing at" in ended.stdout
     assert last.exists()
 
 

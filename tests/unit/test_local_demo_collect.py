@@ -1,14 +1,26 @@
-"""What the demo makes of result events."""
+"""What the demo makes of result events: answers are fetched as they come, and silence counts from the last one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from infra.local.demo.collect import Collector, fetch
+import pytest
+
+from infra.local.demo import progress, run, show
+from infra.local.demo.answers import Answers
+from infra.local.demo.collect import Collector, Fetched, Outcome
+from infra.local.demo.planned import Planner
+from infra.local.demo.samples import Sample
+from infra.local.demo.taking_up import Work
+from infra.local.process import ServiceError
+from shared.core.planning.rules import parse_rules
+from tests.export_documents import document, item
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+RESULT = document([item("cat", (0, 0, 2, 2))])
 HELD: dict[str, Any] = {
     "id": "1",
     "status": "held",
@@ -21,22 +33,162 @@ HELD: dict[str, Any] = {
 DONE = HELD | {"status": "ok", "result": "gs://results/v1/uploads/cat.jpg/7/caption.json", "error": None}
 
 
-def test_a_parked_image_is_shown_with_the_reason_instead_of_a_document(tmp_path: Path) -> None:
-    collector = Collector({"cat.jpg": 0})
+class _Clock:
+    """Seconds that pass only when they are told to."""
 
-    collector.take(HELD)
-    (outcome,) = collector.ordered()
-    fetch(outcome, None, tmp_path, number=1)
+    now_s = 0.0
 
-    assert outcome.document["status"] == "held"
-    assert "refuses the key or the model" in outcome.document["error"]["message"]
+    def __call__(self) -> float:
+        return self.now_s
 
 
-def test_a_result_replaces_what_was_parked_and_is_never_replaced_by_it() -> None:
-    for events in ((HELD, DONE), (DONE, HELD)):
-        collector = Collector({"cat.jpg": 0})
+class _Dead:
+    """A part of the stack that has died."""
+
+    name = "storage"
+
+    def tail(self) -> str:
+        return "no more disk"
+
+
+class _Stack:
+    """As much of a stack as waiting needs."""
+
+    def __init__(self, died: _Dead | None = None) -> None:
+        self._died = died
+
+    def dead(self) -> _Dead | None:
+        return self._died
+
+
+@pytest.fixture(name="clock")
+def _clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture(name="collector")
+def _collector(tmp_path: Path, clock: _Clock) -> Collector:
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(b"a picture")
+    rules = parse_rules('[defaults]\ntasks = ["caption"]')
+    uploads = Planner(rules, "v1", "emulator").plan({name: Sample(path, "yours") for name in ("cat.jpg", "dog.jpg")})
+    return Collector(uploads, Answers(tmp_path / "answers"), tmp_path / "results", clock=clock)
+
+
+def _fetch(_: str) -> Fetched:
+    return Fetched(RESULT, lambda *_: None)
+
+
+def _cat(collector: Collector) -> Outcome:
+    return collector.outcomes["cat.jpg", "caption"]
+
+
+def test_a_parked_image_is_shown_with_the_reason_instead_of_a_document(collector: Collector) -> None:
+    with collector.fetching(_fetch):
+        collector.take(HELD)
+
+    document = _cat(collector).document
+    assert document is not None
+    assert document["status"] == "held"
+    assert "refuses the key or the model" in document["error"]["message"]
+
+
+@pytest.mark.parametrize("events", [(HELD, DONE), (DONE, HELD)])
+def test_a_result_replaces_what_was_parked_and_is_never_replaced_by_it(
+    collector: Collector, events: tuple[dict[str, Any], ...]
+) -> None:
+    with collector.fetching(_fetch):
         for event in events:
             collector.take(event)
 
-        (outcome,) = collector.ordered()
-        assert outcome.document == {"uri": DONE["result"]}
+    assert _cat(collector).document == RESULT
+
+
+def test_an_answer_is_on_disk_as_soon_as_its_event_has_come(collector: Collector, tmp_path: Path) -> None:
+    with collector.fetching(_fetch):
+        collector.take(DONE)
+        wait_until(lambda: _cat(collector).document is not None, "document")
+        assert len(list((tmp_path / "answers").iterdir())) == 1
+
+    assert [outcome.object_name for outcome in collector.missing()] == ["dog.jpg"]
+
+
+def test_an_answer_that_cannot_be_fetched_is_told_with_its_image(collector: Collector) -> None:
+    def broken(_: str) -> Fetched:
+        raise ConnectionError("the storage is away")
+
+    with collector.fetching(broken):
+        collector.take(DONE)
+
+    assert "could not be fetched: the storage is away" in (_cat(collector).problem or "")
+
+
+def test_a_second_event_is_counted_and_fetched_once(collector: Collector) -> None:
+    fetched: list[str] = []
+
+    def fetch(uri: str) -> Fetched:
+        fetched.append(uri)
+        return _fetch(uri)
+
+    with collector.fetching(fetch):
+        assert [collector.take(DONE), collector.take(DONE)] == [True, False]
+
+    assert (collector.events(), len(fetched)) == (2, 1)
+
+
+def test_an_event_of_something_else_is_none_of_ours(collector: Collector) -> None:
+    with collector.fetching(_fetch):
+        assert collector.take(DONE | {"source": HELD["source"] | {"name": "other.jpg"}}) is False
+    assert collector.events() == 0
+
+
+def _await(collector: Collector, tmp_path: Path, stack: _Stack, *, timeout_s: float = 100) -> None:
+    demo = run.Demo(Work((), ()), Answers(tmp_path), tmp_path, timeout_s, "v1")
+    display = progress.Display(show.console())
+    bar = display.bar("results", 2)
+    run._await(demo, stack, collector, display=display, arriving=bar, events=2)  # type: ignore[arg-type]
+
+
+def test_the_time_limit_counts_from_the_last_progress(
+    collector: Collector, clock: _Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine times 90 of 100 seconds pass between uploads; after the tenth, nothing comes."""
+    progresses = iter(range(9))
+
+    def wait(_: float) -> None:
+        clock.now_s += 90
+        if next(progresses, None) is not None:
+            collector.seen()
+
+    monkeypatch.setattr(collector, "wait", wait)
+
+    _await(collector, tmp_path, _Stack())
+
+    assert clock.now_s == 9 * 90 + 2 * 90
+    assert len(collector.missing()) == 2
+
+
+def test_a_part_that_dies_ends_the_waiting_with_its_last_words(collector: Collector, tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"storage has died(?s:.)*no more disk"):
+        _await(collector, tmp_path, _Stack(_Dead()))
+
+
+def test_a_quiet_time_is_said_with_what_is_missing(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet_s = iter([60.0, 101.0])
+    monkeypatch.setattr(collector, "quiet_s", lambda: next(quiet_s))
+    monkeypatch.setattr(collector, "wait", lambda _: None)
+
+    _await(collector, tmp_path, _Stack())
+
+    assert "quiet for 60 s of 100; 2 missing: caption of cat.jpg, caption of dog.jpg" in capsys.readouterr().out
+
+
+def test_many_that_are_missing_fit_one_line() -> None:
+    missing = [Outcome(f"写真 {number}.jpg", task) for number in range(200) for task in ("caption", "detect")]
+
+    words = progress.quiet_words(12, 240, missing, 78)
+
+    assert words.startswith("quiet for 12 s of 240; 400 missing: 写真 0.jpg, ")
+    assert words.endswith(" more")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local import given, resources
+from infra.local import endpoints, given, resources
+from infra.local.endpoints import Endpoints, State
 from infra.local.process import ServiceError, free_port
 from infra.local.stack import Options, Stack
 
@@ -26,7 +27,9 @@ def _port() -> Iterator[int]:
 
 
 def test_nothing_is_given_by_an_empty_environment() -> None:
-    assert given.read({"PUBSUB_EMULATOR_HOST": " "}) == given.Given(None, None, (), vertex=False)
+    found = given.read({"PUBSUB_EMULATOR_HOST": " "})
+
+    assert (found.pubsub, found.storage, found.gemini, found.notes) == (None, None, None, ())
 
 
 def test_what_is_given_is_taken_where_somebody_listens(port: int) -> None:
@@ -37,6 +40,82 @@ def test_what_is_given_is_taken_where_somebody_listens(port: int) -> None:
     assert (found.pubsub, found.storage) == (f"localhost:{port}", f"http://127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("name", given.TO_GEMINI)
+def test_no_variable_leads_to_gemini_unless_that_is_asked_for(name: str) -> None:
+    found = given.read({name: "true", "PATH": "/bin"})
+
+    assert found.gemini is None
+    assert found.environ == {"PATH": "/bin"}
+    assert found.notes == (f"{name}: set, and not used. GEMINI=real (--gemini real) asks Gemini itself",)
+
+
+def test_the_key_of_the_sdks_own_choice_is_named_and_passed_on() -> None:
+    environ = {"GEMINI_API_KEY": "one", "GOOGLE_API_KEY": "two"}
+
+    found = given.read(environ, real=True)
+
+    assert found.gemini == given.Gemini("GOOGLE_API_KEY")
+    assert found.environ == environ
+    assert "two" not in repr(found)
+
+
+def test_vertex_is_asked_as_the_project_that_pays() -> None:
+    environ = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "mine", "GOOGLE_CLOUD_LOCATION": "eu"}
+
+    found = given.read(environ, real=True).gemini
+
+    assert found == given.Gemini(None, project="mine", location="eu")
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, "needs a key of yours in GEMINI_API_KEY"),
+        ({"GOOGLE_GENAI_USE_ENTERPRISE": "false"}, "needs a key of yours in GEMINI_API_KEY"),
+        ({"GEMINI_API_KEY": endpoints.LOCAL_KEY}, "needs a key of yours in GEMINI_API_KEY"),
+        ({"GOOGLE_GENAI_USE_ENTERPRISE": "true"}, "GOOGLE_CLOUD_PROJECT is not set"),
+        ({"GOOGLE_GENAI_USE_ENTERPRISE": "maybe"}, "expected true or false, found 'maybe'"),
+    ],
+)
+def test_a_real_gemini_that_nothing_leads_to_is_refused(environ: dict[str, str], words: str) -> None:
+    with pytest.raises(ServiceError, match=words):
+        given.read(environ, real=True)
+
+
+def _sourced(tmp_path: Path, *, vertex: bool) -> dict[str, str]:
+    """What a shell has that read the `stack.env` of a stack which has ended."""
+    port = free_port()
+    there = Endpoints(f"http://127.0.0.1:{port}", f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", vertex=vertex)
+    endpoints.write(State(1, there), tmp_path)
+    lines = (tmp_path / endpoints.ENV_FILE).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.mark.parametrize("vertex", [False, True])
+def test_what_a_stack_that_has_ended_left_in_a_shell_is_not_taken_for_given(tmp_path: Path, vertex: bool) -> None:
+    found = given.read({"PATH": "/bin", **_sourced(tmp_path, vertex=vertex)})
+
+    assert (found.pubsub, found.storage, found.gemini) == (None, None, None)
+    assert found.environ == {"PATH": "/bin"}
+    assert len(found.notes) == 1
+
+
+def test_its_placeholder_is_no_key_even_where_gemini_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="needs a key of yours"):
+        given.read(_sourced(tmp_path, vertex=False), real=True)
+    with pytest.raises(ServiceError, match="needs a key of yours"):
+        given.read(_sourced(tmp_path, vertex=True), real=True)
+
+
+def test_what_was_set_after_a_stack_env_was_read_counts(tmp_path: Path, port: int) -> None:
+    mine = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}", "GEMINI_API_KEY": "a-key-of-mine"}
+
+    found = given.read({**_sourced(tmp_path, vertex=False), **mine}, real=True)
+
+    assert (found.pubsub, found.storage) == (None, mine["STORAGE_EMULATOR_HOST"])
+    assert found.environ == mine
+
+
 def test_every_address_of_a_stack_that_has_ended_is_named(tmp_path: Path) -> None:
     port = free_port()
     environ = {
@@ -44,7 +123,8 @@ def test_every_address_of_a_stack_that_has_ended_is_named(tmp_path: Path) -> Non
         "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}",
         "GOOGLE_GEMINI_BASE_URL": f"http://127.0.0.1:{port}",
     }
-    stack = Stack(Options(tmp_path), environ=environ, say=lambda _: None, on_line=lambda *_: None)
+    environ |= {"GEMINI_API_KEY": "a-key-of-mine"}
+    stack = Stack(Options(tmp_path, real=True), environ=environ, say=lambda _: None, on_line=lambda *_: None)
 
     with pytest.raises(ServiceError) as refused, stack:
         pass
@@ -67,7 +147,6 @@ def test_every_address_of_a_stack_that_has_ended_is_named(tmp_path: Path) -> Non
         ),
         ("PUBSUB_EMULATOR_HOST", "localhost", "expected a host and a port, found 'localhost'"),
         ("PUBSUB_EMULATOR_HOST", "localhost:http", "expected a host and a port, found 'localhost:http'"),
-        ("GOOGLE_GENAI_USE_ENTERPRISE", "maybe", "expected true or false, found 'maybe'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(name: str, address: str, words: str) -> None:
@@ -77,18 +156,12 @@ def test_what_makes_no_sense_is_refused_in_words(name: str, address: str, words:
 
 
 def test_a_gemini_elsewhere_is_not_looked_for_because_a_proxy_may_lead_there() -> None:
-    found = given.read({"GOOGLE_GEMINI_BASE_URL": "https://gemini.invalid"})
+    environ = {"GOOGLE_GEMINI_BASE_URL": "https://gemini.invalid", "GEMINI_API_KEY": "a-key-of-mine"}
 
-    assert found.gemini == ("GOOGLE_GEMINI_BASE_URL",)
+    found = given.read(environ, real=True).gemini
 
-
-@pytest.mark.parametrize(
-    ("value", "vertex"), [("false", False), ("0", False), ("", False), ("true", True), ("1", True)]
-)
-def test_vertex_is_given_only_where_its_flag_is_set(value: str, vertex: bool) -> None:
-    found = given.read({"GOOGLE_GENAI_USE_ENTERPRISE": value})
-
-    assert (found.vertex, found.gemini) == (vertex, ("GOOGLE_GENAI_USE_ENTERPRISE",) * vertex)
+    assert found is not None
+    assert found.words == "the Gemini API at gemini.invalid, with the key in GEMINI_API_KEY"
 
 
 class _NotFound(BaseHTTPRequestHandler):

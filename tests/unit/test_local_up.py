@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +18,17 @@ from infra.local import endpoints, up
 from infra.local.endpoints import Endpoints, State
 from infra.local.process import ServiceError, free_port
 from tests.waiting import WAIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """`up` closes what it writes to others, for as long as its process lives."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def test_the_default_port_is_taken_where_it_is_free() -> None:
@@ -115,3 +128,27 @@ def test_a_start_that_takes_too_long_is_ended_and_said_to_have(
 )
 def test_the_command_that_ends_a_stack_names_its_folder(state_dir: str, command: str) -> None:
     assert up._how_to_end(Path(state_dir)) == f"`{command}` ends it."
+
+
+def test_a_real_gemini_is_started_only_where_somebody_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-mine")
+    started: list[argparse.Namespace] = []
+
+    def start(args: argparse.Namespace) -> int:
+        started.append(args)
+        return 0
+
+    monkeypatch.setattr(up, "_foreground", start)
+    words = ["--foreground", f"--state={tmp_path}", "--gemini=real"]
+
+    assert up.run(_given(*words)) == 1
+    told = capsys.readouterr()
+    assert "generativelanguage.googleapis.com, with the key in GEMINI_API_KEY, and costs money" in told.out
+    assert "MAX_CALLS_PER_DAY=100 and MAX_USD_PER_DAY=1" in told.out
+    assert "YES=1" in told.err
+    assert started == []
+
+    assert up.run(_given(*words, "--yes")) == 0
+    assert len(started) == 1

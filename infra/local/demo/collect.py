@@ -1,99 +1,188 @@
-"""What the demo learns about every image and task, and what it fetches to the laptop's disk."""
+"""What the demo learns about every image and task: events as they arrive, and the answers they tell of."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
+from infra.local.demo.answers import lay_out
 from infra.local.held import why
 from shared.core.results import schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from google.cloud import storage
 
+    from infra.local.demo.answers import Answers, Kept
+    from infra.local.demo.planned import Upload
+
+_FETCHERS = 4
+_OVERLAY_TYPE = "image/jpeg"
+
 
 @dataclass(slots=True)
 class Outcome:
-    """One image and task: its document, the events that told of it, and the local copies."""
+    """One image and task: its document, the events that told of it, and the local copies.
+
+    `document` is None until it is on this disk; `earlier`: it is an answer of an earlier run.
+    """
 
     object_name: str
     task: str
-    document: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] | None = None
     event_ids: list[str] = field(default_factory=list)
     problem: str | None = None
     path: Path | None = None
     overlay: Path | None = None
+    earlier: bool = False
+
+    @property
+    def status(self) -> str:
+        """The document's status, or `missing`."""
+        return str(self.document["status"]) if self.document else "missing"
 
 
 class Collector:
-    """Waits for results, from the subscriber's thread, and keeps count."""
+    """Takes result events from the subscriber's threads, fetches what they tell of at once, and keeps count."""
 
-    def __init__(self, wanted: Mapping[str, int]) -> None:
-        """`wanted` maps each object name to its place in the upload order."""
-        self.outcomes: dict[tuple[str, str], Outcome] = {}
-        self._wanted = wanted
+    def __init__(
+        self,
+        uploads: Sequence[Upload],
+        answers: Answers,
+        results_dir: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Every task of `uploads` gets an outcome, in order; answers are kept, and laid out in `results_dir`."""
+        self.outcomes = {
+            (upload.name, asked.task): Outcome(upload.name, asked.task) for upload in uploads for asked in upload.asked
+        }
+        self._clock, self._last_progress_s = clock, clock()
+        self._keys = {(upload.name, asked.task): asked.key for upload in uploads for asked in upload.asked}
+        self._places = {
+            upload.name: results_dir / f"{number:02d}-{_slug(upload.name)}" for number, upload in enumerate(uploads, 1)
+        }
+        self._answers = answers
+        self._fetching: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
+        self._submit: Callable[[Outcome, str], object] | None = None
 
-    def take(self, event: dict[str, Any]) -> None:
-        """Note one result event."""
-        name, task = event["source"]["name"], event["task"]
-        if name not in self._wanted:
-            return
+    @contextlib.contextmanager
+    def fetching(self, fetch: Callable[[str], Fetched]) -> Iterator[None]:
+        """Read results at their `gs://` addresses by `fetch`; what has begun is finished: it may have been paid for."""
+        with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="fetch") as pool:
+            self._submit = lambda outcome, uri: pool.submit(self._bring, outcome, uri, fetch)
+            yield
+
+    def take_earlier(self, name: str, task: str, kept: Kept) -> None:
+        """Note an answer of an earlier run."""
+        outcome = self.outcomes[name, task]
+        outcome.earlier = True
+        outcome.event_ids.append(kept.document["id"])
+        self._lay_out(outcome, kept)
+
+    def take(self, event: dict[str, Any]) -> bool:
+        """Note one result event; return whether it is the first of its image and task."""
+        place = (event["source"]["name"], event["task"])
         with self._changed:
-            outcome = self.outcomes.setdefault((name, task), Outcome(name, task))
+            outcome = self.outcomes.get(place)
+            if outcome is None or outcome.earlier or self._submit is None:
+                return False
+            first = not outcome.event_ids
             outcome.event_ids.append(event["id"])
-            if event["result"]:
-                outcome.document = {"uri": event["result"]}
-            elif not outcome.document:
-                outcome.document = {"held": event["error"], "until": event["until"]}
-            self._changed.notify_all()
+            if event["result"] and place not in self._fetching:
+                self._fetching.add(place)
+                self._submit(outcome, event["result"])
+            elif not event["result"] and outcome.document is None and place not in self._fetching:
+                outcome.document = _held(event["error"], event["until"])
+            self._progress()
+        return first
 
-    def wait(self, count: int, *, events: int, timeout_s: float) -> bool:
-        """Return whether `count` image-task pairs, and `events` events in all, have arrived within this time."""
+    def seen(self) -> None:
+        """Note progress of another kind: an upload."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._complete(count, events), timeout_s)
+            self._progress()
 
-    def _complete(self, count: int, events: int) -> bool:
-        told = sum(len(outcome.event_ids) for outcome in self.outcomes.values())
-        return len(self.outcomes) >= count and told >= events
+    def missing(self) -> list[Outcome]:
+        """Return what is not there yet, in order."""
+        with self._changed:
+            return [each for each in self.outcomes.values() if each.document is None and each.problem is None]
 
-    def ordered(self) -> list[Outcome]:
-        """Return what has arrived, in the order of the uploads."""
-        return sorted(self.outcomes.values(), key=lambda outcome: (self._wanted[outcome.object_name], outcome.task))
+    def events(self) -> int:
+        """Return how many events have told of results in this run."""
+        with self._changed:
+            return sum(len(each.event_ids) for each in self.outcomes.values() if not each.earlier)
+
+    def quiet_s(self) -> float:
+        """Return for how long there has been no progress."""
+        return self._clock() - self._last_progress_s
+
+    def wait(self, timeout_s: float) -> None:
+        """Return after the next progress, or after this time."""
+        with self._changed:
+            self._changed.wait(timeout_s)
+
+    def _progress(self) -> None:
+        self._last_progress_s = self._clock()
+        self._changed.notify_all()
+
+    def _bring(self, outcome: Outcome, uri: str, fetch: Callable[[str], Fetched]) -> None:
+        problem = None
+        try:
+            found = fetch(uri)
+            kept = self._answers.keep(self._keys[outcome.object_name, outcome.task], found.document, found.download)
+            self._lay_out(outcome, kept)
+        except Exception as error:  # noqa: BLE001 - of another thread: it is told with the image it belongs to
+            problem = f"its result {uri} could not be fetched: {error}"
+        with self._changed:
+            outcome.problem = outcome.problem or problem
+            self._progress()
+
+    def _lay_out(self, outcome: Outcome, kept: Kept) -> None:
+        outcome.problem = schemas.problem(kept.document)
+        place = self._places[outcome.object_name]
+        paths = lay_out(kept, place, outcome.task)
+        outcome.path = place / f"{outcome.task}.json"
+        overlays = [paths[file["name"]] for file in kept.document["files"] if file["content_type"] == _OVERLAY_TYPE]
+        outcome.overlay = overlays[0] if overlays else None
+        outcome.document = kept.document
 
 
-def fetch(outcome: Outcome, client: storage.Client, folder: Path, *, number: int) -> None:
-    """Download a result document with its files, and validate it against the schema."""
-    if "held" in outcome.document:
-        outcome.document = _held(**outcome.document)
-        return
-    name = outcome.document["uri"].removeprefix(f"gs://{topology.RESULTS}/")
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A result document, and how to get its files."""
+
+    document: dict[str, Any]
+    download: Callable[[Mapping[str, Any], Path], None]
+
+
+def fetcher(client: storage.Client) -> Callable[[str], Fetched]:
+    """Return what reads results from the results bucket."""
     bucket = client.bucket(topology.RESULTS)
-    document = json.loads(bucket.blob(name).download_as_bytes())
-    outcome.document = document
-    outcome.problem = schemas.problem(document)
-    place = folder / f"{number:02d}-{_slug(outcome.object_name)}"
-    place.mkdir(parents=True, exist_ok=True)
-    outcome.path = place / f"{outcome.task}.json"
-    outcome.path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    for file in document["files"]:
-        target = place / f"{outcome.task}-{file['name'].rpartition('/')[2]}"
+
+    def download(file: Mapping[str, Any], target: Path) -> None:
         bucket.blob(file["name"]).download_to_filename(str(target))
-        if file["content_type"] == "image/jpeg":
-            outcome.overlay = target
+
+    def fetch(uri: str) -> Fetched:
+        name = uri.removeprefix(f"gs://{topology.RESULTS}/")
+        return Fetched(json.loads(bucket.blob(name).download_as_bytes()), download)
+
+    return fetch
 
 
-def _held(*, held: str, until: str) -> dict[str, Any]:
+def _held(code: str, until: str) -> dict[str, Any]:
     """Return what stands for the document of an event that is still held."""
-    message = f"Parked until {until}: {why(held)}."
-    error = {"code": held, "message": message}
+    message = f"Parked until {until}: {why(code)}."
+    error = {"code": code, "message": message}
     return {"status": "held", "transport": None, "usage": None, "error": error, "files": [], "warnings": []}
 
 

@@ -3,109 +3,134 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 import os
+import shutil
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
-
 from infra.local import resources, topology
-from infra.local.demo import show, subscriber
-from infra.local.demo.collect import Collector, Outcome, fetch
-from infra.local.demo.samples import Sample, make_manifest, make_samples, own_images
+from infra.local.demo import judging, show, subscriber
+from infra.local.demo.choosing import content_type
+from infra.local.demo.collect import Collector, Outcome, fetcher
+from infra.local.demo.finishing import let_finish
+from infra.local.demo.overview import write_overview
+from infra.local.demo.progress import MOST_LINES, QUIET_S, Display, quiet_words
+from infra.local.process import ServiceError
 from shared.core.events.envelopes import format_image_event, parse_image_event
-from shared.core.events.manifest import is_manifest
-from shared.core.planning.plan import looks_like_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from google.cloud import storage
     from rich.console import Console
 
+    from infra.local.demo.answers import Answers
+    from infra.local.demo.planned import Upload
+    from infra.local.demo.progress import Bar
+    from infra.local.demo.taking_up import Work
     from infra.local.stack import Stack
 
 _DUPLICATE_OF = "detect"
 _IMAGE_EVENTS = topology.topic_path(topology.IMAGE_EVENTS)
+_POLL_S = 1.0
+_TOLD_ALWAYS = frozenset({"failed", "held"})
 
 
 @dataclass(frozen=True, slots=True)
-class Uploads:
-    """What is uploaded: samples by object name, in order."""
+class Demo:
+    """One run: what to upload and expect, where answers are kept and laid out, and how long silence may last."""
 
-    samples: dict[str, Sample]
+    work: Work
+    answers: Answers
+    state_dir: Path
+    timeout_s: float
+    run: str
+    paid: bool = False
+    """Whether calls cost money. If not, one event is delivered twice, as Pub/Sub itself may."""
 
 
-def prepare(images: Path | None, state_dir: Path, console: Console, *, web: str) -> Uploads:
-    """Choose the files to upload and their object names; manifests last, behind what they name.
+def run(demo: Demo, stack: Stack | None, console: Console) -> bool:
+    """Send what is to be asked through the stack; show everything, and return whether every image has its results.
 
-    `web` is where the sample pictures can be fetched, too.
+    `stack` is None where there is nothing to ask.
 
     Raises:
-        FileNotFoundError: no image is where the person said, or none would stay there.
+        ServiceError: a part of the stack has died.
     """
-    if images is None:
-        folder = state_dir / "samples"
-        made = [*make_samples(folder), make_manifest(folder, web=web)]
-        return Uploads({sample.path.name: sample for sample in made})
-    paths = own_images(images)
-    root = images if images.is_dir() else images.parent
-    named = {path.relative_to(root).as_posix(): path for path in paths}
-    chosen = {name: path for name, path in named.items() if _is_wanted(name, path)}
-    for name in sorted(named.keys() - chosen.keys()):
-        console.print(f"  left out, no image by its name: {name}")
-    if not chosen:
-        raise FileNotFoundError(f"IMAGES: none of the {len(named)} files in {images} looks like an image")
-    results = (state_dir / "results").resolve()
-    if any(path.resolve().is_relative_to(results) for path in chosen.values()):
-        raise FileNotFoundError(
-            f"IMAGES: {images} holds the last demo's results, which are deleted now: copy them first"
-        )
-    return Uploads({name: Sample(chosen[name], "yours") for name in sorted(chosen, key=is_manifest)})
+    results_dir = demo.state_dir / "results"
+    shutil.rmtree(results_dir, ignore_errors=True)  # laid out anew below; the answers themselves lie elsewhere
+    collector = Collector(demo.work.uploads, demo.answers, results_dir)
+    for name, task, kept in demo.work.kept:
+        collector.take_earlier(name, task, kept)
+    if stack is not None:
+        _ask(demo, stack, collector, console)
+    outcomes = list(collector.outcomes.values())
+    return _tell(demo, outcomes, console, gemini=stack.endpoints.gemini if stack else None)
 
 
-def _is_wanted(name: str, path: Path) -> bool:
-    return is_manifest(name) or looks_like_image(name, _content_type(path))
-
-
-def run(uploads: Uploads, stack: Stack, state_dir: Path, *, timeout_s: float, console: Console) -> bool:
-    """Send everything through the stack; return whether every image has its results."""
-    endpoints = stack.endpoints
-    os.environ["PUBSUB_EMULATOR_HOST"] = endpoints.pubsub  # the ordinary client, in its ordinary way
-    order = {name: number for number, name in enumerate(uploads.samples, 1)}
-    collector = Collector(order)
-    client = resources.storage_client(endpoints.storage)
-    expected = sum(len(sample.tasks) for sample in uploads.samples.values())
-    with _progress(console) as progress:
-        bar = progress.add_task("results", total=expected)
+def _ask(demo: Demo, stack: Stack, collector: Collector, console: Console) -> None:
+    """Upload, and return when everything has come, or nothing more for too long."""
+    pubsub = stack.endpoints.pubsub
+    os.environ["PUBSUB_EMULATOR_HOST"] = pubsub  # the ordinary client, in its ordinary way
+    client = resources.storage_client(stack.endpoints.storage)
+    doubled = _to_duplicate(demo)
+    asked = sum(len(upload.asked) for upload in demo.work.to_upload)
+    generations: dict[str, int] = {}
+    with Display(console) as display, collector.fetching(fetcher(client)):
+        uploading = display.bar("uploads", len(demo.work.to_upload))
+        arriving = display.bar("results", asked)
 
         def on_event(event: dict[str, Any]) -> None:
-            collector.take(event)
-            progress.update(bar, completed=len(collector.outcomes))
-            progress.console.print(f"  {subscriber.describe(event)}", soft_wrap=True)
+            if collector.take(event) and (asked <= MOST_LINES or event["status"] in _TOLD_ALWAYS):
+                display.say(subscriber.describe(event))
 
         with (
             subscriber.events(topology.topic_path(topology.IMAGE_RESULTS), on_event),
-            subscriber.events(_IMAGE_EVENTS, _duplicator(endpoints.pubsub, next(iter(order)))),
+            subscriber.events(_IMAGE_EVENTS, _duplicator(pubsub, doubled)),
         ):
-            for name, sample in uploads.samples.items():
-                blob = client.bucket(topology.UPLOADS).blob(name)
-                blob.metadata = dict(sample.metadata)
-                blob.upload_from_filename(str(sample.path), content_type=_content_type(sample.path))
-            complete = collector.wait(expected, events=expected + 1, timeout_s=timeout_s)
-    outcomes = collector.ordered()
-    for outcome in outcomes:
-        fetch(outcome, client, state_dir / "results", number=order[outcome.object_name])
-    console.print(show.table(outcomes, state_dir / "results"))
-    _tell_of_calls(endpoints.gemini, outcomes, console)
-    _overview(outcomes, state_dir, console)
-    return _judge(uploads, outcomes, console) and complete
+            try:
+                for upload in demo.work.to_upload:
+                    generations[upload.name] = _upload(upload, client)
+                    collector.seen()
+                    uploading.show(len(generations))
+                _await(demo, stack, collector, display=display, arriving=arriving, events=asked + bool(doubled))
+            except KeyboardInterrupt:
+                if demo.paid:
+                    let_finish(collector, client, display, pubsub=pubsub, generations=generations, run=demo.run)
+                raise
 
 
-def _duplicator(pubsub: str, object_name: str) -> Callable[[dict[str, Any]], None]:
+def _await(demo: Demo, stack: Stack, collector: Collector, *, display: Display, arriving: Bar, events: int) -> None:
+    """Return when nothing is missing, or when there has been no progress for as long as the time limit says."""
+    while (missing := collector.missing()) or collector.events() < events:
+        arriving.show(arriving.total - len(missing))
+        quiet_s = collector.quiet_s()
+        if quiet_s > demo.timeout_s:
+            return
+        if (dead := stack.dead()) is not None:
+            raise ServiceError(f"{dead.name} has died. Its last words:\n{dead.tail()}")
+        if quiet_s > QUIET_S:
+            display.waiting(quiet_words(quiet_s, demo.timeout_s, missing, display.width))
+        collector.wait(_POLL_S)
+    arriving.show(arriving.total)
+
+
+def _upload(upload: Upload, client: storage.Client) -> int:
+    blob = client.bucket(topology.UPLOADS).blob(upload.name)
+    blob.metadata = dict(upload.metadata)
+    blob.upload_from_filename(str(upload.sample.path), content_type=content_type(upload.name))
+    return int(blob.generation)
+
+
+def _to_duplicate(demo: Demo) -> str | None:
+    """Return the object whose event is delivered twice, if one is."""
+    asked = (upload.name for upload in demo.work.to_upload for each in upload.asked if each.task == _DUPLICATE_OF)
+    return None if demo.paid else next(asked, None)
+
+
+def _duplicator(pubsub: str, object_name: str | None) -> Callable[[dict[str, Any]], None]:
     """Return a receiver that publishes one image event a second time, as Pub/Sub itself may."""
     left = [object_name]
 
@@ -119,63 +144,43 @@ def _duplicator(pubsub: str, object_name: str) -> Callable[[dict[str, Any]], Non
     return on_event
 
 
-def _judge(uploads: Uploads, outcomes: list[Outcome], console: Console) -> bool:
-    problems = []
-    there = {(outcome.object_name, outcome.task): outcome for outcome in outcomes}
-    for name, sample in uploads.samples.items():
-        for task in sample.tasks:
-            outcome = there.get((name, task))
-            problem = "no result arrived" if outcome is None else _problem(outcome, sample)
-            if problem:
-                problems.append(f"{name}, {task}: {problem}")
-    for text in problems:
-        console.print(Text.assemble(("!", "red"), f" {text}"))
+def _tell(demo: Demo, outcomes: Sequence[Outcome], console: Console, *, gemini: str | None) -> bool:
+    samples = {upload.name: upload.sample for upload in demo.work.uploads}
+    problems = judging.problems(samples, outcomes)
+    troubled = {place for place, _ in problems}
+    first = sorted(outcomes, key=lambda each: f"{each.object_name}, {each.task}" not in troubled)
+    console.print()
+    for table in show.results(outcomes if len(outcomes) <= show.MOST_ROWS else first, console.width):
+        console.print(table)
+        console.print()
+    _tell_of_calls(gemini, outcomes, console)
+    for line in show.problem_lines(problems, console.width):
+        show.say(console, line, style="red", indent="    ")
+    _tell_of_files(outcomes, demo.state_dir, console)
     return not problems
 
 
-def _problem(outcome: Outcome, sample: Sample) -> str | None:
-    failed = outcome.document["status"] == "failed"
-    if outcome.document["status"] == "held":
-        return f"held: {outcome.document['error']['message']}"
-    if outcome.problem:
-        return f"the document does not fit its schema: {outcome.problem}"
-    if len(set(outcome.event_ids)) != 1:
-        return f"{len(set(outcome.event_ids))} different results for one image and task"
-    if failed and not sample.fails:
-        return f"failed: {outcome.document['error']['message']}"
-    return "it should have failed" if sample.fails and not failed else None
-
-
-def _tell_of_calls(gemini: str | None, outcomes: list[Outcome], console: Console) -> None:
-    doubled = [outcome for outcome in outcomes if len(outcome.event_ids) > 1]
-    for outcome in doubled:
-        console.print(
-            f"{outcome.object_name}, {outcome.task}: the event was delivered twice,"
-            f" {len(outcome.event_ids)} result events tell of one result (same id)."
-        )
+def _tell_of_calls(gemini: str | None, outcomes: Sequence[Outcome], console: Console) -> None:
+    for outcome in outcomes:
+        if len(outcome.event_ids) > 1:
+            times = f"{len(outcome.event_ids)} result events tell of one result."
+            show.say(console, f"{outcome.object_name}, {outcome.task}: its event was delivered again; {times}")
+            break
     if gemini is None:
         return
     with urllib.request.urlopen(f"{gemini}/_control/calls", timeout=10) as reply:  # noqa: S310 - our own emulator
         calls = json.load(reply)["total"]
-    asked = sum(1 for outcome in outcomes if outcome.document["usage"])
-    console.print(f"Gemini emulator: {calls} calls for {asked} answered image tasks; duplicates cost nothing.")
+    asked = sum(1 for each in outcomes if each.document and each.document["usage"] and not each.earlier)
+    show.say(console, f"Gemini emulator: {calls} calls for {asked} answers; duplicates cost nothing.")
 
 
-def _overview(outcomes: list[Outcome], state_dir: Path, console: Console) -> None:
+def _tell_of_files(outcomes: Sequence[Outcome], state_dir: Path, console: Console) -> None:
     pictures = [outcome.overlay for outcome in outcomes if outcome.overlay and outcome.task == "segment"]
-    if pictures:
-        target = state_dir / "overview.jpg"
-        show.overview(pictures, target)
-        console.print(f"All masks in one picture: {target}")
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
-
-
-def _content_type(path: Path) -> str:
-    guessed = mimetypes.guess_type(path.name)[0]
-    return guessed or {".heic": "image/heic", ".heif": "image/heif", ".webp": "image/webp"}.get(
-        path.suffix.lower(), "application/octet-stream"
-    )
+    sheets = write_overview(pictures, state_dir)
+    show.write_all(outcomes, state_dir / "results.txt")
+    show.say(console, f"Results: {show.near(state_dir / 'results')}")
+    show.say(console, f"Every line of them, in full width: {show.near(state_dir / 'results.txt')}")
+    if sheets:
+        counted = "one picture" if len(sheets) == 1 else f"{len(sheets)} pictures"
+        more = f" to {sheets[-1].name}" if len(sheets) > 1 else ""
+        show.say(console, f"Masks in {counted}: {show.near(sheets[0])}{more}")

@@ -16,7 +16,6 @@ from PIL import Image
 from skimage import data
 
 from infra.local import topology
-from shared.core.events.manifest import is_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,21 +27,12 @@ _COMMITTED = Path(__file__).with_name("samples")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One upload: a file, why it is in the demo, what its uploader asks for, and whether it must fail."""
+    """One upload: a file, why it is in the demo, the metadata of its upload, and whether it must fail."""
 
     path: Path
     why: str
     fails: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The tasks that it must get results of: those of the bundled rules, and what its metadata adds."""
-        if is_manifest(self.path.name):
-            return ("ask",)
-        named = self.metadata.get("uplook-tasks")
-        asked = ("ask",) if "uplook-question" in self.metadata else ()
-        return tuple(named.split(",")) if named else ("caption", "detect", "segment", *asked)
 
 
 def make_samples(folder: Path) -> list[Sample]:
@@ -69,18 +59,6 @@ def make_manifest(folder: Path, *, web: str) -> Sample:
     }
     path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return Sample(path, "one question about three pictures, one of them from the web")
-
-
-def own_images(folder: Path) -> list[Path]:
-    """Return every file below a folder, or the file itself, in order.
-
-    Raises:
-        FileNotFoundError: there is nothing there.
-    """
-    found = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
-    if not found:
-        raise FileNotFoundError(f"IMAGES: expected an image or a folder with images, found nothing at {folder}")
-    return found
 
 
 def _jpeg(path: Path) -> None:

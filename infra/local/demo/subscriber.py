@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from google.cloud import pubsub_v1
 
+from infra.local.demo.cells import plain, shorten
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+_NAME_CELLS = 28
 _COUNTED = {"items": "item", "masks": "mask", "classes": "class"}
 
 
@@ -42,10 +45,10 @@ def events(topic: str, on_event: Callable[[dict[str, Any]], None]) -> Iterator[N
 
 
 def describe(event: dict[str, Any]) -> str:
-    """Return one line about a result event."""
+    """Return one line about a result event, its object's name shortened."""
     source, counts = event["source"], event["counts"]
     counted = ", ".join(
         f"{counts[kind]} {one if counts[kind] == 1 else kind}" for kind, one in _COUNTED.items() if counts.get(kind)
     )
     found = event["caption"] or event["error"] or counted or ("an answer" if event["task"] == "ask" else "nothing")
-    return f"{event['task']:8} {event['status']:8} {source['name']}: {found}"
+    return f"{event['task']:8} {event['status']:8} {shorten(plain(source['name']), _NAME_CELLS)}: {found}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.core.gemini.registry import profile
-from shared.core.gemini.tokens import estimate_tokens
+from shared.core.gemini.tokens import estimate_tokens, image_tokens
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -57,6 +57,23 @@ def estimate_usd(
         media_resolution=media_resolution,
     )
     return _usd(model, tokens.prompt, tokens.output, day)
+
+
+def most_usd(
+    model: ModelProfile,
+    *,
+    images_px: Sequence[tuple[int, int]],
+    text_bytes: int,
+    max_output_tokens: int,
+    media_resolution: str | None,
+    day: dt.date,
+) -> float | None:
+    """Return what a call can cost at most, or None where the price is unknown.
+
+    Every byte of text counts as a token, and the answer is as long as its limit allows; thoughts are within it.
+    """
+    pixels = sum(image_tokens(model, size_px, media_resolution) for size_px in images_px)
+    return _usd(model, pixels + text_bytes, max_output_tokens, day)
 
 
 def _usd(model: ModelProfile, prompt_tokens: int, output_tokens: int, day: dt.date) -> float | None:

@@ -29,9 +29,8 @@ from shared.core.errors import (
 )
 from shared.core.gemini import prices
 from shared.core.gemini.registry import profile
-from shared.core.gemini.request import ModelRequest
 from shared.core.replies.answer import is_answer
-from shared.core.tasks.catalogue import TASKS
+from shared.core.tasks import requests
 from shared.pipeline.job import remaining_s, require_time
 from shared.pipeline.retry import with_retries
 from shared.pipeline.worker import inputs, send
@@ -41,6 +40,7 @@ from shared.pipeline.worker.source_image import SourceGoneError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
     from shared.core.tasks.catalogue import Reading
     from shared.pipeline.job import Job, WorkerPorts
@@ -135,7 +135,7 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         TransientError: no answer within this delivery.
     """
     watch = _Watch(ports, {"download": prompt.download_ms})
-    request = replace(_request(job), prompt=prompt.text)
+    request = replace(requests.request_for(job.event), prompt=prompt.text)
     if addition:
         request = replace(request, prompt=f"{request.prompt} {addition}")
     with _parking(ports):
@@ -178,25 +178,6 @@ class _Watch:
         now_s = self._ports.clock.monotonic_s()
         self.laps_ms[step] = round((now_s - self._last_s) * 1000)
         self._last_s = now_s
-
-
-def _request(job: Job) -> ModelRequest:
-    """Return the request but for its images."""
-    settings, task = job.event.settings, TASKS[job.event.task]
-    model = profile(settings.model)
-    return ModelRequest(
-        model=settings.model,
-        prompt=settings.prompt,
-        images=(),
-        max_output_tokens=task.max_output_tokens,
-        schema=task.schema(model, settings),
-        thinking_level=model.level(settings.thinking) if model.thinking == "level" else None,
-        # Thinking off gives better boxes and masks on 2.5 (image-understanding guide of 2025).
-        thinking_budget=model.least_budget if model.thinking == "budget" else None,
-        system_instruction=settings.system_instruction,
-        media_resolution=settings.media_resolution,
-        safety=settings.safety,
-    )
 
 
 def _generate(

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CHECKOV := .venv-checkov
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check policy archive format lock sbom bench fuzz conformance explore storm
+.PHONY: help setup demo up down test check policy archive format lock sbom bench fuzz conformance explore storm docs
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ format: $(STAMP) ## format and fix what can be fixed
 
 test: $(STAMP) ## every test
 	$(PY) -m pytest -n auto --dist loadfile
+
+docs: $(STAMP) ## every command in README and docs, as a reader would type it
+	$(PY) -m pytest -n 2 --dist loadfile tests/docs
 
 demo: $(STAMP) ## photos through the whole chain; IMAGES=folder takes yours, PUBSUB=official Google's emulator, BACKEND=vertex Vertex
 	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND))

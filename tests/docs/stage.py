@@ -20,6 +20,7 @@ from infra.local import topology
 from infra.local.process import free_port
 from infra.local.resources import storage_client
 from tests.docs.blocks import ROOT, Block
+from tests.policy.computed import PROJECT
 from tests.policy.deploy_script import dry_run, flags
 from tests.waiting import WAIT_S, wait_until
 
@@ -225,7 +226,7 @@ def known() -> dict[str, Any]:
 
 def _is_verb(word: str) -> bool:
     """Whether a word is a part of a command, not the name of a resource."""
-    return re.fullmatch(r"[a-z]+(?:-[a-z]+)*", word) is not None and not word.startswith(("uplook", "my-"))
+    return re.fullmatch(r"[a-z]+(?:-[a-z]+)*", word) is not None and word != PROJECT and not word.startswith("uplook")
 
 
 def _environment(folder: Path, programs: Path) -> dict[str, str]:

@@ -53,6 +53,12 @@ def test_every_block_says_its_language() -> None:
     assert unknown == []
 
 
+def test_no_command_hides_in_a_block_of_another_kind() -> None:
+    shown = [(block, line) for block in BLOCKS if block.language in {"", "text"} for line in block.text.splitlines()]
+
+    assert [f"{block}: {line}" for block, line in shown if is_command(line.removeprefix("$ "))] == []
+
+
 def test_a_block_that_does_not_run_has_one_of_the_known_reasons_and_they_are_few() -> None:
     assert {block.not_run for block in NOT_RUN} == REASONS
     assert len(NOT_RUN) <= MOST_NOT_RUN, [str(block) for block in NOT_RUN]

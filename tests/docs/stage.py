@@ -31,7 +31,7 @@ _TABLE: Final = Path(__file__).with_name("commands.toml")
 _STAND_IN: Final = Path(__file__).with_name("stand_in.py")
 _PORTS: Final = re.compile(r"\b(8085|8086|8791|9023)\b")
 """The ports that the pages choose: the only thing that is changed in a command, so that a busy port is no failure."""
-_DEPLOY: Final = ({"FORGET": "true"}, {"BACKEND": "developer", "GEMINI_API_KEY": "key"}, {})
+_DEPLOY: Final[tuple[dict[str, str], ...]] = ({"FORGET": "true"}, {"BACKEND": "developer", "GEMINI_API_KEY": "key"}, {})
 
 
 class CommandError(AssertionError):

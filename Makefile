@@ -12,7 +12,7 @@ LOCKED := --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm
+.PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm docs
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ format: $(DEV) ## format and fix what can be fixed
 
 test: $(DEV) ## every test
 	$(PY) -m pytest -n auto --dist loadfile
+
+docs: $(DEV) ## every command in README and docs, as a reader would type it
+	$(PY) -m pytest -n 2 --dist loadfile tests/docs
 
 # The pure part of the suite, and how many days ahead it must pass. --exclude-monotonic and tests/other_days let waits
 # end as ever, so that DAYS=400 TESTS=tests/contract works, too.

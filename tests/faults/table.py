@@ -19,13 +19,13 @@ LAST_NUMBER: Final = 116
 _CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 CODES: Final = {
-    "OK": "a result as usual, with a note where something had to be done",
-    "A": "acknowledged: there is nothing to do, or nothing that a redelivery could mend",
-    "E": "a final document says why there is no answer; acknowledged, and not tried again",
-    "R": "tried again within the delivery, then delivered again with backoff",
-    "H": "held: kept in the work bucket and delivered again when its time has come",
-    "D": "a dead letter after its attempts, recorded as an error result",
-    "F": "refused at start, at deployment or at the door",
+    "OK": "There is a result as usual, with a note if something had to be done.",
+    "A": "The event is acknowledged: there is nothing to do, or nothing that a redelivery could mend.",
+    "E": "A final document says why there is no answer. The event is acknowledged and not tried again.",
+    "R": "The work is tried again within the delivery; then the event is delivered again, with growing pauses.",
+    "H": "The event is held: it is kept in the work bucket and delivered again later.",
+    "D": "After all its attempts the event becomes a dead letter, which is recorded as an error result.",
+    "F": "It is refused at start, at deployment, or before it reaches our code.",
 }
 
 
@@ -88,12 +88,14 @@ def page(faults: Sequence[Fault], tests: Mapping[int, Sequence[Shown]]) -> str:
     lines = [
         "# What can go wrong, and how it ends",
         "",
-        "Written by `python -m tests.faults` from `tests/faults/catalogue.toml` and the tests' `fault` markers:",
-        "change those, not this page.",
+        f"This page lists {len(faults)} faults. {len(names)} tests show {shown - partly} of them in full and {partly}",
+        "in part; `.venv/bin/python -m pytest -m fault` runs these tests. If no test shows a fault, or not all of it,",
+        "the last column says why. Whatever happens, no half-written result becomes visible.",
         "",
-        f"{len(faults)} faults, {shown - partly} shown in full and {partly} in part by {len(names)} tests:",
-        "`pytest -m fault`. What no test shows stands beside its fault, with the reason.",
-        "Whatever happens, no half result becomes visible.",
+        "`.venv/bin/python -m tests.faults` writes this page from `tests/faults/catalogue.toml` and the tests' `fault`",
+        "markers. Change those, not this page.",
+        "",
+        "## How can a fault end?",
         "",
         *(f"- **{code}**: {meaning}" for code, meaning in CODES.items()),
     ]

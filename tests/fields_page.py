@@ -26,7 +26,7 @@ fields are absent where they do not apply. The [client](consumers.md) has the sa
 it gives as `uri`. Within version 1 there may be more fields and more values: see
 [what version 1 promises](consumers.md#what-version-1-promises).
 
-This page is made by `python -m tests.fields_page`; its words stand in the schemas.
+This page is made by `.venv/bin/python -m tests.fields_page`; its words stand in the schemas.
 """
 
 
@@ -54,7 +54,7 @@ def _results() -> str:
         [*_cells(path, field, required=required), ", ".join(f"`{name}`" for name in where.get(path, ())) or "none"]
         for path, field, required in paths(schema)
     ]
-    words = "*Column* is the one of `python -m shared.export jsonl` ([exports](exports.md)).\n\n"
+    words = "*Column* is the one of `.venv/bin/python -m shared.export jsonl` ([exports](exports.md)).\n\n"
     return words + _table(["field", "value", "meaning", "column"], rows)
 
 

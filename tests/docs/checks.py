@@ -18,6 +18,8 @@ _OURS: Final = ("docs/", "functions/", "infra/", "shared/", "tests/", "requireme
 _VARIABLE: Final = re.compile(r"([A-Z][A-Z_]*)=(.*)", re.DOTALL)
 _PYTHONS: Final = (".venv/bin/python", "python3")
 _BARE: Final = {"python": ".venv/bin/python", "pytest": ".venv/bin/python -m pytest", "pip": ".venv/bin/python -m pip"}
+_INTO_ANOTHER_PROJECT: Final = ["pip", "install"]
+"""Typed in another project's own environment, to install a folder of ours there."""
 _SOURCES: Final = {"infra", "shared", "tests", "functions"}
 
 
@@ -33,7 +35,7 @@ def problem(command: str) -> str | None:
     if not words:
         return None
     first, rest = words[0], words[1:]
-    if first in _BARE:
+    if first in _BARE and words[:2] != _INTO_ANOTHER_PROJECT:
         return f"{first}: write {_BARE[first]}, which works in a shell without an activated environment"
     found = None
     if first == "make":
@@ -95,5 +97,5 @@ def _help(module: str, command: tuple[str, ...]) -> tuple[int, str]:
 
 def _is_missing(word: str) -> bool:
     """Whether a word names a path of ours that is not there; what a command makes is not looked for."""
-    path = word.partition("::")[0]
+    path = word.partition("::")[0].removeprefix("./")
     return path.startswith(_OURS) and "*" not in path and not (ROOT / path).exists() and not path.endswith(".tfvars")

@@ -40,8 +40,9 @@ REPLIES = {
 
 def harmless_reply() -> str:
     """Return about a megabyte of well-formed items."""
-    item = {"label": "cat", "box_2d": [100, 100, 900, 900], "mask": [[100, 100], [900, 100], [500, 900]]}
-    return json.dumps({"boxes": [item] * (MEGABYTE // len(f"{json.dumps(item)}, "))})
+    item = {"label": "cat 00000", "box_2d": [100, 100, 900, 900], "mask": [[100, 100], [900, 100], [500, 900]]}
+    count = MEGABYTE // len(f"{json.dumps(item)}, ")
+    return json.dumps({"boxes": [item | {"label": f"cat {number:05}"} for number in range(count)]})
 
 
 def png_bomb(channels: int) -> bytes:

@@ -14,6 +14,7 @@ from shared.core.errors import (
     FileUnavailableError,
     ModelRejectedError,
     RefusedError,
+    SchemaRefusedError,
     ThrottledError,
     TransientError,
 )
@@ -72,6 +73,13 @@ _TABLE = (
         "model",
         r"process input image|image is not valid|unsupported mime",
         lambda text: ModelRejectedError(ErrorCode.IMAGE_REFUSED, f"The model cannot read this image. {text}"),
+    ),
+    # Too many bounds in a schema, or bounds inside of bounds, are "an invalid argument" without the name of a field.
+    _Row(
+        (400,),
+        "model",
+        r"contains an invalid argument|schema|too many states",
+        lambda text: SchemaRefusedError(ErrorCode.REQUEST_REFUSED, f"The model refuses this request. {text}"),
     ),
     _Row(
         (400, 413),

@@ -139,16 +139,22 @@ def _item(fields: Fields, files: Mapping[str, File]) -> Item:
 
 
 def _mask(fields: Fields, files: Mapping[str, File]) -> Mask:
-    name = fields.optional_text("file")
-    if name is not None and name not in files:
-        raise fields.wrong("file", "one of the files that the document lists", name)
     return Mask(
         status=fields.text("status"),
-        file=None if name is None else files[name],
+        file=_listed(fields, "file", files),
         source=fields.optional_text("source"),
         area_px=fields.optional_whole("area_px"),
         reason=fields.optional_text("reason"),
+        fit=fields.optional_number("fit"),
+        soft_file=_listed(fields, "soft_file", files),
     )
+
+
+def _listed(fields: Fields, key: str, files: Mapping[str, File]) -> File | None:
+    name = fields.optional_text(key)
+    if name is not None and name not in files:
+        raise fields.wrong(key, "one of the files that the document lists", name)
+    return None if name is None else files[name]
 
 
 def _class(fields: Fields) -> ClassLabel:

@@ -76,13 +76,19 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """A mask of one item: a PNG (`status` `ok`) of the upright image's size, 255 inside, or the `reason` why not."""
+    """A mask of one item: a PNG (`status` `ok`) of the upright image's size, 255 inside, or the `reason` why not.
+
+    `fit` is how well the mask's extent is the item's box (intersection over union, 0 to 1). `soft_file` is the map of
+    probabilities, 0 to 255, as a PNG of the same size, where the rules want such maps and the mask has one.
+    """
 
     status: str
     file: File | None
     source: str | None
     area_px: int | None
     reason: str | None
+    fit: float | None = None
+    soft_file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,10 @@ class ModelRejectedError(PermanentError):
     """The model refused the request itself (not its content): the same request will be refused again."""
 
 
+class SchemaRefusedError(ModelRejectedError):
+    """The model refuses the request, and may refuse no more of it than the schema of the answer."""
+
+
 class FileUnavailableError(UplookError):
     """A file of the Files API that a request refers to has expired, was deleted, or is not ours."""
 

@@ -16,6 +16,9 @@ BoxPx = tuple[int, int, int, int]
 Box1000 = tuple[int, int, int, int]
 """`(ymin, xmin, ymax, xmax)`, 0-1000, top-left origin: the order and scale that Gemini answers in."""
 
+MAX_MASK_THRESHOLD = 254
+"""Of 0 to 255: above the highest value no pixel would be left."""
+
 Status = Literal["ok", "empty", "partial", "blocked", "unsupported", "skipped", "failed"]
 """Final states of a result; `failed` alone is committed as an error document (see docs of `results`)."""
 
@@ -91,8 +94,10 @@ class Mask:
 
     `bitmap` holds the mask inside `box_px` only: one bit per pixel (1 is inside), rows top down, each padded with
     zeros to whole bytes, the leftmost pixel in the highest bit, as in a 1-bit PNG: exactly
-    `(x1 - x0 + 7) // 8 * (y1 - y0)` bytes. It is empty where `status` is `unavailable`. `notes` name how the
-    answer had to be understood (`polygon_yx`).
+    `(x1 - x0 + 7) // 8 * (y1 - y0)` bytes. It is empty where `status` is `unavailable`. `fit` is how well the extent
+    of the mask is its box (intersection over union, 0 to 1). `notes` name how the answer had to be understood
+    (`polygon_yx`). `soft` holds the probabilities inside `box_px`, one byte per pixel, rows top down; it is empty
+    where nobody wants them or the mask has none.
     """
 
     status: Literal["ok", "unavailable"]
@@ -100,8 +105,10 @@ class Mask:
     box_px: BoxPx | None = None
     area_px: int = 0
     reason: str | None = None
+    fit: float | None = None
     notes: tuple[str, ...] = ()
     bitmap: bytes = field(default=b"", repr=False)
+    soft: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,8 @@ def _sum(one: int | None, other: int | None) -> int | None:
 class TaskSettings:
     """Everything a worker needs to do one task: resolved by ingest, carried in the event, part of the key.
 
+    `max_items` is asked for; only where somebody has set it (`max_items_set`) it also cuts what is answered. Pixels of
+    a mask that are above `mask_threshold` (0 to 254) are inside of it; `soft_masks` keeps the map of probabilities.
     `safety` holds pairs of category and threshold, by the API's names.
     """
 
@@ -170,3 +179,6 @@ class TaskSettings:
     system_instruction: str | None = None
     media_resolution: str | None = None
     safety: tuple[tuple[str, str], ...] = ()
+    max_items_set: bool = False
+    mask_threshold: int = 127
+    soft_masks: bool = False

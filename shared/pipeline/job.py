@@ -10,6 +10,7 @@ from shared.core.delivery.retry import RESERVE_S
 from shared.core.errors import TransientError
 from shared.core.planning import plan
 from shared.pipeline.instance.in_flight import InFlight
+from shared.pipeline.instance.refused_schemas import RefusedSchemas
 from shared.pipeline.ports import Ports
 
 if TYPE_CHECKING:
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPorts(Ports):
-    """What asks the model needs this too. `budget`, `pacer` and `in_flight` are the instance's, not one delivery's."""
+    """What asks the model needs this too. `budget`, `pacer`, `in_flight` and `refused_schemas` are the instance's."""
 
     model: VisionModel
     web: ImageFetcher
     budget: DayBudget
     pacer: Pacer
     in_flight: InFlight = field(default_factory=InFlight)
+    refused_schemas: RefusedSchemas = field(default_factory=RefusedSchemas)
 
 
 @dataclass(frozen=True, slots=True)

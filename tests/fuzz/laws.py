@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.core.geometry import SCALE, to_upright
-from shared.core.replies.parsing import MAX_LABEL
+from shared.core.replies.texts import MAX_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +90,8 @@ def must_be_findings(found: Findings, info: ImageInfo, *, masks: bool, max_items
 def _must_be_status(found: Findings) -> None:
     if found.status != "ok":
         assert found.status in {"empty", "partial", "failed"}
-        assert found.status == "partial" or not found.items
+        usable = any(item.status == "ok" for item in found.items)
+        assert usable == (found.status == "partial") or not found.items
         must_be_sentence(found.reason)
         return
     assert found.reason is None

@@ -10,8 +10,11 @@ from shared.core.delivery.interpret import interpret
 from shared.core.delivery.journal import JournalledReply, Transport, format_reply, parse_reply
 from shared.core.events.envelopes import ImageEvent
 from shared.core.naming import paths
-from shared.core.replies import classifying, findings, parsing
+from shared.core.replies import classifying, findings
 from shared.core.replies.answer import is_answer, read_answer
+from shared.core.replies.labels import parse_labels
+from shared.core.replies.texts import MAX_CAPTION
+from shared.core.replies.words import parse_answer, parse_caption
 from shared.core.results import documents, result_files
 from shared.core.tasks.catalogue import TASKS
 from shared.core.values import ImageInfo, Source, TaskSettings
@@ -76,11 +79,12 @@ def _body_in(text: str) -> dict[str, Any]:
 
 
 def _must_be_words(text: str, max_labels: int) -> None:
-    for words in (parsing.parse_caption(text), parsing.parse_answer(text)):
-        assert words is None or 0 < len(words) <= parsing.MAX_CAPTION
-        assert words is None or words.strip().encode().decode() == words
+    for said in (parse_caption(text), parse_answer(text)):
+        assert said.readable or said.text is None
+        assert said.text is None or 0 < len(said.text) <= MAX_CAPTION
+        assert said.text is None or said.text.strip().encode().decode() == said.text
     for complete in (False, True):
-        reply = parsing.parse_labels(text, max_labels=max_labels, complete=complete)
+        reply = parse_labels(text, max_labels=max_labels, complete=complete)
         assert len(set(reply.labels)) == len(reply.labels) <= max_labels
         assert all(reply.labels)
         assert reply.readable or not reply.labels
@@ -100,10 +104,11 @@ def _must_be_choices(text: str, *, multi_label: bool, max_items: int) -> None:
 
 
 def _must_be_answer(answer: Answer) -> None:
-    assert answer.verdict in {"usable", "truncated", "blocked", "empty", "failed"}
+    assert answer.verdict in {"usable", "truncated", "blocked", "empty", "passing", "failed"}
     assert (answer.reason is None) == (answer.verdict == "usable")
     assert answer.verdict != "usable" or answer.text.strip()
-    words = (answer.reason, answer.finish_reason, answer.block_reason, answer.served_model, answer.response_id)
+    assert answer.reason is None or answer.reason.encode().decode() == answer.reason
+    words = (answer.finish_reason, answer.block_reason, answer.served_model, answer.response_id)
     for word in words:
         assert word is None or (word.isascii() and word.isprintable())
 

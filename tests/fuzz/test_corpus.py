@@ -9,7 +9,8 @@ import pytest
 from shared.core.errors import ImageRejectedError
 from shared.core.images.probing import probe
 from shared.core.replies.findings import find_items
-from shared.core.replies.parsing import clean_text, parse_items
+from shared.core.replies.parsing import parse_items
+from shared.core.replies.texts import clean_text
 from shared.core.values import ImageInfo
 from tests.fuzz import minimise, run, target_envelopes, target_images, target_masks, target_replies
 from tests.fuzz.seeds import TARGETS, seeds
@@ -76,9 +77,9 @@ def test_the_largest_number_of_items_that_an_event_can_ask_for_is_read() -> None
 
 
 def test_an_answer_of_exactly_as_many_items_as_wanted_is_not_capped() -> None:
-    entry = '{"box_2d": [1, 2, 300, 400], "label": "a"}'
-    assert find_items(f"[{entry}, {entry}]", info=_INFO, masks=False, max_items=2).status == "ok"
-    assert find_items(f"[{entry}, {entry}]", info=_INFO, masks=False, max_items=1).status == "partial"
+    text = '[{"box_2d": [1, 2, 300, 400], "label": "a"}, {"box_2d": [1, 2, 300, 400], "label": "b"}]'
+    assert find_items(text, info=_INFO, masks=False, max_items=2).status == "ok"
+    assert find_items(text, info=_INFO, masks=False, max_items=1).status == "partial"
 
 
 def test_text_cut_behind_a_word_ends_in_that_word() -> None:

@@ -54,8 +54,14 @@ def test_a_refusal_is_blocked_whatever_text_came_before_it(finish: str) -> None:
 @pytest.mark.parametrize(
     "finish",
     [
-        *("OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "NO_IMAGE"),
-        *("TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE", "ESCALATION", "PUP_LIMITED_DISABLED", "NEVER_SEEN"),
+        *(
+            "NO_IMAGE",
+            "TOO_MANY_TOOL_CALLS",
+            "MISSING_THOUGHT_SIGNATURE",
+            "ESCALATION",
+            "PUP_LIMITED_DISABLED",
+            "NEVER_SEEN",
+        ),
     ],
 )
 def test_an_unknown_or_useless_end_is_failed_even_with_text(finish: str) -> None:
@@ -147,3 +153,21 @@ def test_no_body_raises(value: dict[str, Any]) -> None:
 def test_no_candidate_raises(content: object, parts: object, finish: object) -> None:
     for candidate in (content, {"content": content, "finishReason": finish}, {"content": {"parts": parts}}):
         read_answer({"candidates": [candidate]}).text.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.fault(63)
+@pytest.mark.parametrize("text", ["", "[]"])
+@pytest.mark.parametrize("finish", ["OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"])
+def test_an_end_that_may_pass_is_worth_another_ask_whatever_text_came_before_it(finish: str, text: str) -> None:
+    answer = read_answer(body(text, finish=finish))
+    assert answer.verdict == "passing"
+    assert finish in str(answer.reason)
+
+
+def test_what_the_service_says_about_an_end_or_a_block_is_kept_and_made_safe() -> None:
+    told = "It resembles existing\u202e copyrighted works. " + "so " * 1000
+    ended = read_answer({"candidates": [{"finishReason": "RECITATION", "finishMessage": told}]})
+    blocked = read_answer({"promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "Not this."}})
+    assert "The model says: It resembles existing copyrighted works. so so" in str(ended.reason)
+    assert len(str(ended.reason)) < 450
+    assert str(blocked.reason).endswith("The model says: Not this.")

@@ -46,13 +46,15 @@ def test_an_honest_answer_is_ok_and_boxes_are_in_all_frames() -> None:
     assert found == Findings((item,), "ok")
 
 
-@pytest.mark.parametrize("text", ["[]", '{"boxes": []}', "```json\n[]\n```"])
+@pytest.mark.parametrize(
+    "text", ["[]", '{"boxes": []}', "```json\n[]\n```", "null", '{"boxes": null}', '{"objects": {}}']
+)
 def test_an_empty_list_is_empty_and_no_failure(text: str) -> None:
     assert find(text) == Findings((), "empty", "the model found nothing")
 
 
 @pytest.mark.fault(69)
-@pytest.mark.parametrize("text", ["", "I see nothing.", "{}", "[1, 2]", "{'boxes': []}"])
+@pytest.mark.parametrize("text", ["", "I see nothing.", "{}", "[1, 2]", "{boxes: []}"])
 def test_an_unreadable_answer_is_failed_and_not_empty(text: str) -> None:
     assert find(text) == Findings((), "failed", "unreadable: expected a JSON list of items, found none in the answer")
 
@@ -102,37 +104,60 @@ def test_every_change_is_noted_and_counted() -> None:
     assert [item.notes for item in found.items] == [
         ("clamped",),
         ("clamped", "reordered"),
-        ("label_cut", "other_box_key"),
+        ("other_box_key", "label_cut"),
     ]
     assert found.status == "ok"
     assert found.warnings == (
         "a box reached beyond 0-1000 and was clamped (2x)",
         "a box had its corners in reverse and was put in order (1x)",
-        "a label was too long and was cut (1x)",
         "a box stood under another name than box_2d (1x)",
+        "a label was too long and was cut (1x)",
     )
 
 
 def test_rejections_are_counted_by_reason() -> None:
     found = find([{"label": "a"}, {"label": "b"}, {"box_2d": [5, 5, 5, 9], "label": "c"}])
+    assert (found.status, found.reason) == (
+        "failed",
+        "unusable: none of 3 items can be used: no box in the answer",
+    )
     assert found.warnings == ("no box in the answer (2x)", "a box has an area, this one has none: [5, 5, 5, 9] (1x)")
 
 
 def test_a_key_repeated_around_the_items_is_warned_about() -> None:
-    found = find('{"boxes": [{"box_2d": [1, 2, 3, 4]}], "boxes": [{"box_2d": [5, 6, 7, 8]}]}')
+    entry = '"boxes": [{"label": "cat", "box_2d": [5, 6, 7, 8]}]'
+    found = find(f"{{{entry}, {entry}}}")
     assert found.warnings == ("an object repeated a key; the last value counts",)
 
 
-def test_equal_boxes_stay_and_say_what_they_equal() -> None:
+def test_two_labels_of_one_box_stay_and_say_so_and_the_same_label_is_one_item() -> None:
     box = {"box_2d": [1, 2, 3, 4]}
     found = find([box | {"label": "jar"}, box | {"label": "lid"}, box | {"label": "jar"}, box | {"label": "jar"}])
-    assert [item.notes for item in found.items] == [
-        (),
-        ("same box as item 0",),
-        ("repeats item 0",),
-        ("repeats item 0",),
-    ]
+    assert [(item.label, item.notes) for item in found.items] == [("jar", ()), ("lid", ("same box as item 0",))]
     assert found.status == "ok"
+    assert found.warnings == ("an object came again with the same label and nearly the same box (2x)",)
+
+
+def test_a_label_that_is_not_among_the_given_ones_is_noted_and_stays() -> None:
+    text = json.dumps([{"box_2d": [1, 2, 3, 4], "label": "kitten"}, {"box_2d": [5, 6, 7, 8], "label": "dog"}])
+    found = find_items(text, info=INFO, masks=False, max_items=25, labels=("cat", "dog"))
+    assert [(item.label, item.notes) for item in found.items] == [("kitten", ("label_not_given",)), ("dog", ())]
+    assert found.warnings == ("a label is none of those that were given (1x)",)
+
+
+def test_what_was_paid_for_is_kept_unless_somebody_has_set_the_limit() -> None:
+    text = json.dumps([{"box_2d": [0, 30 * n, 9, 30 * n + 9], "label": "ball"} for n in range(30)])
+    found = find_items(text, info=INFO, masks=False, max_items=25, limited=False)
+    assert (len(found.items), found.status) == (30, "ok")
+    assert found.warnings == ("the answer holds 30 items, 25 were asked for: all of them are kept",)
+    cut = find_items(text, info=INFO, masks=False, max_items=25)
+    assert (len(cut.items), cut.status, cut.reason) == (25, "partial", "the answer holds more than the 25 items taken")
+
+
+def test_there_is_a_limit_to_what_is_kept() -> None:
+    text = json.dumps([{"box_2d": [n, 0, n + 1, 1], "label": str(n)} for n in range(600)])
+    found = find_items(text, info=INFO, masks=False, max_items=25, limited=False)
+    assert (len(found.items), found.status) == (500, "partial")
 
 
 @pytest.mark.fault(80)
@@ -148,7 +173,7 @@ def test_masks_nobody_asked_for_are_not_read() -> None:
 
 
 def test_an_item_with_a_good_mask_is_ok() -> None:
-    found = find([{"box_2d": [100, 100, 300, 300], "mask": TRIANGLE}], masks=True)
+    found = find([{"box_2d": [100, 100, 300, 300], "mask": TRIANGLE, "label": "x"}], masks=True)
     (item,) = found.items
     assert (found.status, found.warnings, item.notes) == ("ok", (), ())
     assert item.mask is not None
@@ -157,7 +182,7 @@ def test_an_item_with_a_good_mask_is_ok() -> None:
 
 @pytest.mark.fault(75)
 def test_a_mask_that_is_none_makes_the_result_partial_and_leaves_the_box() -> None:
-    found = find([{"box_2d": [100, 100, 300, 300], "mask": "<seg_1>"}], masks=True)
+    found = find([{"box_2d": [100, 100, 300, 300], "mask": "<seg_1>", "label": "x"}], masks=True)
     (item,) = found.items
     assert (item.status, item.box_px) == ("ok", (100, 50, 300, 150))
     assert (found.status, found.reason) == ("partial", "1 of 1 usable items have no mask")
@@ -165,7 +190,8 @@ def test_a_mask_that_is_none_makes_the_result_partial_and_leaves_the_box() -> No
 
 
 def test_how_a_polygon_was_understood_is_noted_on_the_item() -> None:
-    found = find([{"box_2d": [100, 500, 200, 900], "mask": [[100, 500], [200, 500], [150, 900]]}], masks=True)
+    mask = [[100, 500], [200, 500], [150, 900]]
+    found = find([{"box_2d": [100, 500, 200, 900], "mask": mask, "label": "x"}], masks=True)
     assert found.items[0].notes == ("polygon_yx",)
     assert found.warnings == ("a polygon was read as [y, x], which fits its box better (1x)",)
 
@@ -182,14 +208,16 @@ def test_masks_beyond_the_memory_bound_are_refused_and_the_others_stay(monkeypat
     whole = {"box_2d": [0, 0, 1000, 1000], "mask": [[0, 0], [1000, 0], [0, 1000]]}
     small = {"box_2d": [0, 0, 100, 100], "mask": [[0, 0], [100, 0], [0, 100]]}
     huge = ImageInfo(9000, 6000, "jpeg", "image/jpeg")
-    found = find([whole, whole, small], masks=True, info=huge)
+    found = find([whole, whole | {"label": "other"}, small], masks=True, info=huge)
     assert [item.mask and item.mask.status for item in found.items] == ["ok", "unavailable", "ok"]
     assert found.status == "partial"
 
 
 def test_masks_that_take_too_much_work_are_refused_and_the_others_stay() -> None:
     tangle = [[i % 2 * 1000, i // 4] for i in range(4000)]
-    found = find([{"box_2d": [0, 0, 1000, 1000], "mask": mask} for mask in (tangle, TRIANGLE)], masks=True, info=PHOTO)
+    masks = {"tangle": tangle, "half": [[0, 0], [1000, 0], [0, 1000]]}
+    entries = [{"box_2d": [0, 0, 1000, 1000], "mask": mask, "label": label} for label, mask in masks.items()]
+    found = find(entries, masks=True, info=PHOTO)
     assert [item.mask and item.mask.status for item in found.items] == ["unavailable", "ok"]
     assert found.warnings[-1] == "the masks of one answer may take 300000000 steps of work, this one is beyond (1x)"
 
@@ -198,7 +226,8 @@ def test_masks_that_take_too_much_work_are_refused_and_the_others_stay() -> None
 @pytest.mark.parametrize("size", [(4000, 3000), (8000, 5000)])
 def test_25_masks_of_a_whole_photo_are_all_ok(mask: Any, size: tuple[int, int]) -> None:
     info = ImageInfo(*size, "jpeg", "image/jpeg")
-    found = find([{"box_2d": [0, 0, 1000, 1000], "mask": mask}] * 25, masks=True, info=info)
+    entries = [{"box_2d": [0, 0, 1000, 1000], "mask": mask, "label": str(n)} for n in range(25)]
+    found = find(entries, masks=True, info=info)
     assert (len(found.items), {item.mask and item.mask.status for item in found.items}) == (25, {"ok"})
 
 

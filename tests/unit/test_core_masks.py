@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import base64
-import io
 import json
 import struct
 import zlib
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,34 +12,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shared.core.geometry import to_pixels
-from shared.core.masks.reading import box_of_polygon, read_mask
+from shared.core.masks.budget import Budget
+from shared.core.masks.polygon import Polygon, draw
+from shared.core.masks.reading import bounds_of_polygon, read_mask
+from shared.core.values import Mask
 from tests.mask_bits import packed, pixels_of
+from tests.mask_values import CENTRE, data_url, mask_of, png
 from tests.strategies import boxes, odd_masks
 
-if TYPE_CHECKING:
-    from shared.core.values import Box1000, Mask
-
-BOX = (100, 200, 300, 600)  # 200 high, 400 wide
-CENTRE = [[300, 150], [500, 150], [500, 250], [300, 250]]  # x, y: the inner quarter of BOX
-
+NO_FIT = "expected a mask that fits its box, found a polygon that hardly overlaps it"
 
 outlines = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=3, max_size=9)
-
-
-def mask_of(value: Any, box: Box1000 | None = BOX) -> Mask:
-    box_px = to_pixels(box, width=1000, height=1000) if box else None
-    return read_mask(value, box=box, box_px=box_px, width=1000, height=1000)
-
-
-def png(picture: Image.Image, **options: Any) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "PNG", **options)
-    return out.getvalue()
-
-
-def data_url(data: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
 def left_half() -> Image.Image:
@@ -169,11 +150,12 @@ def test_a_large_mask_in_a_large_box_keeps_its_own_pixels() -> None:
         ([[1, 2, 3], [4, 5, 6]], "expected pairs of finite numbers, found something else among them"),
         ([[1, 2], [3, 4], [5, "x"]], "expected pairs of finite numbers, found something else among them"),
         ([{"x": 1}, {"x": 2}, {"x": 3}], "expected pairs of finite numbers, found something else among them"),
-        ([[0.1, 0.2], [0.5, 0.2], [0.3, 0.9]], "expected a polygon in 0-1000, found fractions of one or a bitmap"),
-        ([[0, 1, 1, 0], [1, 1, 0, 0]], "expected a polygon in 0-1000, found fractions of one or a bitmap"),
+        ([[0, 1, 1, 0], [1, 1, 0, 0]], "expected a polygon in 0-1000, found nothing but 0 and 1: a bitmap"),
+        ([[7, 7], [7, 7], [7, 7]], "expected a polygon, found 3 times the same point"),
         ([[1, 2]] * 4001, "expected a polygon, found 4001 vertices in 1 rings"),
         ([CENTRE] * 33, "expected a polygon, found 132 vertices in 33 rings"),
-        ([[900, 900], [950, 900], [950, 950]], "the polygon mask covers no pixel of its box"),
+        ([[900, 900], [950, 900], [950, 950]], NO_FIT),
+        ([[0.1, 0.2], [0.5, 0.2], [0.3, 0.9]], NO_FIT),
         ("1,2," * 20_000, "expected a mask, found 80000 characters of other text (a loop of the model?)"),
     ],
 )
@@ -336,19 +318,22 @@ def test_two_polygons_that_share_an_edge_share_no_pixel_and_leave_none_out() -> 
         pytest.param([[200, 100], [600, 100], [400, 100]], 400, id="level"),
         pytest.param([[250, 100], [250, 300], [250, 200]], 200, id="upright"),
         pytest.param([[200, 100], [400, 300], [300, 200]], 200, id="slanting"),
-        pytest.param([[300.1, 150.1], [300.4, 150.1], [300.2, 150.4]], 1, id="smaller than a pixel"),
     ],
 )
 def test_what_is_thinner_than_a_pixel_keeps_its_outline(line: list[list[float]], area: int) -> None:
     assert (mask_of(line).status, mask_of(line).area_px) == ("ok", area)
 
 
+def test_what_is_smaller_than_a_pixel_is_one() -> None:
+    assert mask_of([[300.1, 150.1], [300.4, 150.1], [300.2, 150.4]], (150, 300, 151, 301)).area_px == 1
+
+
 @given(st.lists(outlines, min_size=1, max_size=3), boxes())
 def test_a_polygon_holds_exactly_the_pixels_whose_centres_are_inside(rings: list[Any], box: list[int]) -> None:
     ymin, xmin, ymax, xmax = box[0] % 30, box[1] % 30, box[0] % 30 + 1 + box[2] % 30, box[1] % 30 + 1 + box[3] % 30
-    named = [[{"x": x, "y": y} for x, y in ring] for ring in rings]  # named, so that no reading but one is possible
-    mask = mask_of(named, (ymin, xmin, ymax, xmax))
-    assume("polygon_in_box" not in mask.notes)
+    polygon = Polygon(tuple(np.array(ring, dtype=np.float64) for ring in rings), fit=1.0)
+    box_px = (xmin, ymin, xmax, ymax)
+    mask = Mask("ok", "polygon", box_px, bitmap=draw(polygon, box_px, size=(1000, 1000), budget=Budget()))
     expected = [[is_inside(x, y, rings) for x in range(xmin, xmax)] for y in range(ymin, ymax)]
     assume(np.any(expected))
     assert (pixels_of(mask) == 255).tolist() == expected
@@ -376,7 +361,7 @@ def test_a_mask_without_a_box_has_no_place(value: Any) -> None:
     ("value", "box"),
     [
         (CENTRE, (150, 300, 250, 500)),
-        ([[0.5, 10.5], [20.2, 10.5], [20.2, 30.9]], (10, 0, 31, 21)),
+        ([[0.5, 10.5], [20.2, 10.5], [20.2, 30.9]], (10.5, 0.5, 30.9, 20.2)),
         ([[5, 5], [5, 9], [5, 7]], None),
         ([[1, 2]], None),
         (data_url(b""), None),
@@ -384,8 +369,8 @@ def test_a_mask_without_a_box_has_no_place(value: Any) -> None:
         (None, None),
     ],
 )
-def test_only_a_polygon_with_an_area_gives_a_box(value: Any, box: Box1000 | None) -> None:
-    assert box_of_polygon(value) == box
+def test_only_a_polygon_with_an_area_gives_a_box(value: Any, box: tuple[float, ...] | None) -> None:
+    assert bounds_of_polygon(value) == box
 
 
 @given(odd_masks, boxes())

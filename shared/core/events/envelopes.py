@@ -13,7 +13,7 @@ from shared.core import json_fields, jsontext
 from shared.core.errors import ErrorCode, EventRejectedError, EventVersionError
 from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_object_name, is_run_name, is_task_name
 from shared.core.ports import Message
-from shared.core.values import Source, TaskSettings
+from shared.core.values import MAX_MASK_THRESHOLD, Source, TaskSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,15 @@ _DECIMAL = re.compile(r"[0-9]{1,19}")
 _Item = TypeVar("_Item")
 
 # Left out where they say nothing: events of before they existed, and their keys, stay what they were.
-_SAID_ONLY_IF_SET = ("multi_label", "system_instruction", "media_resolution", "safety")
+_UNSAID: Mapping[str, Any] = {
+    "multi_label": False,
+    "system_instruction": None,
+    "media_resolution": None,
+    "safety": {},
+    "max_items_set": False,
+    "mask_threshold": 127,
+    "soft_masks": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +214,7 @@ def _as_object(data: Any, what: str) -> dict[str, Any]:
 def settings_document(settings: TaskSettings) -> dict[str, Any]:
     """Return resolved settings as JSON."""
     document = {**asdict(settings), "labels": list(settings.labels), "safety": dict(settings.safety)}
-    return {key: value for key, value in document.items() if value or key not in _SAID_ONLY_IF_SET}
+    return {key: value for key, value in document.items() if key not in _UNSAID or value != _UNSAID[key]}
 
 
 def parse_settings(value: Any) -> TaskSettings:
@@ -226,10 +234,13 @@ def parse_settings(value: Any) -> TaskSettings:
         labels=_labels(value.get("labels")),
         question=json_fields.optional_text(value, "question"),
         language=json_fields.optional_text(value, "language"),
-        multi_label=_multi_label(value.get("multi_label")),
+        multi_label=_flag(value, "multi_label"),
         system_instruction=json_fields.optional_text(value, "system_instruction"),
         media_resolution=json_fields.optional_text(value, "media_resolution"),
         safety=_safety(value.get("safety")),
+        max_items_set=_flag(value, "max_items_set"),
+        mask_threshold=_threshold(value.get("mask_threshold")),
+        soft_masks=_flag(value, "soft_masks"),
     )
 
 
@@ -240,10 +251,18 @@ def _labels(found: Any) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _multi_label(found: Any) -> bool:
+def _flag(value: Mapping[str, Any], key: str) -> bool:
+    found = value.get(key)
     if found is not None and not isinstance(found, bool):
-        raise json_fields.malformed("settings.multi_label", "true or false", found)
+        raise json_fields.malformed(f"settings.{key}", "true or false", found)
     return bool(found)
+
+
+def _threshold(found: Any) -> int:
+    threshold = _UNSAID["mask_threshold"] if found is None else found
+    if not isinstance(threshold, int) or isinstance(threshold, bool) or not 0 <= threshold <= MAX_MASK_THRESHOLD:
+        raise json_fields.malformed("settings.mask_threshold", f"a whole number from 0 to {MAX_MASK_THRESHOLD}", found)
+    return threshold
 
 
 def _safety(found: Any) -> tuple[tuple[str, str], ...]:

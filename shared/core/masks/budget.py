@@ -18,6 +18,9 @@ MAX_STEPS = 300_000_000
 """Of work for all masks of one answer, a step being about a nanosecond of one core: a third of a second, however
 tangled the outlines and large the pictures of a hostile answer are. Twenty-five honest masks take less."""
 
+MAX_SOFT_PIXELS = 64_000_000
+"""Of all maps of probabilities of one answer, inside of their boxes: 64 MB of memory."""
+
 _STEPS_PER_BYTE = 1  # of the packed mask
 
 
@@ -27,6 +30,7 @@ class Budget:
 
     pixels: int = MAX_PIXELS
     steps: int = MAX_STEPS
+    soft_pixels: int = MAX_SOFT_PIXELS
 
     def start(self, box_px: BoxPx) -> None:
         """See that there is memory for a mask of this box (`keep` takes it), and take the time to fill the box.
@@ -39,9 +43,14 @@ class Budget:
             raise MaskRefusedError(f"the masks of one answer may cover {MAX_PIXELS} pixels, this one is beyond")
         self.spend(_STEPS_PER_BYTE * size)
 
-    def keep(self, bitmap_size: int) -> None:
-        """Take the memory of a mask that stays until the answer is done."""
+    def has_soft(self, pixels: int) -> bool:
+        """Whether there is memory for a map of probabilities of so many pixels; `keep` takes it."""
+        return pixels <= self.soft_pixels
+
+    def keep(self, bitmap_size: int, *, soft_pixels: int = 0) -> None:
+        """Take the memory of a mask, and of its probabilities, that stay until the answer is done."""
         self.pixels -= 8 * bitmap_size
+        self.soft_pixels -= soft_pixels
 
     def spend(self, steps: int) -> None:
         """Take the time of what is to be done next.

@@ -1,4 +1,4 @@
-"""Masks that come as a PNG in base64: checked before a decoder sees them, then fitted to their box."""
+"""Masks that come as a PNG in base64: checked before a decoder sees them. `png_fitting` puts them into their box."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.core.masks.bits import widened
 from shared.core.masks.refused import MaskRefusedError
 
 if TYPE_CHECKING:
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 MAX_PIXELS = 2048 * 2048
 """Of a mask as sent; the masks of real answers are 256x256."""
 
-THRESHOLD = 127
-"""Pixels above it belong to the mask. Real masks hold 0 and 255 only: it acts on what the resize blurs."""
-
 _DATA_URL = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.-]{1,40})*,", re.IGNORECASE)
+_START = re.compile(r"data:|iVBORw0KGgo", re.IGNORECASE)
 _BASE64_START = "iVBORw0KGgo"
+_URL_SAFE = str.maketrans("-_", "+/")  # RFC 4648 5
+_MOST_DEBRIS = 4_000  # characters of segmentation tokens in front of a picture
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
@@ -35,10 +34,8 @@ _PALETTE = 3
 _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # in this order; all else could only do harm
 _CHUNK_FRAME = 12  # length, name and checksum
 _BLOCK = 1 << 16
-_COARSEST = 1024
-"""Pixels along a side that a resize makes at least, before pixels are repeated to fill a larger box."""
 _STEPS_PER_BYTE = 2  # of the PNG's rows: inflated to check them, then decoded
-_STEPS_PER_PIXEL = 2  # of the picture as sent, and of both halves of its resize
+_STEPS_PER_PIXEL = 3  # of the picture as sent: decoded, and its extent found
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,56 +52,36 @@ class _Header:
 
 
 def is_png_text(value: str) -> bool:
-    """Whether a string is meant as an encoded picture: a data URL, or base64 that begins like a PNG."""
+    """Whether a string is meant as an encoded picture: a data URL, or base64 that begins like a PNG.
+
+    Either may stand behind something else: models begin with segmentation tokens and go on with the picture.
+    """
     text = value.lstrip()
-    return text[:5].lower() == "data:" or text.startswith(_BASE64_START)
+    return text[:5].lower() == "data:" or _BASE64_START in text[:_MOST_DEBRIS]
 
 
-def read_png(value: str, *, width: int, height: int, budget: Budget) -> bytes:
-    """The mask in a data URL or in bare base64, as the packed bits of a box of `width` times `height` pixels.
+def decode_png(value: str, budget: Budget) -> Image:
+    """The picture in a data URL or in bare base64, in 8 bits of grey and of the size that was sent.
 
     Raises:
         MaskRefusedError: with the reason, for anything but one complete PNG of a bearable size.
     """
-    from PIL import Image
-
-    png, header = _checked(_decode_base64(value), budget)
-    across, down = _step(width, header.width), _step(height, header.height)
-    size = -(-width // across), -(-height // down)
-    budget.spend(_STEPS_PER_PIXEL * size[0] * (header.height + size[1]))  # a resize goes row by row, then down
-    grey = _grey(png).resize(size, Image.Resampling.BILINEAR)
-    return _packed(grey, across, down, size=(width, height))
-
-
-def _step(side: int, sent: int) -> int:
-    """How many pixels of the box share one pixel of the resize, along a side: one below twice `_COARSEST`.
-
-    Real masks hold 64 to 256 pixels along a side, and their boxes are known to a thousandth of the image.
-    """
-    return max(1, side // max(sent, _COARSEST))
-
-
-def _packed(grey: Image, across: int, down: int, *, size: tuple[int, int]) -> bytes:
-    """Threshold and pack, then repeat each pixel to fill the box: one byte per pixel of a large box never exists."""
-    import numpy as np
-
-    bits = np.packbits(np.asarray(grey) > THRESHOLD, axis=1)
-    if across > 1:
-        bits = widened(bits, across, width=size[0])
-    return (bits if down == 1 else bits[np.arange(size[1]) // down]).tobytes()
+    start = _START.search(value)
+    return _grey(_checked(_decode_base64(value[start.start() :] if start else value), budget))
 
 
 def _decode_base64(value: str) -> bytes:
     text = "".join(value.split())
     prefix = _DATA_URL.match(text)
     payload = text[prefix.end() :] if prefix else text
+    padded = payload.translate(_URL_SAFE) + "=" * (-len(payload) % 4)
     try:
-        return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
+        return base64.b64decode(padded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MaskRefusedError(f"expected a PNG in base64, found damaged base64 ({len(payload)} characters)") from error
 
 
-def _checked(png: bytes, budget: Budget) -> tuple[bytes, _Header]:
+def _checked(png: bytes, budget: Budget) -> bytes:
     """The PNG with nothing but the chunks that its pixels need, all of them complete and in order."""
     if not png.startswith(_SIGNATURE):
         raise MaskRefusedError(f"expected a PNG, found {len(png)} bytes of something else")
@@ -115,7 +92,7 @@ def _checked(png: bytes, budget: Budget) -> tuple[bytes, _Header]:
     _check_palette(header, chunks)
     budget.spend(_STEPS_PER_BYTE * header.inflated_size + _STEPS_PER_PIXEL * header.width * header.height)
     _check_rows(header, chunks.get(b"IDAT", b""))
-    return _SIGNATURE + b"".join(_chunk(name, chunks[name]) for name in _NEEDED if name in chunks), header
+    return _SIGNATURE + b"".join(_chunk(name, chunks[name]) for name in _NEEDED if name in chunks)
 
 
 def _check_palette(header: _Header, chunks: Mapping[bytes, bytes | bytearray]) -> None:

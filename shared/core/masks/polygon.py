@@ -1,7 +1,7 @@
 """Masks that come as a polygon: every spelling that was seen, put into one frame, drawn inside the box.
 
 Documented is `[[x, y], …]` in 0-1000 of the whole image; boxes and points of the same models are `[y, x]`, and
-answers mix them up. Where a box is known, the reading that fits it best wins; the documented one leads by default.
+answers mix them up. Where a box is known, the reading that fits it best wins, see `frames`.
 """
 
 from __future__ import annotations
@@ -13,24 +13,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared.core.geometry import SCALE, read_number
+from shared.core.masks.frames import extent_of, framed
 from shared.core.masks.refused import MaskRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from shared.core.masks.budget import Budget
+    from shared.core.masks.frames import Ring
     from shared.core.values import Box1000, BoxPx
-
-    Ring = NDArray[np.float64]
-    """`(n, 2)`: x and y of each vertex."""
 
 MAX_VERTICES = 4_000
 MAX_RINGS = 32
-SLACK = 40
-"""Thousandths by which a vertex may lie outside of its box and still count as inside."""
 
 _MIN_VERTICES = 3
 _MAX_DEPTH = 3
@@ -39,24 +33,17 @@ _PAIR = 2
 _TEXT = re.compile(r"[\s\d.,;()\[\]+-]+", re.ASCII)
 _TEXT_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 
-# A reading must beat the documented one by so much, on a scale of 0 to 2.
-_HANDICAP_YX = 0.15
-_HANDICAP_BOX = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class Polygon:
-    """Rings of `(x, y)` in 0-1000 of the upright image; a second ring cuts out of the first what they share."""
+    """Rings of `(x, y)` in 0-1000 of the upright image; a second ring cuts out of the first what they share.
+
+    `fit` is how well their extent is the box, 0 to 1; `notes` name how the numbers were understood.
+    """
 
     rings: tuple[Ring, ...]
+    fit: float
     notes: tuple[str, ...] = ()
-
-    @property
-    def bounds(self) -> Box1000 | None:
-        """The smallest box around all rings, None where it has no area."""
-        x0, y0, x1, y1 = _extent(self.rings)
-        box = (int(y0), int(x0), -int(-y1 // 1), -int(-x1 // 1))
-        return box if box[0] < box[2] and box[1] < box[3] else None
 
 
 def is_polygon_text(value: str) -> bool:
@@ -66,26 +53,56 @@ def is_polygon_text(value: str) -> bool:
     return len(list(islice(_TEXT_NUMBER.finditer(value), _PAIR * _MIN_VERTICES))) == _PAIR * _MIN_VERTICES
 
 
-def read_polygon(value: Any, box: Box1000 | None) -> Polygon:
-    """Reads a polygon in any spelling; `box` decides about axis order and frame, where it is known.
+def read_polygon(value: Any, box: Box1000, *, size: tuple[int, int]) -> Polygon:
+    """Reads a polygon in any spelling; `box` and the `size` of the upright image decide about axis order and frame.
 
     Raises:
-        MaskRefusedError: with the reason, where the value is no polygon.
+        MaskRefusedError: with the reason, where the value is no polygon, or none of this box.
     """
-    import numpy as np
+    rings, notes = _scaled(_checked(value))
+    found = framed(rings, box, size=size, named=_is_named(value))
+    if found.note is not None:
+        notes += (found.note,)
+    x0, y0, x1, y1 = extent_of(found.rings)
+    if min(x0, y0) >= 0 and max(x1, y1) <= SCALE:
+        return Polygon(found.rings, found.fit, notes)
+    return Polygon(tuple(ring.clip(0, SCALE) for ring in found.rings), found.fit, (*notes, "polygon_clamped"))
 
+
+def bounds(value: Any) -> tuple[float, float, float, float] | None:
+    """ymin, xmin, ymax and xmax around a polygon, as its numbers are; None where it is none or has no area."""
+    try:
+        rings = _checked(value)
+    except MaskRefusedError:
+        return None
+    x0, y0, x1, y1 = extent_of(rings)
+    return (y0, x0, y1, x1) if x0 < x1 and y0 < y1 else None
+
+
+def _checked(value: Any) -> tuple[Ring, ...]:
+    """The rings of a polygon of a bearable size, whatever its numbers mean."""
     rings = tuple(_rings(value, 0))
     count = sum(map(len, rings))
     if count > MAX_VERTICES or len(rings) > MAX_RINGS:
         raise MaskRefusedError(f"expected a polygon, found {count} vertices in {len(rings)} rings")
     if not rings or any(len(ring) < _MIN_VERTICES for ring in rings):
         raise MaskRefusedError(f"expected a polygon, found {count} vertices: too few")
+    x0, y0, x1, y1 = extent_of(rings)
+    if x0 == x1 and y0 == y1:
+        raise MaskRefusedError(f"expected a polygon, found {count} times the same point")
+    return rings
+
+
+def _scaled(rings: tuple[Ring, ...]) -> tuple[tuple[Ring, ...], tuple[str, ...]]:
+    """Rings in fractions of one as thousandths; whole numbers of 0 and 1 are a bitmap."""
+    import numpy as np
+
     vertices = np.concatenate(rings)
-    if ((vertices >= 0) & (vertices <= 1)).all():
-        raise MaskRefusedError("expected a polygon in 0-1000, found fractions of one or a bitmap")
-    inside = ((vertices >= 0) & (vertices <= SCALE)).all()
-    polygon = Polygon(rings) if inside else Polygon(_mapped(rings, _clamp), ("polygon_clamped",))
-    return _fitted(polygon, box, named=_is_named(value)) if box else polygon
+    if not ((vertices >= 0) & (vertices <= 1)).all():
+        return rings, ()
+    if (vertices == np.round(vertices)).all():
+        raise MaskRefusedError("expected a polygon in 0-1000, found nothing but 0 and 1: a bitmap")
+    return tuple(ring * SCALE for ring in rings), ("polygon_fractions",)
 
 
 def draw(polygon: Polygon, box_px: BoxPx, *, size: tuple[int, int], budget: Budget) -> bytes:
@@ -150,56 +167,3 @@ def _is_named(value: Any) -> bool:
     while isinstance(first, list) and first:
         first = first[0]
     return isinstance(first, Mapping)
-
-
-def _mapped(rings: tuple[Ring, ...], change: Callable[[Ring], Ring]) -> tuple[Ring, ...]:
-    return tuple(change(ring) for ring in rings)
-
-
-def _clamp(ring: Ring) -> Ring:
-    return ring.clip(0, SCALE)
-
-
-def _fitted(polygon: Polygon, box: Box1000, *, named: bool) -> Polygon:
-    """The reading that fits the box best: as documented, with the axes swapped, or relative to the box."""
-    import numpy as np
-
-    ymin, xmin, ymax, xmax = box
-    corner, share = np.array([xmin, ymin]), np.array([xmax - xmin, ymax - ymin]) / SCALE
-    swapped = _mapped(polygon.rings, lambda ring: ring[:, ::-1])
-    inside = _mapped(polygon.rings, lambda ring: corner + ring * share)
-    readings = [
-        (_near(polygon.rings, box) + _overlap(polygon.rings, box), polygon),
-        (
-            _near(swapped, box) + _overlap(swapped, box) - _HANDICAP_YX - 2 * named,
-            Polygon(swapped, (*polygon.notes, "polygon_yx")),
-        ),
-        (2 * _overlap(inside, box) - _HANDICAP_BOX, Polygon(inside, (*polygon.notes, "polygon_in_box"))),
-    ]
-    return max(readings, key=lambda reading: reading[0])[1]
-
-
-def _near(rings: tuple[Ring, ...], box: Box1000) -> float:
-    """The share of vertices inside the box, or almost."""
-    import numpy as np
-
-    ymin, xmin, ymax, xmax = box
-    vertices = np.concatenate(rings)
-    low, high = np.array([xmin - SLACK, ymin - SLACK]), np.array([xmax + SLACK, ymax + SLACK])
-    return float(((vertices >= low) & (vertices <= high)).all(axis=1).mean())
-
-
-def _overlap(rings: tuple[Ring, ...], box: Box1000) -> float:
-    """How well the extent of the polygon is the box: intersection over union. A box fits its outline tightly."""
-    ymin, xmin, ymax, xmax = box
-    x0, y0, x1, y1 = _extent(rings)
-    shared = max(0.0, min(x1, xmax) - max(x0, xmin)) * max(0.0, min(y1, ymax) - max(y0, ymin))
-    return shared / ((x1 - x0) * (y1 - y0) + (xmax - xmin) * (ymax - ymin) - shared)
-
-
-def _extent(rings: tuple[Ring, ...]) -> tuple[float, float, float, float]:
-    import numpy as np
-
-    vertices = np.concatenate(rings)
-    (x0, y0), (x1, y1) = vertices.min(axis=0).tolist(), vertices.max(axis=0).tolist()
-    return x0, y0, x1, y1

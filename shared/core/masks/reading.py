@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.masks.bits import area
 from shared.core.masks.budget import Budget
-from shared.core.masks.png_reading import is_png_text, read_png
-from shared.core.masks.polygon import draw, is_polygon_text, read_polygon
+from shared.core.masks.png_fitting import MaskPlace, MaskWish, read_png
+from shared.core.masks.png_reading import is_png_text
+from shared.core.masks.polygon import bounds, draw, is_polygon_text, read_polygon
 from shared.core.masks.refused import MaskRefusedError
 from shared.core.values import Mask
 
 if TYPE_CHECKING:
     from shared.core.values import Box1000, BoxPx
+
+__all__ = ["MaskWish", "bounds_of_polygon", "read_mask"]
 
 _CODEBOOK_MARKS = ("<start_of_mask>", "<seg")  # <start_of_mask><seg_35><seg_65>…
 _LOOP_LENGTH = 200
@@ -26,52 +29,55 @@ _EXCERPT = 40
 
 
 def read_mask(
-    value: Any, *, box: Box1000 | None, box_px: BoxPx | None, width: int, height: int, budget: Budget | None = None
+    value: Any,
+    *,
+    box: Box1000 | None,
+    box_px: BoxPx | None,
+    width: int,
+    height: int,
+    budget: Budget | None = None,
+    wish: MaskWish | None = None,
 ) -> Mask:
     """The mask inside `box_px`, or `unavailable` with the reason; never raises.
 
     `width` and `height` are those of the upright image, `box` and `box_px` the same box in both units. `budget` is
     what all masks of one answer share; without one, the mask has an answer's whole budget to itself.
     """
+    if value is None:
+        return Mask("unavailable", box_px=box_px, reason="no mask in the answer")
+    if box is None or box_px is None:
+        return Mask("unavailable", box_px=box_px, reason="a mask without a box has no place in the image")
     try:
-        return _read(value, box, box_px, size=(width, height), budget=budget or Budget())
+        return _read(value, MaskPlace(box, box_px, (width, height)), budget or Budget(), wish or MaskWish())
     except MaskRefusedError as refusal:
         return Mask("unavailable", box_px=box_px, reason=str(refusal))
 
 
-def box_of_polygon(value: Any) -> Box1000 | None:
-    """The box around a mask that is a polygon, for items that have no box of their own."""
-    if not _is_polygon(value):
-        return None
-    try:
-        return read_polygon(value, None).bounds
-    except MaskRefusedError:
-        return None
+def bounds_of_polygon(value: Any) -> tuple[float, float, float, float] | None:
+    """The four sides of the box around a mask that is a polygon, as its numbers are; None for any other mask."""
+    return bounds(value) if value is not None and _is_polygon(value) else None
 
 
-def _read(value: Any, box: Box1000 | None, box_px: BoxPx | None, *, size: tuple[int, int], budget: Budget) -> Mask:
-    if value is None:
-        raise MaskRefusedError("no mask in the answer")
-    if box is None or box_px is None:
-        raise MaskRefusedError("a mask without a box has no place in the image")
+def _read(value: Any, place: MaskPlace, budget: Budget, wish: MaskWish) -> Mask:
     if isinstance(value, str) and is_png_text(value):
-        budget.start(box_px)
-        x0, y0, x1, y1 = box_px
-        bitmap = read_png(value, width=x1 - x0, height=y1 - y0, budget=budget)
-        return _kept(Mask("ok", "png", box_px=box_px, bitmap=bitmap), budget)
+        budget.start(place.box_px)
+        png = read_png(value, place, budget=budget, wish=wish)
+        return _kept(
+            Mask("ok", "png", place.box_px, fit=png.fit, notes=png.notes, bitmap=png.bitmap, soft=png.soft), budget
+        )
     if not _is_polygon(value):
         raise MaskRefusedError(_describe(value))
-    budget.start(box_px)
-    polygon = read_polygon(value, box)
-    bitmap = draw(polygon, box_px, size=size, budget=budget)
-    return _kept(Mask("ok", "polygon", box_px=box_px, notes=polygon.notes, bitmap=bitmap), budget)
+    budget.start(place.box_px)
+    polygon = read_polygon(value, place.box, size=place.size)
+    bitmap = draw(polygon, place.box_px, size=place.size, budget=budget)
+    return _kept(Mask("ok", "polygon", place.box_px, fit=polygon.fit, notes=polygon.notes, bitmap=bitmap), budget)
 
 
 def _kept(mask: Mask, budget: Budget) -> Mask:
     area_px = area(mask.bitmap)
     if not area_px:
         raise MaskRefusedError(f"the {mask.source} mask covers no pixel of its box")
-    budget.keep(len(mask.bitmap))
+    budget.keep(len(mask.bitmap), soft_pixels=len(mask.soft))
     return replace(mask, area_px=area_px)
 
 

@@ -50,7 +50,10 @@ _QUALITY: Final = 88
 _MAX_ICC_BYTES: Final = 65_536
 _LINE_PER_SIDE: Final = 1 / 450
 _TEXT_PER_SIDE: Final = 1 / 56
+_TEXT_PER_SHORT_SIDE: Final = 1 / 4
 _MIN_TEXT: Final = 9
+_LONG: Final = 8
+"""How many times longer than wide a picture is whose labels may fill its short side; in an icon they would hide it."""
 _WIDEST_TAG: Final = 0.4
 _WIDTH_OF_ALL_TAGS: Final = 5
 _NARROWEST_TAG_EM: Final = 5
@@ -74,7 +77,9 @@ class _Frame:
 
     @property
     def text(self) -> int:
-        return max(_MIN_TEXT, round(max(self.width, self.height) * _TEXT_PER_SIDE))
+        """The size of labels, px per em: it follows the long side, as far as the short one has room for a line."""
+        longest, shortest = max(self.width, self.height), min(self.width, self.height)
+        return max(_MIN_TEXT, min(round(longest * _TEXT_PER_SIDE), round(shortest * _TEXT_PER_SHORT_SIDE)))
 
     def widest_tag(self, box: BoxPx) -> int:
         """Return how wide the tag of `box` (picture) may be: as its box, or a share that shrinks in a crowd."""
@@ -103,8 +108,8 @@ def draw_overlay(picture: Image.Image, items: Sequence[Item], *, width: int, hei
     """
     from PIL import ImageDraw
 
-    frame = _Frame(picture.width, picture.height, picture.width / width, picture.height / height, len(items))
     canvas = picture.convert("RGB")
+    frame = _Frame(canvas.width, canvas.height, canvas.width / width, canvas.height / height, len(items))
     usable = [(item, frame.box(item.box_px)) for item in items if item.status == "ok" and item.box_px]
     for item, _ in sorted(usable, key=lambda pair: -_area(pair[1])):
         if item.mask and item.mask.status == "ok" and item.mask.box_px:
@@ -114,6 +119,10 @@ def draw_overlay(picture: Image.Image, items: Sequence[Item], *, width: int, hei
         _draw_box(draw, box, colour_of(item.index), frame.line)
     _draw_tags(canvas, usable, frame)
     return _jpeg(canvas, picture.info.get("icc_profile") or b"")
+
+
+def _is_long(picture: Image.Image) -> bool:
+    return max(picture.size) > _LONG * min(picture.size)
 
 
 def _paint_mask(canvas: Image.Image, mask: Mask, box: BoxPx, *, colour: Colour, line: int) -> None:
@@ -140,7 +149,7 @@ def _draw_tags(canvas: Image.Image, usable: Iterable[tuple[Item, BoxPx]], frame:
     taken: list[BoxPx] = []
     for item, box in usable:
         tag = _tag(drawable_label(item.label) or f"#{item.index}", colour_of(item.index), frame, box)
-        if tag.height <= frame.height // 2:
+        if tag.height <= (frame.height if _is_long(canvas) else frame.height // 2):
             place = place_tag(box, tag.size, picture=canvas.size, taken=taken)
             canvas.paste(tag, place)
             taken.append(place)

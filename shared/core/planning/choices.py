@@ -22,6 +22,8 @@ class TaskChoices:
     language: str | None = None
     max_items: int | None = None
     max_bytes: int | None = None
+    mask_threshold: int | None = None
+    soft_masks: bool | None = None
 
     def overlaid(self, other: TaskChoices) -> TaskChoices:
         """Return these choices with everything the other one says in their place."""

@@ -91,8 +91,13 @@ def _expected(event: ImageEvent) -> Iterator[str]:
 
 
 def _decisions(task: str, settings: TaskSettings, levels: Sequence[Level]) -> tuple[Decision, ...]:
-    keys = [key for key in task_keys(task) if getattr(settings, key)]
+    keys = [key for key in task_keys(task) if getattr(settings, key) or _is_number(getattr(settings, key))]
     return tuple(Decision(key, _value(key, settings), _place(key, task, levels)) for key in keys)
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value says something even if it is 0."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _value(key: str, settings: TaskSettings) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.core.planning.choices import Choices, TaskChoices
-from shared.core.replies.parsing import MAX_LABEL
+from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import ASK, TASKS
+from shared.core.values import MAX_MASK_THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,9 +28,9 @@ _Value = tuple[str, ...] | str | int
 
 @dataclass(frozen=True, slots=True)
 class _ParsedValue:
-    """What a value means (falsy: nothing usable), and whether all of it could be used."""
+    """What a value means (None: nothing usable), and whether all of it could be used."""
 
-    value: _Value
+    value: _Value | None
     complete: bool
 
 
@@ -49,7 +50,7 @@ def from_metadata(metadata: Mapping[str, str], chosen: Choices) -> tuple[Choices
         if not found.complete:
             warnings.append(f"metadata {name}: expected {expected}, found {_shown(text)}")
         # What says nothing usable leaves the rules in force: a slip must not silently switch everything off.
-        if found.value:
+        if found.value is not None:
             said[name.removeprefix(PREFIX).replace("-", "_")] = found.value
     tasks = said.pop("tasks", None)
     if "question" in said:
@@ -79,28 +80,37 @@ def _capped(own: Choices, chosen: Choices) -> tuple[Choices, tuple[str, ...]]:
 def _tasks(text: str) -> _ParsedValue:
     words = _words(text.lower())
     known = tuple(word for word in words if word in TASKS)
-    return _ParsedValue(known, bool(words) and known == words)
+    return _ParsedValue(known or None, bool(words) and known == words)
 
 
 def _labels(text: str) -> _ParsedValue:
     words = tuple(dict.fromkeys(_words(text)))
     fine = 0 < len(words) <= MAX_LABELS and all(len(word) <= MAX_LABEL for word in words)
-    return _ParsedValue(words if fine else (), fine)
+    return _ParsedValue(words if fine else None, fine)
 
 
 def _text(longest: int) -> Callable[[str], _ParsedValue]:
     def read(text: str) -> _ParsedValue:
         bare = text.strip()
         fine = 0 < len(bare) <= longest
-        return _ParsedValue(bare if fine else "", fine)
+        return _ParsedValue(bare if fine else None, fine)
 
     return read
 
 
-def _number(text: str) -> _ParsedValue:
-    bare = text.strip()
-    number = int(bare) if bare.isascii() and bare.isdecimal() and len(bare) <= 9 else 0  # noqa: PLR2004 - no huge one
-    return _ParsedValue(number, number > 0)
+def _number(least: int, most: int) -> Callable[[str], _ParsedValue]:
+    def read(text: str) -> _ParsedValue:
+        bare = text.strip()
+        decimal = bare.isascii() and bare.isdecimal() and len(bare) <= 9  # noqa: PLR2004 - no huge one
+        fine = decimal and least <= int(bare) <= most
+        return _ParsedValue(int(bare) if fine else None, fine)
+
+    return read
+
+
+def _flag(text: str) -> _ParsedValue:
+    said = {"true": True, "false": False}.get(text.strip().lower())
+    return _ParsedValue(said, said is not None)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -117,9 +127,11 @@ _READERS: Mapping[str, tuple[Callable[[str], _ParsedValue], str]] = {
     "labels": (_labels, f"labels, separated by commas: at most {MAX_LABELS} of at most {MAX_LABEL} characters"),
     "question": (_text(MAX_QUESTION), f"a question of at most {MAX_QUESTION} characters"),
     "language": (_text(MAX_LANGUAGE), f"a language in at most {MAX_LANGUAGE} characters"),
-    "max-items": (_number, "a whole number above 0"),
+    "max-items": (_number(1, 10**9), "a whole number above 0"),
+    "mask-threshold": (_number(0, MAX_MASK_THRESHOLD), f"a whole number from 0 to {MAX_MASK_THRESHOLD}"),
+    "soft-masks": (_flag, "true or false"),
 }
 _UNKNOWN_KEY = (
-    lambda _: _ParsedValue("", complete=False),
+    lambda _: _ParsedValue(None, complete=False),
     "a key among " + ", ".join(PREFIX + name for name in _READERS),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.events.envelopes import ImageEvent, settings_document
@@ -19,7 +19,9 @@ from shared.core.values import TaskSettings
 if TYPE_CHECKING:
     from shared.core.events.envelopes import Upload
     from shared.core.gemini.registry import ModelProfile
+    from shared.core.planning.choices import TaskChoices
     from shared.core.planning.rules import Rules
+    from shared.core.tasks.catalogue import Task
     from shared.core.values import Source
 
 _IMAGE_SUFFIXES = frozenset(
@@ -134,8 +136,16 @@ def resolve(task_name: str, choices: Choices) -> tuple[TaskSettings, tuple[str, 
         system_instruction=wish.system_instruction,
         media_resolution=resolution,
         safety=tuple(sorted((wish.safety or {}).items())),
+        max_items_set="max_items" in task.takes and wish.max_items is not None,
+        **_of_masks(task, wish),
     )
     return settings, (*warnings, *_thinking_warning(task_name, model, wish.thinking))
+
+
+def _of_masks(task: Task, wish: TaskChoices) -> dict[str, Any]:
+    """How masks are wanted, where a task has any and somebody says so."""
+    said = {key: getattr(wish, key) for key in ("mask_threshold", "soft_masks") if key in task.takes}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _media_resolution(task: str, model: ModelProfile, wish: str | None) -> tuple[str | None, tuple[str, ...]]:

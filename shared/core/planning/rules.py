@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from shared.core.errors import SettingsError
 from shared.core.planning.choices import Choices, Level, TaskChoices
 from shared.core.planning.metadata import MAX_LABELS, from_metadata
-from shared.core.replies.parsing import MAX_LABEL
+from shared.core.replies.findings import MAX_ITEMS
+from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import TASKS
 from shared.core.tasks.prompts import template_problem
+from shared.core.values import MAX_MASK_THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -27,7 +29,7 @@ HARM_CATEGORIES = tuple(
 )
 HARM_THRESHOLDS = ("BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF")
 _OF_ALL_TASKS = ("model", "thinking", "system_instruction", "media_resolution", "safety", "language", "max_bytes")
-_OF_SOME_TASKS = ("labels", "max_items", "question")
+_OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks")
 GENERAL_KEYS = ("tasks", "exclude", *_OF_ALL_TASKS, *_OF_SOME_TASKS)
 
 
@@ -207,6 +209,14 @@ def _positive_problem(value: Any) -> str | None:
     return None if fine else "a whole number above 0"
 
 
+def _whole_number(least: int, most: int) -> Callable[[Any], str | None]:
+    def problem(value: Any) -> str | None:
+        fine = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return None if fine else f"a whole number from {least} to {most}"
+
+    return problem
+
+
 def _word_of(words: tuple[str, ...]) -> Callable[[Any], str | None]:
     return lambda value: None if value in words else f"one of {', '.join(words)}"
 
@@ -225,11 +235,13 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "multi_label": _flag_problem,
     "question": _text_problem,
     "language": _text_problem,
-    "max_items": _positive_problem,
+    "max_items": _whole_number(1, MAX_ITEMS),
     "max_bytes": _positive_problem,
     "model": _text_problem,
     "thinking": _word_of(THINKING_LEVELS),
     "system_instruction": _text_problem,
     "media_resolution": _word_of(MEDIA_RESOLUTIONS),
     "safety": _safety_problem,
+    "mask_threshold": _whole_number(0, MAX_MASK_THRESHOLD),
+    "soft_masks": _flag_problem,
 }

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.core.redaction import redact
+from shared.core.replies.texts import clean_text
 from shared.core.values import Usage
 
-Verdict = Literal["usable", "truncated", "blocked", "empty", "failed"]
-"""`empty` is worth a second ask, `truncated` may hold complete items, `blocked` and `failed` hold nothing."""
+Verdict = Literal["usable", "truncated", "blocked", "empty", "passing", "failed"]
+"""`empty` and `passing` are worth a second ask, `truncated` may hold complete items, the others hold nothing."""
 
 # The finish reasons of the public API that mean a refusal; every value that begins with IMAGE_ does too.
 _REFUSALS = {
@@ -31,9 +33,17 @@ _CUT_OFF = {
     "MAX_TOKENS": "the answer reached the limit of output tokens",
     "CONTINUATION": "the answer would go on in a further call",
 }
+# Nothing of it is the image's fault or the prompt's: asked once more, models often answer.
+_PASSING = {
+    "UNEXPECTED_TOOL_CALL": "it called a tool, and none was offered",
+    "MALFORMED_FUNCTION_CALL": "it called a function, and none was offered",
+    "MALFORMED_RESPONSE": "its answer came out malformed",
+    "OTHER": "no reason is known",
+}
 _UNSET = frozenset({"", "FINISH_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _WORD_LENGTH = 200
+_MESSAGE_LENGTH = 300
 _ENVELOPE = {"candidates": list, "promptFeedback": Mapping, "usageMetadata": Mapping}
 
 
@@ -67,8 +77,12 @@ def read_answer(body: Mapping[str, Any]) -> Answer:
     candidate = _mapping(candidates[0]) if isinstance(candidates, list) and candidates else None
     text = _text(candidate or {})
     finish = _word((candidate or {}).get("finishReason"))
-    block = _word(_mapping(body.get("promptFeedback")).get("blockReason"))
+    feedback = _mapping(body.get("promptFeedback"))
+    block = _word(feedback.get("blockReason"))
     verdict, reason = _judge(text, finish=finish, block=block, answered=candidate is not None)
+    message = _message(feedback.get("blockReasonMessage") if block else (candidate or {}).get("finishMessage"))
+    if reason is not None and message:
+        reason = f"{reason}. The model says: {message}"
     return Answer(
         text=text,
         verdict=verdict,
@@ -101,6 +115,8 @@ def _judge_finish(text: str, finish: str) -> tuple[Verdict, str | None]:
     if finish in _REFUSALS or finish.startswith("IMAGE_"):
         why = _REFUSALS.get(finish, "an image filter stopped the answer")
         return "blocked", f"the model refused to answer ({finish}): {why}"
+    if finish in _PASSING:
+        return "passing", f"the model ended without an answer ({finish}): {_PASSING[finish]}"
     return "failed", f"the model ended for a reason that gives no answer ({finish})"
 
 
@@ -129,6 +145,11 @@ def _word(value: object) -> str | None:
     if not isinstance(value, str) or value in _UNSET:
         return None
     return _UNPRINTABLE.sub("?", value[:_WORD_LENGTH])
+
+
+def _message(value: object) -> str | None:
+    """What the service says to people, safe to show and to log; None where it says nothing."""
+    return clean_text(redact(value), limit=_MESSAGE_LENGTH) or None if isinstance(value, str) else None
 
 
 def _count(value: object) -> int | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from shared.core.replies.parsing import MAX_LABEL, clean_label, parse_labels
+from shared.core.replies.labels import parse_labels
+from shared.core.replies.texts import MAX_LABEL, clean_label
+from shared.core.replies.words import REWRITTEN
 from shared.core.values import ClassLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.core.replies.parsing import LabelsReply
+    from shared.core.replies.labels import LabelsReply
 
 _MOST_NAMED = 5  # labels that a reason lists: it goes into logs and events, too
 
@@ -23,12 +25,16 @@ class Classification:
     classes: tuple[ClassLabel, ...]
     status: Literal["ok", "empty", "partial", "failed"]
     reason: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def find_classes(
     text: str, *, labels: Sequence[str], multi_label: bool, max_items: int, complete: bool = True
 ) -> Classification:
-    """Read an answer, `complete` or cut; without `labels` every label is a tag, and as many as `max_items` count."""
+    """Read an answer, `complete` or cut; without `labels` every label is a tag, and as many as `max_items` count.
+
+    No label is bent to one that is similar, not even to one that differs in case alone.
+    """
     several = multi_label or not labels
     # More than the one that counts, so that a second answer to a question for one label is seen and told.
     reply = parse_labels(text, max_labels=max_items if several else max(2, len(labels)), complete=complete)
@@ -39,7 +45,8 @@ def find_classes(
     for label in reply.labels:
         reason = _why_not(label, given, taken=len(classes), several=several)
         classes.append(ClassLabel(label, "unusable", reason) if reason else ClassLabel(given.get(label, label)))
-    return Classification(tuple(classes), *_judge(classes, reply))
+    warnings = (REWRITTEN,) if reply.rewritten else ()
+    return Classification(tuple(classes), *_judge(classes, reply), warnings)
 
 
 def _why_not(label: str, given: dict[str, str], *, taken: int, several: bool) -> str | None:
@@ -62,6 +69,8 @@ def _judge(
         return "failed", f"unusable: {unusable[0]}"
     if unusable:
         return "partial", f"{len(unusable)} of {len(classes)} labels are unusable: {unusable[0]}"
+    if reply.loop:
+        return "partial", "the answer repeats itself in a loop: what it would have said next is not known"
     if reply.capped:
         return "partial", f"the answer holds more than the {len(classes)} labels taken"
     return "ok", None

@@ -1,5 +1,7 @@
 """Finds complete JSON values in hostile text; nothing is repaired and nothing is guessed.
 
+What is not JSON but means the same is rewritten before, see `leniency`; which of both texts counts is for `values`.
+
 Partial parsers and repair libraries read the cut-off `[265,702,433,81` as a box. Here a value counts only
 when the standard decoder reads it to its end. Where the outermost value fails, its complete members count:
 a cut-off list keeps its finished objects, but an unfinished object never hands out its inside.
@@ -48,16 +50,20 @@ class Scan:
 
     `unfinished` is where the first value starts that runs into the end of the text, `broken` the first one
     that fails at all, `lost` the number of broken members as far as they show. `attempts` counts decodings and
-    is bounded for any text.
+    is bounded for any text. `spans` holds where each value of `found` starts and ends in `text`, which is the text
+    that was scanned; `rewritten` says that it is not the one that was sent, see `values`.
     """
 
     found: tuple[Found, ...]
+    spans: tuple[tuple[int, int], ...]
     unfinished: int | None
     broken: int | None
     lost: int
     repeated_keys: bool
     capped: bool
     attempts: int
+    text: str
+    rewritten: bool = False
 
 
 def scan(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
@@ -70,12 +76,14 @@ def scan(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
     scanner.run()
     return Scan(
         found=tuple(scanner.found),
+        spans=tuple(scanner.spans),
         unfinished=scanner.unfinished,
         broken=scanner.broken,
         lost=scanner.lost,
         repeated_keys=scanner.repeated > 0,
         capped=scanner.exhausted() or len(text) > MAX_TEXT,
         attempts=scanner.attempts,
+        text=scanner.text,
     )
 
 
@@ -101,6 +109,7 @@ class _Scanner:
     def __init__(self, text: str, member_key: re.Pattern[str] | None) -> None:
         self.text = text
         self.found: list[Found] = []
+        self.spans: list[tuple[int, int]] = []
         self.unfinished: int | None = None
         self.broken: int | None = None
         self.attempts = 0
@@ -157,6 +166,7 @@ class _Scanner:
             return self._fail(at, at)
         self.repeated += self._repeated_here
         self.found.append(Found(value, salvaged=self.broken is not None))
+        self.spans.append((at, end))
         return end
 
     def _fail(self, at: int, reached: int) -> int:

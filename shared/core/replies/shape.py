@@ -1,28 +1,32 @@
-"""Which parts of a JSON value are entries (one thing each), whatever lists and objects stand around them."""
+"""Which parts of a JSON value are entries (one thing each), whatever lists, objects and texts stand around them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core.geometry import side_keys
+from shared.core.geometry import read_number
+from shared.core.replies import spellings
+from shared.core.replies.boxes import is_box, names_sides
+from shared.core.replies.spellings import box_key, is_wrapper, key_of, plain
+from shared.core.replies.values import value_of
 
 if TYPE_CHECKING:
     from shared.core.replies.jsonscan import Found
 
-# Names that answers, and public readers of them, use. A box under any of them is in the order of `box_2d`.
-BOX_KEYS = ("box_2d", "box2d", "bounding_box", "bbox", "box")
-MASK_KEYS = ("mask", "polygon")
-POINT_KEYS = ("point",)
-LABEL_KEYS = ("label", "class_name", "class")
-WEAK_LABEL_KEYS = ("name", "text")  # labels beside a box; elsewhere they describe anything
-
-_GEOMETRY = BOX_KEYS + MASK_KEYS + POINT_KEYS
-MEMBER_KEY = re.compile(rf'"(?:[^"\\]*box_2d|{"|".join(_GEOMETRY)}|[xy]_?min)"\s*:', re.IGNORECASE)
-"""A key that only an entry has, as it stands in the text."""
-
 _MAX_DEPTH = 6  # list in object in list …: deeper nesting was never seen and is not followed
+_SIDES = 4
+_OF_ENTRIES = (*spellings.BOX, *spellings.LABEL, "mask", "polygon")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing as it was sent; `above` is the label that stands over it, `by_key` says that it is a key."""
+
+    value: Any
+    above: Any = None
+    by_key: bool = False
 
 
 def expected(found: Iterable[Found]) -> list[Found]:
@@ -30,58 +34,147 @@ def expected(found: Iterable[Found]) -> list[Found]:
     return [value for value in found if _holds_entries(value.value)]
 
 
-def entries(found: Iterable[Found]) -> Iterator[Any]:
-    """All entries in order. From inside of something broken only those count that name themselves as one."""
-    for value in found:
-        for entry in _walk(value.value):
-            if not value.salvaged or (isinstance(entry, Mapping) and _is_entry(entry)):
-                yield entry
+def entries(found: Found) -> Iterator[Entry]:
+    """All entries of a value in order. From inside of something broken only those that name themselves as one."""
+    for entry in _walk(Entry(found.value)):
+        if not found.salvaged or (isinstance(entry.value, Mapping) and is_entry(entry.value)):
+            yield entry
 
 
-def key_of(entry: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    """The first of `names` under which the entry holds something, in any case of letters."""
-    plain = {key.strip().lower(): key for key, value in entry.items() if value is not None}
-    return next((plain[name] for name in names if name in plain), None)
+def is_nothing(value: Any) -> bool:
+    """Whether a value says that nothing was found: `null`, or an object with nothing in the place of its entries."""
+    if isinstance(value, Mapping) and value:
+        return all(child is None or (is_wrapper(key) and child in ({}, [], "")) for key, child in value.items())
+    return False
 
 
-def box_key(entry: Mapping[str, Any]) -> str | None:
-    """The key of the box; models that stumble over a mask leave its debris in front of `box_2d`."""
-    debris = (key for key, value in entry.items() if key.endswith("box_2d") and value is not None)
-    return key_of(entry, BOX_KEYS) or next(debris, None)
+def place_of_box(entry: Mapping[str, Any]) -> str | None:
+    """The key of an entry's box, or of its boxes; a name that means other things, too, counts where a box is there."""
+    if certain := box_key(entry):
+        return certain
+    keys = {plain(key): key for key, value in entry.items() if _reads_as_boxes(value)}
+    named = next((keys[name] for name in spellings.LOOSE_BOX if name in keys), None)
+    if named or names_sides(entry) or not _says_words(entry):
+        return named
+    lone = [key for name, key in keys.items() if isinstance(entry[key], list) and _may_name_a_box(name)]
+    return lone[0] if len(lone) == 1 else None
+
+
+def _says_words(entry: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, str) for value in entry.values()) or key_of(entry, spellings.LABEL) is not None
+
+
+def as_row(value: Any) -> tuple[Any, Any] | None:
+    """A list that is a box and its label: five values, `[box, label]` or `[label, box]`."""
+    if not isinstance(value, list):
+        return None
+    words = [part for part in value if isinstance(part, str) and read_number(part) is None]
+    rest = [part for part in value if not isinstance(part, str) or read_number(part) is not None]
+    if len(words) != 1:
+        return None
+    box = rest[0] if len(rest) == 1 else rest
+    return (box, words[0]) if is_plain_box(box) else None
+
+
+def is_plain_box(value: Any) -> bool:
+    """Whether a value is a list of four numbers."""
+    return isinstance(value, list) and len(value) == _SIDES and all(read_number(side) is not None for side in value)
+
+
+def _reads_as_boxes(value: Any) -> bool:
+    """Whether a value is a box, or a list of nothing but boxes."""
+    if is_plain_box(value) or _is_sides(value):
+        return True
+    if not isinstance(value, list) or not value:
+        return False
+    if all(isinstance(each, list) for each in value):
+        return is_box(value) or all(is_box(each) for each in value)
+    return all(_is_sides(each) for each in value)
+
+
+def _is_sides(value: Any) -> bool:
+    return isinstance(value, Mapping) and names_sides(value) and key_of(value, spellings.LABEL) is None
+
+
+def _may_name_a_box(name: str) -> bool:
+    return name not in spellings.MASK + spellings.POINT and not spellings.NO_BOX.search(name)
 
 
 def _has_geometry(value: Mapping[str, Any]) -> bool:
-    return key_of(value, _GEOMETRY) is not None or box_key(value) is not None or side_keys(value) is not None
+    if key_of(value, spellings.POINT) or names_sides(value) or place_of_box(value):
+        return True
+    mask = key_of(value, spellings.MASK)
+    return mask is not None and not _is_around_entries(value[mask])
 
 
-def _is_entry(value: Mapping[str, Any]) -> bool:
-    return _has_geometry(value) or key_of(value, LABEL_KEYS) is not None
+def _is_around_entries(value: Any) -> bool:
+    """Whether a value under the name of a mask only stands around entries: `masks` names a list of them, too."""
+    inside = value if isinstance(value, list) else [value]
+    return any(isinstance(each, Mapping) and key_of(each, _OF_ENTRIES) for each in inside)
+
+
+def is_entry(value: Mapping[str, Any]) -> bool:
+    """Whether an object is an entry itself, and nothing around entries."""
+    return _has_geometry(value) or key_of(value, spellings.LABEL) is not None
 
 
 def _holds_entries(value: Any, depth: int = 0) -> bool:
     if isinstance(value, list):
         return not value or any(isinstance(child, (str, list, Mapping)) for child in value)
-    if not isinstance(value, Mapping):
-        return False
-    return _is_entry(value) or (depth < _MAX_DEPTH and bool(_branches(value, depth)))
-
-
-def _branches(value: Mapping[str, Any], depth: int) -> list[Any]:
-    """What is worth descending into. An object that has a label itself is left only for other objects."""
-    inner = [child for child in value.values() if isinstance(child, (list, Mapping))]
-    if key_of(value, LABEL_KEYS) is not None:
-        inner = [child for child in inner if isinstance(child, list) and any(isinstance(x, Mapping) for x in child)]
-    return [child for child in inner if _holds_entries(child, depth + 1)]
-
-
-def _walk(value: Any, depth: int = 0) -> Iterator[Any]:
     if depth > _MAX_DEPTH:
-        yield value
+        return False
+    if isinstance(value, str):
+        return depth > 0 and _holds_entries(value_of(value), depth + 1)
+    return isinstance(value, Mapping) and (is_entry(value) or bool(_branches(value, depth)))
+
+
+def _branches(value: Mapping[str, Any], depth: int) -> list[tuple[str, Any]]:
+    """What is worth descending into, by key. Of an object that has a label itself, only what holds other objects."""
+    inner = [(key, child) for key, child in value.items() if isinstance(child, (list, Mapping, str))]
+    if key_of(value, spellings.LABEL) is not None:
+        inner = [(key, child) for key, child in inner if _are_objects(child)]
+    return [(key, child) for key, child in inner if _is_keyed_box(key, child) or _holds_entries(child, depth + 1)]
+
+
+def _is_keyed_box(key: str, child: Any) -> bool:
+    return is_plain_box(child) and not is_wrapper(key) and _may_name_a_box(plain(key))
+
+
+def _are_objects(child: Any) -> bool:
+    return isinstance(child, list) and any(isinstance(each, Mapping) for each in child)
+
+
+def _walk(entry: Entry, depth: int = 0) -> Iterator[Entry]:
+    value = entry.value
+    if isinstance(value, str) and depth <= _MAX_DEPTH and (inside := value_of(value)) is not None:
+        yield from _walk(Entry(inside, entry.above, entry.by_key), depth + 1)
+    elif depth > _MAX_DEPTH or is_plain_box(value) or as_row(value):
+        yield entry
     elif isinstance(value, list) and _holds_entries(value):
         for child in value:
-            yield from _walk(child, depth + 1)
+            yield from _walk(Entry(child, entry.above, entry.by_key), depth + 1)
     elif isinstance(value, Mapping) and not _has_geometry(value) and (branches := _branches(value, depth)):
-        for child in branches:
+        for child in _children(entry, value, branches):
             yield from _walk(child, depth + 1)
     else:
-        yield value
+        yield entry
+
+
+def _children(entry: Entry, parent: Mapping[str, Any], branches: Sequence[tuple[str, Any]]) -> Iterator[Entry]:
+    """What is below an object, each with the label that stands over it."""
+    key = key_of(parent, spellings.LABELS)
+    labels = parent[key] if key else None
+    for name, child in branches:
+        if isinstance(labels, list) and child is not labels and _are_objects(child) and len(child) == len(labels):
+            yield from (Entry(each, label) for each, label in zip(child, labels, strict=True))
+        elif child is not labels or len(branches) == 1:
+            yield _below(entry, parent, name, child)
+
+
+def _below(entry: Entry, parent: Mapping[str, Any], key: str, child: Any) -> Entry:
+    """A child under the label of its parent, under its key, or under what stood there already."""
+    names = (*spellings.LABEL, *spellings.LABEL_ABOVE, *spellings.TRANSLATED_LABEL)
+    own = key_of({name: said for name, said in parent.items() if isinstance(said, (str, int))}, names)
+    if own is not None:
+        return Entry(child, parent[own])
+    return Entry(child, entry.above, entry.by_key) if is_wrapper(key) else Entry(child, key, by_key=True)

@@ -50,14 +50,20 @@ def answered(
     reading: Reading,
     files: Sequence[ResultFile],
     mask_files: Mapping[int, str],
+    soft_files: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the document of a result that a model answered. `mask_files` maps item index to file name."""
+    """Return the document of a result that a model answered.
+
+    `mask_files` maps item index to file name, and so does `soft_files` for maps of probabilities, if they are wanted.
+    """
     served = answer.served_model
     warnings = [*reply.image.warnings, *reading.warnings]
     if not profile(reply.model).known:
         warnings.append(f"{reply.model} is not in the model registry: it was asked like a model of today")
     if served and served != reply.model:
         warnings.append(f"the model that answered is {served}, not {reply.model}")
+    if reply.without_schema:
+        warnings.append(f"{reply.model} refuses the schema of this answer: it was asked without one")
     document = _head(event, key, reading.status, reply.answered_at)
     document |= {
         "image": _image(reply.image),
@@ -69,7 +75,7 @@ def answered(
     if reading.caption is not None:
         document["caption"] = reading.caption
     if reading.items is not None:
-        document["items"] = [_item(item, mask_files.get(item.index)) for item in reading.items]
+        document["items"] = [_item(item, mask_files.get(item.index), _soft(item, soft_files)) for item in reading.items]
     if reading.classes is not None:
         document["classes"] = [asdict(one) for one in reading.classes]
     if event.settings.question is not None:
@@ -230,7 +236,12 @@ def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _item(item: Item, mask_file: str | None) -> dict[str, Any]:
+def _soft(item: Item, soft_files: Mapping[int, str] | None) -> dict[str, Any]:
+    """What a mask says of its map of probabilities: nothing, unless such maps are wanted."""
+    return {} if soft_files is None else {"soft_file": soft_files.get(item.index)}
+
+
+def _item(item: Item, mask_file: str | None, soft: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "index": item.index,
         "label": item.label,
@@ -241,7 +252,7 @@ def _item(item: Item, mask_file: str | None) -> dict[str, Any]:
         "box_px_stored": _list(item.box_px_stored),
     }
     if item.mask is not None:
-        document["mask"] = _mask(item.mask, mask_file)
+        document["mask"] = {**_mask(item.mask, mask_file), **soft}
     if item.notes:
         document["notes"] = list(item.notes)
     return document
@@ -254,6 +265,7 @@ def _mask(mask: Mask, file: str | None) -> dict[str, Any]:
         "source": mask.source,
         "area_px": mask.area_px if mask.status == "ok" else None,
         "reason": mask.reason,
+        **({} if mask.fit is None else {"fit": mask.fit}),
     }
 
 

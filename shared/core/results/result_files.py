@@ -33,6 +33,19 @@ def mask_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, Res
     }
 
 
+def soft_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, ResultFile]:
+    """Return the maps of probabilities by item index: PNGs of the full size of the upright image, 0 to 255."""
+    return {
+        item.index: ResultFile(
+            paths.file(f"mask-{item.index:03d}-soft.png"),
+            "image/png",
+            png_writing.encode_soft_png(item.mask, width=info.width, height=info.height),
+        )
+        for item in reading.items or ()
+        if item.mask is not None and item.mask.soft
+    }
+
+
 def overlay_file(
     reading: Reading, info: ImageInfo, image: bytes, paths: Paths, *, structure: Structure | None = None
 ) -> ResultFile:

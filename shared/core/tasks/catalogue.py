@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core.replies import classifying, findings, parsing
+from shared.core.masks.reading import MaskWish
+from shared.core.replies import classifying, findings, words
 from shared.core.tasks import response_schemas
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Task:
     """One thing to ask about an image.
 
     `template` is the prompt's default, `placeholders` what any prompt of this task may hold (and `needs` must).
-    `takes` names the settings that only some tasks have: labels, max_items, multi_label, question.
+    `takes` names the settings that only some tasks have: labels, max_items, multi_label, question, mask_threshold,
+    soft_masks. `shorter` is added to the prompt when it is asked again after an answer that ran out of tokens.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Task:
     max_output_tokens: int
     schema: Callable[[ModelProfile, TaskSettings], Mapping[str, Any] | None]
     read: Callable[[Answer, TaskSettings, ImageInfo], Reading]
+    shorter: str
     takes: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -64,8 +67,9 @@ def _detect_template(_wanted: Wanted) -> str:
     return (
         "Detect {subject} in this image. Output a JSON object with a list of at most {max_items} boxes in"
         ' the key "boxes", where each entry contains a short descriptive text label in the key "label" and the 2D'
-        ' bounding box in the key "box_2d" as [ymin, xmin, ymax, xmax], normalized to 0-1000. Name each object'
-        " once; an empty list if there is none."
+        ' bounding box in the key "box_2d" as [ymin, xmin, ymax, xmax], normalized to 0-1000. Give every'
+        " object an entry of its own, also where several are alike, and none of them twice; an empty list if there is"
+        " none."
     )
 
 
@@ -74,7 +78,8 @@ def _segment_template(_wanted: Wanted) -> str:
         "Give the segmentation masks for {subject} in this image. Output a JSON object with a list of at most"
         ' {max_items} segmentation masks in the key "boxes", where each entry contains a short descriptive text label'
         ' in the key "label", the 2D bounding box in the key "box_2d" as [ymin, xmin, ymax, xmax], normalized to'
-        " 0-1000, and {mask}. Name each object once; an empty list if there is none."
+        " 0-1000, and {mask}. Give every object an entry of its own, also where several are alike, and none of them"
+        " twice; an empty list if there is none."
     )
 
 
@@ -103,10 +108,18 @@ def _ask_template(_wanted: Wanted) -> str:
 
 
 def _read_caption(answer: Answer, _settings: TaskSettings, _info: ImageInfo) -> Reading:
-    caption = parsing.parse_caption(answer.text)
-    if not caption:
-        return Reading("empty", "The model answered without a caption.")
-    return Reading("ok", caption=caption)
+    said = words.parse_caption(answer.text)
+    if said.text is None:
+        return _wordless(said, "a caption")
+    return Reading("ok", caption=said.text, warnings=said.warnings)
+
+
+def _wordless(said: words.Words, what: str) -> Reading:
+    """An answer that says nothing is empty; one that cannot be read is not."""
+    if not said.readable:
+        return Reading("failed", f"unreadable: expected {what} in words or as JSON, found neither in the answer")
+    reason = f"the model answered without {what}"
+    return Reading("empty", reason, warnings=(reason,))
 
 
 def _read_boxes(answer: Answer, settings: TaskSettings, info: ImageInfo) -> Reading:
@@ -114,11 +127,18 @@ def _read_boxes(answer: Answer, settings: TaskSettings, info: ImageInfo) -> Read
 
 
 def _read_masks(answer: Answer, settings: TaskSettings, info: ImageInfo) -> Reading:
-    return _read_items(answer, settings, info, masks=True)
+    return _read_items(answer, settings, info, masks=MaskWish(settings.mask_threshold, settings.soft_masks))
 
 
-def _read_items(answer: Answer, settings: TaskSettings, info: ImageInfo, *, masks: bool) -> Reading:
-    found = findings.find_items(answer.text, info=info, masks=masks, max_items=settings.max_items)
+def _read_items(answer: Answer, settings: TaskSettings, info: ImageInfo, *, masks: MaskWish | bool) -> Reading:
+    found = findings.find_items(
+        answer.text,
+        info=info,
+        masks=masks,
+        max_items=settings.max_items,
+        limited=settings.max_items_set,
+        labels=settings.labels,
+    )
     return Reading(found.status, found.reason, items=found.items, warnings=found.warnings)
 
 
@@ -127,17 +147,17 @@ def _read_classes(answer: Answer, settings: TaskSettings, _info: ImageInfo) -> R
         answer.text,
         labels=settings.labels,
         multi_label=settings.multi_label,
-        max_items=settings.max_items,
+        max_items=settings.max_items if settings.max_items_set else findings.MAX_ITEMS,
         complete=answer.verdict == "usable",
     )
-    return Reading(found.status, found.reason, classes=found.classes)
+    return Reading(found.status, found.reason, classes=found.classes, warnings=found.warnings)
 
 
 def _read_answer(answer: Answer, _settings: TaskSettings, _info: ImageInfo) -> Reading:
-    words = parsing.parse_answer(answer.text)
-    if not words:
-        return Reading("empty", "The model did not answer the question.")
-    return Reading("ok", answer=words)
+    said = words.parse_answer(answer.text)
+    if said.text is None:
+        return _wordless(said, "an answer")
+    return Reading("ok", answer=said.text, warnings=said.warnings)
 
 
 CAPTION = Task(
@@ -148,6 +168,7 @@ CAPTION = Task(
     max_output_tokens=4096,
     schema=response_schemas.caption,
     read=_read_caption,
+    shorter="Keep it short: one sentence.",
 )
 
 DETECT = Task(
@@ -158,6 +179,7 @@ DETECT = Task(
     max_output_tokens=16_384,
     schema=response_schemas.boxes,
     read=_read_boxes,
+    shorter="Keep the answer short: only the few most prominent objects.",
     takes=("labels", "max_items"),
     placeholders=("subject", "labels", "max_items"),
     draws_overlay=True,
@@ -171,7 +193,8 @@ SEGMENT = Task(
     max_output_tokens=32_768,
     schema=response_schemas.masks,
     read=_read_masks,
-    takes=("labels", "max_items"),
+    shorter="Keep the answer short: only the few most prominent objects, with simple masks.",
+    takes=("labels", "max_items", "mask_threshold", "soft_masks"),
     placeholders=("subject", "labels", "max_items", "mask"),
     wants_masks=True,
     draws_overlay=True,
@@ -185,6 +208,7 @@ CLASSIFY = Task(
     max_output_tokens=4096,
     schema=response_schemas.classes,
     read=_read_classes,
+    shorter="Keep the answer short: only the few labels that fit best.",
     takes=("labels", "max_items", "multi_label"),
     placeholders=("labels", "max_items"),
 )
@@ -197,6 +221,7 @@ ASK = Task(
     max_output_tokens=8192,
     schema=response_schemas.answer,
     read=_read_answer,
+    shorter="Keep the answer short: one or two sentences.",
     takes=("question",),
     placeholders=("question",),
     needs=("question",),

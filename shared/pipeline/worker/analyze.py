@@ -85,8 +85,9 @@ def _answered(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
     found = ask.answer(job, held, ports)
     reply, reading = found.reply, found.reading
     masks = result_files.mask_files(reading, reply.image, job.paths)
+    soft = result_files.soft_files(reading, reply.image, job.paths)
     overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=found.image)
-    files = [*masks.values(), *overlay]
+    files = [*masks.values(), *soft.values(), *overlay]
     document = documents.answered(
         job.event,
         job.key,
@@ -95,6 +96,7 @@ def _answered(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
         reading=replace(reading, warnings=(*reading.warnings, *lacking)),
         files=files,
         mask_files={index: file.name for index, file in masks.items()},
+        soft_files={index: file.name for index, file in soft.items()} if job.event.settings.soft_masks else None,
     )
     return document, files
 

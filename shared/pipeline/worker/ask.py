@@ -24,6 +24,7 @@ from shared.core.errors import (
     NotFoundError,
     ParkError,
     RefusedError,
+    SchemaRefusedError,
     ThrottledError,
     TransientError,
 )
@@ -85,7 +86,7 @@ def answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
         found, reading = interpret(job.event, reply)
         if earlier is not None:
             found = replace(found, usage=earlier.usage.plus(found.usage))
-        addition = another_ask(found, reading)
+        addition = another_ask(job.event, found, reading)
         if addition is None:
             break
         if number + 1 < MAX_ASKS:
@@ -138,10 +139,12 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
     request = replace(requests.request_for(job.event), prompt=prompt.text)
     if addition:
         request = replace(request, prompt=f"{request.prompt} {addition}")
+    if ports.refused_schemas.knows(request.model, job.event.task):
+        request = replace(request, schema=None)
     with _parking(ports):
         sent = send.attach(job, request, prompt.images, ports)
         watch.lap("transport")
-        response, sent = _generate(job, request, sent, ports)
+        response, sent, without_schema = _generate_by_any_schema(job, request, sent, ports)
     watch.lap("model")
     with_retries(job, ports, lambda: send.verify(sent, ports))
     reply = JournalledReply(
@@ -154,6 +157,7 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         timing_ms=watch.laps_ms,
         response=response,
         asked=_asked(prompt, sent),
+        without_schema=without_schema,
     )
     kept = _journal(job, reply, ports, number=number)
     ports.in_flight.reply_kept(job.attempt)
@@ -178,6 +182,31 @@ class _Watch:
         now_s = self._ports.clock.monotonic_s()
         self.laps_ms[step] = round((now_s - self._last_s) * 1000)
         self._last_s = now_s
+
+
+def _generate_by_any_schema(
+    job: Job, request: ModelRequest, images: tuple[SentImage, ...], ports: WorkerPorts
+) -> tuple[Mapping[str, Any], tuple[SentImage, ...], bool]:
+    """Ask, and once more without the schema of the answer where the model may refuse nothing but that.
+
+    Returns the response, how the images travelled, and whether the task has a schema that was left out.
+    """
+    try:
+        response, sent = _generate(job, request, images, ports)
+    except SchemaRefusedError as error:
+        if request.schema is None:
+            raise
+        logs.warning("the model may refuse the response schema: it is asked without one", reason=str(error))
+        refusal = error
+    else:
+        return response, sent, request.schema is None and requests.request_for(job.event).schema is not None
+    try:
+        response, sent = _generate(job, replace(request, schema=None), images, ports)
+    except SchemaRefusedError:
+        raise refusal from None  # it was something else
+    ports.refused_schemas.add(request.model, job.event.task)
+    logs.warning("the model refuses the response schema: this instance asks without it", model=request.model)
+    return response, sent, True
 
 
 def _generate(

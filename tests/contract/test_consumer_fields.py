@@ -22,11 +22,13 @@ from tests.field_samples import columns, leaves, sample
 from tests.fields_page import PAGE, page, paths
 
 RESULT: dict[str, Any] = sample(load(schemas.RESULT))
-RESULT["items"][0]["mask"]["file"] = RESULT["files"][0]["name"]  # a mask names a file of the document
+for _key in ("file", "soft_file"):
+    RESULT["items"][0]["mask"][_key] = RESULT["files"][0]["name"]  # a mask names files of the document
 EVENT: dict[str, Any] = sample(load(schemas.RESULT_EVENT))
 
 _RENAMED = {"files[].name": "files[].uri"}
 _CLIENTS_OWN = ("uri", "raw")
+_MASK_FILES = ("items[].mask.file", "items[].mask.soft_file")
 _NOT_OF_AN_EVENT = ("source.size", "source.content_type", "source.crc32c")  # the client has one value for both sources
 
 
@@ -59,11 +61,9 @@ def _has_properties(schema: dict[str, Any]) -> bool:
 
 def test_the_client_has_every_field_of_a_result_under_its_name() -> None:
     read = parse_result(json.dumps(RESULT), uri="gs://results/v1/a.json")
-    mask_file = {"items[].mask.file": read.files[0].uri} if read.items and read.items[0].mask else {}
+    named = dict.fromkeys(_MASK_FILES, read.files[0].uri) if read.items and read.items[0].mask else {}
 
-    assert _lacking(RESULT, leaves(read) | mask_file) == [], (
-        "add the field to shared/consumer/values.py and documents.py"
-    )
+    assert _lacking(RESULT, leaves(read) | named) == [], "add the field to shared/consumer/values.py and documents.py"
 
 
 def test_the_client_has_every_field_of_an_event_under_its_name() -> None:
@@ -73,9 +73,8 @@ def test_the_client_has_every_field_of_an_event_under_its_name() -> None:
 def test_the_client_has_no_field_that_the_schema_does_not_list() -> None:
     result = leaves(parse_result(json.dumps(RESULT), uri="gs://results/v1/a.json"))
     known = {_RENAMED.get(path, path) for path in leaves(RESULT)}
-    unlisted = {
-        path for path in result if path not in known and not path.startswith((*_CLIENTS_OWN, "items[].mask.file."))
-    }
+    inside = (*_CLIENTS_OWN, *(f"{path}." for path in _MASK_FILES))
+    unlisted = {path for path in result if path not in known and not path.startswith(inside)}
     of_events = leaves(parse_event(EVENT)).keys() - leaves(EVENT).keys()
 
     assert unlisted == set()

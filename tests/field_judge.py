@@ -90,7 +90,7 @@ def invented(case: Mapping[str, Any], found: Read) -> int:
     """How many usable items are not among the expected ones."""
     if case.get("expected_items") is None:
         return 0
-    wanted = [(label, tuple(box)) for label, box, *_ in case["expected_items"]]
+    wanted: list[tuple[Any, Any]] = [(label, tuple(box)) for label, box, *_ in case["expected_items"]]
     count = 0
     for item in found.usable:
         if (item.label, item.box_2d) in wanted:
@@ -139,4 +139,5 @@ def _text_fits(case: Mapping[str, Any], text: str | None) -> bool:
 def _classes_fit(case: Mapping[str, Any], reading: Reading) -> bool:
     if "classes" not in case:
         return True
-    return [one.label for one in reading.classes or () if one.status == "ok"] == case["classes"]
+    wanted: list[str] = case["classes"]
+    return [one.label for one in reading.classes or () if one.status == "ok"] == wanted

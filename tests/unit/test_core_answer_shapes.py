@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 
 INFO = ImageInfo(640, 480, "jpeg", "image/jpeg")
 
+
+def _under(key: str, value: Any) -> dict[str, Any]:
+    return {key: value}
+
+
 LABELS: dict[str, Callable[[str], dict[str, Any]]] = {
     **{
-        key: lambda label, key=key: {key: label}
+        key: partial(_under, key)
         for key in (
             *(
                 "label",
@@ -46,7 +52,7 @@ LABELS: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 BOXES: dict[str, Callable[[Box], dict[str, Any]]] = {
     **{
-        key: lambda box, key=key: {key: box}
+        key: partial(_under, key)
         for key in (
             *(
                 "box_2d",

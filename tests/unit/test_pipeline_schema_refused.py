@@ -12,7 +12,7 @@ from shared.pipeline.worker.analyze import analyze
 from tests.rig import Rig, reply
 
 if TYPE_CHECKING:
-    from shared.core.request import ModelRequest
+    from shared.core.gemini.request import ModelRequest
 
 BOXES = '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750]}]}'
 BARE = "Request contains an invalid argument."

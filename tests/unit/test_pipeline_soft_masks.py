@@ -50,4 +50,5 @@ def test_a_map_lies_beside_each_mask_that_has_one(soft: bool) -> None:
     data = rig.store.read(rig.settings.results_bucket, first["soft_file"], max_bytes=10**7)
     picture = np.asarray(Image.open(io.BytesIO(data)))
     assert picture.shape == (document["image"]["height"], document["image"]["width"])
-    assert (int(picture.min()), int(picture.max())) == (0, 255)
+    assert int(picture.min()) == 0
+    assert int(picture.max()) > 250

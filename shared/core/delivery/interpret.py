@@ -42,7 +42,7 @@ def another_ask(event: ImageEvent, answer: Answer, reading: Reading) -> str | No
 
 def _cut_short(reading: Reading, answer: Answer) -> Reading:
     """A cut answer is partial where something complete was found, and failed where nothing was."""
-    found = (*(reading.items or ()), *(reading.classes or ()))
-    if reading.caption or reading.answer or any(one.status == "ok" for one in found):
+    usable = [one.status == "ok" for one in reading.items or ()] + [one.status == "ok" for one in reading.classes or ()]
+    if reading.caption or reading.answer or any(usable):
         return replace(reading, status="partial", reason=answer.reason)
     return replace(reading, status="failed", reason=answer.reason)

@@ -51,7 +51,7 @@ def test_a_system_instruction_takes_room_in_the_request_too() -> None:
 def test_three_tasks_of_one_image_share_one_upload() -> None:
     rig = Rig(settings=SMALL_LIMIT)
     event = rig.upload()
-    others = [dataclasses.replace(event, task=task) for task in ("caption", "segment")]
+    others = [rig.event_of(event.source, task) for task in ("caption", "segment")]
 
     for each in (event, *others):
         analyze(each, rig.ports)

@@ -97,6 +97,8 @@ lock: $(DEV) ## pin requirements*.txt anew from requirements*.in, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-local.in -o requirements-local.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-local.txt requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-checkov.in -o requirements-checkov.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-dev.txt requirements-conformance.in -o requirements-conformance.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-fuzz.in -o requirements-fuzz.txt
 
 sbom: $(LOCAL) ## bill of materials of what ships (CycloneDX): .build/sbom.cdx.json
 	@mkdir -p .build

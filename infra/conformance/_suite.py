@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".local" / "conformance"
+_LOCK = ROOT / "requirements-conformance.txt"
 TEST_TIMEOUT_S = 120
 """After which one test counts as failed (pytest-timeout)."""
 
@@ -101,15 +102,18 @@ def download_sdist(package: str) -> Path:
     return next(unpacked.iterdir())
 
 
-def make_venv(requirements: Sequence[str]) -> Path:
-    """Return the Python of a virtual environment that holds `requirements` and pytest; made once per set of them."""
-    wanted = sorted({*requirements, "pytest", "pytest-timeout"})
-    folder = CACHE / "venv" / hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
+def make_venv() -> Path:
+    """Return the Python of a virtual environment that holds exactly what the suites' lock lists; made once per lock."""
+    folder = CACHE / "venv" / hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]
     python, stamp = folder / "bin" / "python", folder / "installed"
     with _alone(folder.with_suffix(".lock")):
         if not stamp.exists():
             venv.create(folder, clear=True, with_pip=True)
-            _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted)
+            pip = (str(python), "-m", "pip", "--quiet", "--disable-pip-version-check")
+            _run(
+                *pip, "install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", str(_LOCK)
+            )
+            _run(*pip, "check")
             stamp.touch()
     return python
 

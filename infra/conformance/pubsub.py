@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 PACKAGE = "google-cloud-pubsub"
 EXPECTED_FAILURES = Path(__file__).with_name("pubsub-expected-failures.txt")
-REQUIREMENTS = ("flaky", "google-cloud-testutils", "mock", "psutil")
-PINNED = (PACKAGE, "google-api-core", "grpcio", "protobuf")
 TESTS = ("tests/system.py",)
 WITHOUT_REST = ("-k", "not rest")
 """With an emulator named in the environment, the client's own REST transport ends in a TypeError."""
@@ -39,7 +36,7 @@ def main(options: Sequence[str]) -> int:
 
 def _results(options: Sequence[str]) -> dict[str, str]:
     folder = download_sdist(PACKAGE)
-    python = make_venv([*REQUIREMENTS, *(f"{package}=={version(package)}" for package in PINNED)])
+    python = make_venv()
     identity = folder / "nobody.json"
     identity.write_text(json.dumps(NOBODY), encoding="utf-8")
     with Process("pubsub", service_argv("pubsub"), env={}) as pubsub:

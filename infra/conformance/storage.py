@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 PACKAGE = "google-cloud-storage"
 EXPECTED_FAILURES = Path(__file__).with_name("storage-expected-failures.txt")
-REQUIREMENTS = ("google-cloud-testutils", "google-cloud-kms", "mock")
 TESTS = tuple(
     f"tests/system/test_{name}.py"
     for name in ("blob", "bucket", "client", "fileio", "hmac_key_metadata", "notification", "transfer_manager")
@@ -40,9 +38,7 @@ def main(options: Sequence[str]) -> int:
 def _results(options: Sequence[str]) -> dict[str, str]:
     folder = download_sdist(PACKAGE)
     _hurry(folder / "tests" / "system" / "_helpers.py")
-    packages = (PACKAGE, "google-cloud-pubsub", "grpcio", "protobuf", "requests")
-    pinned = [f"{package}=={version(package)}" for package in packages]
-    python = make_venv([*REQUIREMENTS, *pinned])
+    python = make_venv()
     with _emulators() as env:
         return run_pytest(python, folder, TESTS, env=env, options=options)
 

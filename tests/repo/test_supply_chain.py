@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt", "requirements-fuzz.txt")
+FILES = (
+    "requirements.txt",
+    "requirements-local.txt",
+    "requirements-dev.txt",
+    "requirements-fuzz.txt",
+    "requirements-conformance.txt",
+)
 FLOOR = tomllib.loads(Path(__file__).with_name("advisories.toml").read_text(encoding="utf-8"))
 PINS = {name: parse_pins((ROOT / name).read_text(encoding="utf-8")) for name in FILES}
 SHIPPED = PINS["requirements.txt"]
@@ -101,7 +107,9 @@ def test_everything_is_pinned_exactly_and_hashed(name: str) -> None:
     assert len(PINS[name]) == len(versions) > 0
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-local", "requirements-dev", "requirements-fuzz"])
+@pytest.mark.parametrize(
+    "name", ["requirements", "requirements-local", "requirements-dev", "requirements-fuzz", "requirements-conformance"]
+)
 def test_everything_that_is_wanted_is_pinned(name: str) -> None:
     lines = (ROOT / f"{name}.in").read_text(encoding="utf-8").splitlines()
     wanted = {canonicalize_name(re.split(r"[<>=!~ \[]", line)[0]) for line in lines if re.match(r"[A-Za-z]", line)}

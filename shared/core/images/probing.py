@@ -25,6 +25,7 @@ from shared.core.images.limits import (
     too_many_pixels,
     unsupported,
 )
+from shared.core.images.signatures import named
 from shared.core.images.sniff import Sniffed, describe, sniff
 from shared.core.images.structure import Structure
 from shared.core.images.tiff import exif_orientation
@@ -120,7 +121,7 @@ def _require_supported(data: bytes) -> Sniffed:
             "Upload the image itself.",
         )
     if kind.format not in _SCANS and kind.format not in HEIF_FORMATS | {"avif"}:
-        raise unsupported(f"a file of type {kind.mime_type} ({kind.format.upper()})")
+        raise unsupported(named(kind))
     return kind
 
 

@@ -85,7 +85,7 @@ _OTHER_IMAGES: dict[str, Outcome] = {
     "bmp-32": ("converted", lambda: encode(picture("RGBA"), "BMP")),
     "bmp-top-down": ("converted", build.bmp_top_down),
     "bmp-truncated": ("truncated", lambda: cut(encode(picture(), "BMP"))),
-    "bmp-png-inside": ("corrupt", build.bmp_with_png_inside),
+    "bmp-png-inside": ("unsupported_format", build.bmp_with_png_inside),
     "avif": ("converted", lambda: encode(picture(), "AVIF")),
     "avif-orientation-6": ("converted", lambda: encode(picture(), "AVIF", exif=exif(6))),
     "avif-animated": ("converted", lambda: build.animation("AVIF")),

@@ -113,7 +113,7 @@ JPEG: dict[str, Outcome] = {
     "jpeg-ycck": ("converted", build.ycck),
     "jpeg-long-comments": ("converted", _long_comment),
     "jpeg-truncated": ("truncated", lambda: cut(_jpeg())),
-    "jpeg-without-end": ("truncated", lambda: _jpeg()[:-2]),
+    "jpeg-without-end": ("converted", lambda: _jpeg()[:-2]),
     "jpeg-start-only": ("truncated", lambda: b"\xff\xd8\xff\xe0"),
     "jpeg-progressive-truncated": ("truncated", lambda: cut(_jpeg(progressive=True))),
     "jpeg-no-frame": ("corrupt", lambda: b"\xff\xd8\xff\xd9"),

@@ -34,7 +34,6 @@ def _large(image_format: str, mode: str = "RGB", **options: object) -> bytes:
     [
         ("JPEG", {"quality": 95}),
         ("JPEG", {"quality": 95, "progressive": True}),
-        ("PNG", {}),
         ("WEBP", {"lossless": True}),
         ("WEBP", {"quality": 100}),
     ],

@@ -126,15 +126,15 @@ def test_a_manifest_is_a_question_whatever_tasks_images_get() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "content_type", "reason"),
     [
-        ("zoo/old/1.jpg", "excluded by a rule (rules[1].exclude)"),
-        ("zoo/old/1.txt", "not an image by name or content type (none given)"),
-        ("zoo/", "a folder placeholder"),
+        ("zoo/old/1.jpg", None, "excluded by a rule (rules[1].exclude)"),
+        ("zoo/old/1.txt", "text/plain", "not an image by name or content type (text/plain)"),
+        ("zoo/", None, "a folder placeholder"),
     ],
 )
-def test_what_is_left_out_says_why_and_by_whom(name: str, reason: str) -> None:
-    assert _explained(name).left_out == reason
+def test_what_is_left_out_says_why_and_by_whom(name: str, content_type: str | None, reason: str) -> None:
+    assert _explained(name, content_type).left_out == reason
 
 
 @given(

@@ -43,6 +43,17 @@ def _plan(
         ("cat", "application/octet-stream; charset=binary"),
         (".jpg", None),
         ("cat.tar.webp", None),
+        ("Screenshot 2026-11-29 at 10.01.57", None),
+        ("Screenshot 2026-11-29 at 10.01.57", "application/octet-stream"),
+        ("photo.jpg_large", None),
+        ("photo.jpg?width=100", "application/octet-stream"),
+        ("photo.jpg:large", ""),
+        ("photo.jpg.part", "application/octet-stream"),
+        ("IMG_0001.JPG (1)", "binary/octet-stream"),
+        ("data.bin", "application/octet-stream"),
+        ("notes.txt", None),
+        ("cat.", None),
+        ("curl.1", "application/x-www-form-urlencoded"),
     ],
 )
 def test_what_may_be_an_image_gets_a_look(name: str, content_type: str | None) -> None:
@@ -53,18 +64,64 @@ def test_what_may_be_an_image_gets_a_look(name: str, content_type: str | None) -
     ("name", "content_type"),
     [
         ("notes.txt", "text/plain"),
-        ("notes.txt", None),
         ("film.mp4", "video/mp4"),
-        ("data.bin", "application/octet-stream"),
         ("cat.jpg.zip", "application/zip"),
         ("pictures.jpg/readme", "text/plain"),
         ("cat", "application/json"),
-        ("cat.", None),
+        ("photo.jpg?width=100", "text/html"),
         ("jpg", "text/plain"),
     ],
 )
 def test_what_is_no_image_by_name_and_type_costs_nothing(name: str, content_type: str | None) -> None:
     assert not looks_like_image(name, content_type)
+
+
+@given(st.text(max_size=40), st.sampled_from([None, "", "application/octet-stream", "Binary/Octet-Stream; x=y"]))
+def test_no_name_keeps_an_upload_of_unsaid_type_from_a_look(name: str, content_type: str | None) -> None:
+    assert looks_like_image(name, content_type)
+
+
+PART = "a part of an upload, which its client composes into the object that is meant"
+COMPOSED = "tmp/parallel_composite_uploads/"
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "size", "reason"),
+    [
+        ("photos/", "text/plain", 0, "a folder placeholder"),
+        ("photos/", None, 0, "a folder placeholder"),
+        ("photos_$folder$", "application/octet-stream", 0, "a folder placeholder"),
+        ("photos", "application/x-directory", 0, "a folder placeholder"),
+        ("photos.jpg", "application/x-directory; charset=UTF-8", 0, "a folder placeholder"),
+        (f"/gsutil/{COMPOSED}for_details_see/gsutil_help_cp/0123abcd", "image/jpeg", 9, PART),
+        (f"123/gsutil/{COMPOSED}for_details_see/gsutil_help_cp/0123abcd_cat.jpg_3", None, 9, PART),
+        (f"gcloud/{COMPOSED}see_gcloud_storage_cp_help_for_details/a_b_0", "image/png", 9, PART),
+        (f"/gcloud/{COMPOSED}see_gcloud_storage_cp_help_for_details/a_b_0", None, 9, PART),
+        (".gcsfuse_tmp/2026-11-29.tmp", None, 9, PART),
+    ],
+)
+def test_marks_of_folders_and_parts_of_uploads_are_left_out(
+    name: str, content_type: str | None, size: int, reason: str
+) -> None:
+    upload = Upload(Source("uploads", name, 17, size, content_type), {})
+
+    assert plan(upload, RULES, run="v1") == Plan(left_out=reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "size"),
+    [
+        ("cat.jpg", "image/jpeg", 0),
+        ("cat", None, 0),
+        ("holiday_$folder$", None, 9),
+        ("mygsutil/tmp/parallel_composite_uploads/cat.jpg", None, 9),
+        ("gsutil/tmp/cat.jpg", None, 9),
+    ],
+)
+def test_what_only_resembles_a_mark_or_a_part_gets_a_look(name: str, content_type: str | None, size: int) -> None:
+    upload = Upload(Source("uploads", name, 17, size, content_type), {})
+
+    assert len(plan(upload, RULES, run="v1").events) == 2
 
 
 def test_every_wanted_task_gets_one_event_in_the_order_of_the_rules() -> None:
@@ -85,7 +142,6 @@ def test_a_task_wanted_twice_is_done_once() -> None:
     [
         ("a.jpg/", "image/jpeg", RULES, "a folder placeholder"),
         ("a.txt", "text/plain", RULES, "not an image by name or content type (text/plain)"),
-        ("a.txt", None, RULES, "not an image by name or content type (none given)"),
         ("thumbnails/a.jpg", None, RULES, "excluded by a rule"),
         ("a.jpg", None, Rules(Choices(tasks=())), "no task is wanted for it"),
     ],

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.core.errors import ImageRejectedError
 from shared.core.images.limits import corrupt, truncated
 
 _MAX_BOXES = 20_000
@@ -18,6 +19,9 @@ _MAX_PARTS = 100
 _TO_THE_END, _LARGE = 0, 1
 _FULL_BOX_BYTES = 4
 _IN_FILE, _IN_IDAT = 0, 1
+_TRACKS = frozenset({b"moov", b"moof"})
+_ONCE = frozenset({b"ftyp", b"meta", b"moov"})
+_FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,57 @@ class Box:
 
 
 def top_boxes(data: bytes, kind: str) -> tuple[Box, ...]:
-    """Return the outermost boxes; a file that stops inside one, or describes no image, is refused."""
-    boxes = tuple(_boxes(data, 0, len(data), kind))
-    if boxes and boxes[-1].end > len(data):
-        raise truncated(kind, f"has {len(data):,} of at least {boxes[-1].end:,} bytes")
-    if not any(box.kind == b"meta" for box in boxes):
-        raise corrupt(kind, "it holds no description of its images")
-    return boxes
+    """Return the outermost boxes up to the last one that the images need: phones and editors append what they like.
+
+    Raises:
+        ImageRejectedError: the file stops inside such a box, or describes no image.
+    """
+    boxes, problem = _sound_boxes(data, kind)
+    described = next((box for box in boxes if box.kind == b"meta"), None)
+    if described is None:
+        raise problem or corrupt(kind, "it holds no description of its images")
+    needed = max(described.end, _end_of_items(data, (described,), kind, at_least=problem is not None))
+    tracks = (box.end for box in boxes if box.kind in _TRACKS)
+    needed = max(needed, *tracks, 0)
+    if problem is not None and needed > max(box.end for box in boxes):
+        raise problem
+    first = {box.kind: box for box in reversed(boxes)}
+    return tuple(box for box in boxes if box.start < needed and (box.kind not in _ONCE or first[box.kind] is box))
+
+
+def images_only(data: bytes, boxes: tuple[Box, ...]) -> bytes:
+    """Return the file without what follows its last needed box."""
+    return data[: max(box.end for box in boxes)]
+
+
+def _sound_boxes(data: bytes, kind: str) -> tuple[list[Box], ImageRejectedError | None]:
+    """Return the outermost boxes up to the first that is none, and how a file is refused that needs more."""
+    boxes: list[Box] = []
+    try:
+        for box in _boxes(data, 0, len(data), kind):
+            if box.end > len(data):
+                return boxes, truncated(kind, f"has {len(data):,} of at least {box.end:,} bytes")
+            if not all(_FIRST_PRINTABLE <= byte <= _LAST_PRINTABLE for byte in box.kind):
+                return boxes, corrupt(kind, "what follows is no box")
+            if box.kind == b"ftyp" and boxes:
+                return boxes, corrupt(kind, "another file follows")  # the film of a motion photo
+            boxes.append(box)
+    except ImageRejectedError as error:
+        return boxes, error
+    return boxes, None
+
+
+def _end_of_items(data: bytes, boxes: tuple[Box, ...], kind: str, *, at_least: bool) -> int:
+    """Return where the last byte of any image lies; where this cannot be told, the end of a sound file."""
+    end = 0
+    try:
+        for iloc in _children(data, boxes, b"iloc", kind):
+            idat = next(iter(_children(data, boxes, b"idat", kind)), None)
+            spans = (span for _, item in _locations(data, iloc, idat, kind) for span in item)
+            end = max(end, *(at + length for at, length in spans), 0)
+    except ImageRejectedError:
+        return len(data) + at_least
+    return end
 
 
 def largest_extent(data: bytes, boxes: tuple[Box, ...], kind: str) -> tuple[int, int]:
@@ -62,6 +110,7 @@ def without_descriptions(data: bytes, kind: str) -> bytes:
     Decoding needs none, and so no metadata of strangers is parsed: pi-heif 1.4 crashed on some. EXIF turns no HEIC.
     """
     boxes = top_boxes(data, kind)
+    data = images_only(data, boxes)
     links = [
         link
         for iref in _children(data, boxes, b"iref", kind)
@@ -84,7 +133,8 @@ def items(data: bytes, boxes: tuple[Box, ...], item_type: bytes, kind: str) -> I
     idat = next(iter(_children(data, boxes, b"idat", kind)), None)
     allowance = 2 * len(data)  # extents may overlap: a small file must not become gigabytes of payload
     for iloc in _children(data, boxes, b"iloc", kind):
-        for number, spans in _locations(data, iloc, idat, kind):
+        for number, uncut in _locations(data, iloc, idat, kind):
+            spans = [(at, max(0, min(length, len(data) - at))) for at, length in uncut]
             allowance -= sum(length for _, length in spans)
             if allowance < 0:
                 raise corrupt(kind, "its items overlap")
@@ -160,7 +210,7 @@ def _locations(data: bytes, iloc: Box, idat: Box | None, kind: str) -> Iterator[
 
 
 def _spans(reader: _Reader, base: int, sizes: tuple[int, int, int], kind: str) -> Iterator[tuple[int, int]]:
-    """Yield the parts of one item, cut at the end of the file; a length of 0 means to the end."""
+    """Yield the parts of one item; a length of 0 means to the end."""
     index_bytes, offset_bytes, length_bytes = sizes
     count = reader.number(2)
     if count > _MAX_PARTS:
@@ -169,7 +219,7 @@ def _spans(reader: _Reader, base: int, sizes: tuple[int, int, int], kind: str) -
         reader.number(index_bytes)
         at = base + reader.number(offset_bytes)
         left = max(0, len(reader.data) - at)
-        yield at, min(reader.number(length_bytes) or left, left)
+        yield at, reader.number(length_bytes) or left
 
 
 @dataclass(slots=True)

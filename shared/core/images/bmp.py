@@ -9,6 +9,18 @@ from shared.core.images.structure import Structure
 
 _CORE_HEADER = 12
 _UNCOMPRESSED = frozenset({0, 3, 6})
+_COMPRESSION_NAMES = {
+    0: "not compressed",
+    1: "run-length encoded",
+    2: "run-length encoded",
+    3: "with bit fields of its own",
+    4: "with a JPEG inside",
+    5: "with a PNG inside",
+    6: "with bit fields of its own",
+    11: "in CMYK",
+    12: "in CMYK, run-length encoded",
+    13: "in CMYK, run-length encoded",
+}
 
 
 def scan(data: bytes, limits: Limits) -> Structure:
@@ -20,9 +32,22 @@ def scan(data: bytes, limits: Limits) -> Structure:
     except struct.error as error:
         raise truncated("BMP", "ends inside its header") from error
     row_bytes = (width * bits + 31) // 32 * 4
-    if compression in _UNCOMPRESSED and pixels_at + row_bytes * height > len(data):
+    # Some writers leave out the padding of the last row, which holds no pixel.
+    padding = row_bytes - (width * bits + 7) // 8
+    missing = pixels_at + row_bytes * height - len(data) if compression in _UNCOMPRESSED else 0
+    if missing > padding:
         raise truncated("BMP", f"has {len(data):,} of {pixels_at + row_bytes * height:,} bytes")
-    return Structure(width=width, height=height)
+    return Structure(
+        width=width,
+        height=height,
+        decodable=data + bytes(missing) if missing > 0 else None,
+        variant=_variant(bits, compression),
+    )
+
+
+def _variant(bits: int, compression: int) -> str:
+    kind = _COMPRESSION_NAMES.get(compression, f"of compression {compression}")
+    return f"a BMP of {bits} bits a pixel, {kind}"
 
 
 def _fields(data: bytes, header_bytes: int) -> tuple[int, int, int, int]:

@@ -7,7 +7,6 @@ that is not loaded yet it imports every plugin there is.
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.errors import ImageRejectedError
 from shared.core.images.bmff import without_descriptions
-from shared.core.images.limits import corrupt, too_many_pixels, truncated
+from shared.core.images.limits import corrupt, too_many_pixels, truncated, unsupported
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
 HEIF_FORMATS = frozenset({"heic", "heif"})
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _TRUNCATION_WORDS = ("truncated", "incomplete", "premature", "end of file", "unexpected eof")
+_UNHANDLED_WORDS = (
+    "unsupported",
+    "not supported",
+    "not yet supported",
+    "unknown pixel mode",
+    "unknown data organization",
+)
 
 
 @contextmanager
@@ -92,8 +97,10 @@ def _plugin(image_format: str) -> type[ImageFile.ImageFile]:
 
 
 def _refusal(kind: str, error: Exception) -> ImageRejectedError:
-    # libheif's words end in a line break and may quote the file.
-    words = _UNPRINTABLE.sub(" ", str(error)).strip() or type(error).__name__
-    if isinstance(error, EOFError) or any(word in words.lower() for word in _TRUNCATION_WORDS):
-        return truncated(kind, f"ends too early ({words})")
-    return corrupt(kind, f"its decoder says: {words}")
+    """Tell a variant that is not handled, a cut file and a damaged one apart; the decoder's words reach no user."""
+    words = str(error).lower()
+    if any(word in words for word in _UNHANDLED_WORDS):
+        return unsupported(f"a {kind} of a variant that is not handled")
+    if isinstance(error, EOFError) or any(word in words for word in _TRUNCATION_WORDS):
+        return truncated(kind, "ends too early")
+    return corrupt(kind, "its content cannot be decoded")

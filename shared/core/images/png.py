@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images.limits import Limits, corrupt, require_size, truncated
+from shared.core.images.exif import orientation_of
+from shared.core.images.limits import Limits, corrupt, require_size, truncated, unsupported
 from shared.core.images.structure import Structure
-from shared.core.images.tiff import exif_orientation
 from shared.core.values import ImageInfo
 
 _SIGNATURE_BYTES = 8
@@ -26,6 +26,7 @@ _MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column, first row, column step and row step of the seven passes."""
 
+_APPLE = b"CgBI"
 _TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 
 
@@ -61,41 +62,44 @@ def scan(data: bytes, limits: Limits) -> Structure:
     require_size(header.width, header.height, limits)
     chunks = list(_checked_chunks(data))
     orientation, warnings = _orientation(data, chunks)
+    decodable = _without_metadata(data, chunks)
     return Structure(
         width=header.width,
         height=header.height,
         orientation=orientation,
         frames=min(_frames(data, chunks), limits.max_frames),
         bits=header.bits,
-        decodable=_without_metadata(data, chunks),
+        decodable=decodable,
+        changes=("oversized metadata left out",) if decodable is not None else (),
         warnings=warnings,
     )
 
 
 def read_head(head: bytes) -> ImageInfo | None:
-    """Describe a plain file by its first bytes; None where they do not reach its image data, or it is a rare kind.
+    """Describe a plain file by its first bytes; None where they are not all of it, or it is a rare kind.
 
-    What stands behind the pixels is not seen: a PNG may carry its EXIF there, unusual as it is.
+    EXIF may stand behind the pixels (W3C PNG, 11.3.4.6): which way up the picture is is known only where the
+    head is all of the file.
     """
-    exif: _Chunk | None = None
+    exif: list[_Chunk] = []
     for chunk in _spans(head):
-        if chunk.kind == b"IDAT":
-            return _head_info(head, exif)
         if chunk.end > len(head) or chunk.kind == b"acTL":
             return None
+        if chunk.kind == b"IEND":
+            return _head_info(head, exif)
         if chunk.kind == b"eXIf":
-            exif = exif or chunk
+            exif.append(chunk)
     return None
 
 
-def _head_info(head: bytes, exif: _Chunk | None) -> ImageInfo | None:
+def _head_info(head: bytes, exif: list[_Chunk]) -> ImageInfo | None:
     try:
         header = _header(head)
     except ImageRejectedError:
         return None
     if header.bits > 8:  # noqa: PLR2004 - bits per channel
         return None
-    orientation, warnings = exif_orientation(head[exif.body]) if exif else (1, ())
+    orientation, warnings = _orientation(head, exif)
     mode = _MODES[header.colour_type]
     return ImageInfo(header.width, header.height, "png", "image/png", orientation, mode=mode, warnings=warnings)
 
@@ -106,7 +110,7 @@ def require_all_rows(data: bytes) -> None:
     try:
         found = _inflated_bytes(_pixel_parts(data), expected)
     except zlib.error as error:
-        raise corrupt("PNG", f"its compressed data is damaged ({error})") from error
+        raise corrupt("PNG", "its compressed data is damaged") from error
     if found < expected:
         raise truncated("PNG", f"holds {100 * found // expected} % of its rows")
 
@@ -115,6 +119,8 @@ def _header(data: bytes) -> _Header:
     if len(data) < _SIGNATURE_BYTES + 25:
         raise truncated("PNG", "ends inside its header")
     length, kind, width, height, bits, colour_type, _, _, interlace = struct.unpack_from(">I4sIIBBBBB", data, 8)
+    if kind == _APPLE:
+        raise unsupported("a PNG of Apple's own kind for iOS (CgBI)")
     if kind != b"IHDR" or length != 13 or colour_type not in _CHANNELS or bits not in {1, 2, 4, 8, 16}:  # noqa: PLR2004 - the size of IHDR
         raise corrupt("PNG", "its header is malformed")
     return _Header(width, height, bits, colour_type, interlaced=interlace == 1)
@@ -150,10 +156,7 @@ def _checked_chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _orientation(data: bytes, chunks: list[_Chunk]) -> tuple[int, tuple[str, ...]]:
-    for chunk in chunks:
-        if chunk.kind == b"eXIf":
-            return exif_orientation(data[chunk.body])
-    return 1, ()
+    return orientation_of(data[chunk.body] for chunk in chunks if chunk.kind == b"eXIf")
 
 
 def _frames(data: bytes, chunks: list[_Chunk]) -> int:

@@ -106,8 +106,7 @@ def _decode_small(
     with refusing(info.format.upper()):
         flatten, changes = flattening(full, structure)
         small = shrunk(full, size, flatten)
-    if structure.decodable is not None and info.frames == 1:
-        changes = ("oversized metadata left out", *changes)
+    changes = (*structure.changes, *changes)
     profile = full.info.get("icc_profile")
     small.info = {}  # Pillow writes comments and profiles found here into the next file
     return small, profile, changes
@@ -145,7 +144,8 @@ def _bounded(width: int, height: int, max_side_px: int) -> tuple[int, int]:
 def _frame_changes(info: ImageInfo, size: tuple[int, int]) -> tuple[str, ...]:
     changes = []
     if info.frames > 1:
-        changes.append(f"first of {info.frames} frames")
+        several = "primary of {} images" if info.format in HEIF_FORMATS else "first of {} frames"
+        changes.append(several.format(info.frames))
     if info.orientation != 1:
         changes.append(f"turned upright (EXIF orientation {info.orientation})")
     if size != (info.width, info.height):

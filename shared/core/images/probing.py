@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from shared.core.errors import ErrorCode, ImageRejectedError
 from shared.core.images import bmp, gif, jpeg, png, tiff, webp
 from shared.core.images.av1 import coded_pixels
-from shared.core.images.bmff import largest_extent, still_only, top_boxes
+from shared.core.images.bmff import images_only, largest_extent, still_only, top_boxes
 from shared.core.images.decoders import HEIF_FORMATS, open_heif, open_pillow, refusing
+from shared.core.images.exif import exif_orientation
 from shared.core.images.limits import (
     DEFAULT_LIMITS,
     SUPPORTED,
@@ -25,10 +27,13 @@ from shared.core.images.limits import (
     too_many_pixels,
     unsupported,
 )
+from shared.core.images.signatures import named
 from shared.core.images.sniff import Sniffed, describe, sniff
 from shared.core.images.structure import Structure
-from shared.core.images.tiff import exif_orientation
 from shared.core.values import ImageInfo, is_transposed
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 __all__ = ["DEFAULT_LIMITS", "HEAD_BYTES", "Limits", "examine", "probe", "probe_head", "structure_of"]
 
@@ -120,19 +125,29 @@ def _require_supported(data: bytes) -> Sniffed:
             "Upload the image itself.",
         )
     if kind.format not in _SCANS and kind.format not in HEIF_FORMATS | {"avif"}:
-        raise unsupported(f"a file of type {kind.mime_type} ({kind.format.upper()})")
+        raise unsupported(named(kind))
     return kind
 
 
 def _mode(structure: Structure, data: bytes, image_format: str) -> str:
     """Return Pillow's mode of the file, once Pillow agrees on its size."""
-    image = open_pillow(structure.decodable or data, image_format)
+    image = _opened(structure, data, image_format)
     # Pillow announces a TIFF in its upright size, and turns it while loading.
     turned = image_format == "tiff" and is_transposed(structure.orientation)
     if (image.size[::-1] if turned else image.size) != (structure.width, structure.height):
         found = f"its header says {structure.width}x{structure.height}, its decoder {image.width}x{image.height}"
         raise corrupt(image_format.upper(), found)
     return image.mode
+
+
+def _opened(structure: Structure, data: bytes, image_format: str) -> ImageFile.ImageFile:
+    """Open a file with its decoder; a variant that this does not handle is refused by its name."""
+    try:
+        return open_pillow(structure.decodable or data, image_format)
+    except ImageRejectedError as error:
+        if error.code == ErrorCode.UNSUPPORTED_FORMAT and structure.variant:
+            raise unsupported(structure.variant) from error
+        raise
 
 
 def _heif_structure(data: bytes, limits: Limits) -> Structure:
@@ -155,8 +170,9 @@ def _avif_structure(data: bytes, limits: Limits) -> Structure:
     """Pillow reports the rotation that an AVIF asks for as EXIF, and leaves it to us."""
     with refusing("AVIF"):
         boxes = top_boxes(data, "AVIF")
+        images = images_only(data, boxes)
         coded = coded_pixels(data, boxes)
-        image = open_pillow(data, "avif")
+        image = open_pillow(images, "avif")
     require_size(image.width, image.height, limits)
     exif = image.info.get("exif")
     orientation, warnings = exif_orientation(exif) if exif else (1, ())
@@ -167,7 +183,7 @@ def _avif_structure(data: bytes, limits: Limits) -> Structure:
         frames=min(getattr(image, "n_frames", 1), limits.max_frames),
         mode=image.mode,
         whole_image_bytes=_hidden_bytes(coded, image.width * image.height, limits),
-        decodable=still_only(data),
+        decodable=still_only(images) or (images if len(images) < len(data) else None),
         warnings=warnings,
     )
 

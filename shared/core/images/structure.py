@@ -12,7 +12,9 @@ class Structure:
     `width` and `height` are those of the *stored* grid. `mode` is Pillow's, `bits` is per channel;
     `inverted` says that 0 is white. `whole_image_bytes` is what a decoder must hold besides the pixels it
     returns (the coefficients of a progressive JPEG). `decodable` replaces the file where it holds what no decoder
-    should see: oversized metadata, the tracks of an animated AVIF.
+    should see (oversized metadata, the tracks of an animated AVIF) or lacks what it needs; `changes` says in plain
+    words what of that a person should know. `variant` names how the pixels are stored, for the refusal of a file that
+    its decoder does not handle ("a BMP of 64 bits a pixel").
     """
 
     width: int
@@ -24,4 +26,6 @@ class Structure:
     inverted: bool = False
     whole_image_bytes: int = 0
     decodable: bytes | None = field(default=None, repr=False)
+    changes: tuple[str, ...] = ()
+    variant: str = ""
     warnings: tuple[str, ...] = ()

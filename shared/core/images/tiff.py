@@ -1,79 +1,85 @@
-"""The tag directories of TIFF, which are also those of EXIF.
+"""The pages of a TIFF: which of them is the picture that is meant, and whether it is a camera's raw.
 
-Source: TIFF 6.0 section 2; BigTIFF (libtiff) for 64-bit offsets; EXIF 2.32 section 4.6.4 for Orientation.
+Source: TIFF 6.0; TIFF Technical Note 1 for SubIFDs; TIFF/EP (ISO 12234-2) and the DNG specification for raws.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.core.images import ifd
+from shared.core.images.bigtiff import as_classic
+from shared.core.images.exif import sane_orientation
 from shared.core.images.limits import Limits, corrupt, truncated, unsupported
+from shared.core.images.raws import raw_format
+from shared.core.images.signatures import Sniffed, named
 from shared.core.images.structure import Structure
 
-_CLASSIC, _BIG = 42, 43
-_MAX_ENTRIES = 4_096
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_ORIENTATION, _TILE_WIDTH, _TILE_HEIGHT = 274, 322, 323
+_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+_ORIENTATION, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _SUB_DIRECTORIES, _SAMPLE_FORMAT = 274, 277, 322, 323, 330, 339
+_REDUCED, _MASK = 1, 4
+_OLD_REDUCED = 2
 _MIN_IS_WHITE = 0
-_TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 16: ("Q", 8)}
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT, LZW, JPEG, Deflate and PackBits: what scanners and cameras write."""
 
+_COMPRESSION_NAMES = {
+    6: "old-style JPEG",
+    34712: "JPEG 2000",
+    34925: "LZMA",
+    34887: "LERC",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+_SAMPLE_FORMATS = {1: "whole-number", 2: "signed", 3: "floating-point", 4: "untyped", 5: "complex", 6: "complex"}
+_MAX_LOOKED_AT = 32
+_MAX_SUB_DIRECTORIES = 16
+"""How many directories are looked at for the picture that is meant: each may have thousands of entries."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    order: str
-    big: bool
-    first: int
+class _Page:
+    """A directory: where it is, the first number of each of its tags, and where those below it are."""
+
+    offset: int
+    tags: dict[int, int]
+    below: tuple[int, ...] = ()
 
     @property
-    def count_format(self) -> str:
-        return self.order + ("Q" if self.big else "H")
-
-    @property
-    def offset_format(self) -> str:
-        return self.order + ("Q" if self.big else "I")
-
-    @property
-    def entry_bytes(self) -> int:
-        return 20 if self.big else 12
-
-
-def exif_orientation(exif: bytes) -> tuple[int, tuple[str, ...]]:
-    """Return the orientation 1-8 that a block of EXIF names, and a warning where it names nonsense."""
-    try:
-        header = _header(exif.removeprefix(b"Exif\x00\x00"))
-        value = _tags(exif.removeprefix(b"Exif\x00\x00"), header).get(_ORIENTATION, 1)
-    except (struct.error, ValueError):
-        return 1, ("EXIF unreadable, taken as upright",)
-    return sane_orientation(value)
-
-
-def sane_orientation(value: int) -> tuple[int, tuple[str, ...]]:
-    """Take a value outside 1-8 as upright, with a warning."""
-    if 1 <= value <= 8:  # noqa: PLR2004 - the eight values of EXIF
-        return value, ()
-    return 1, (f"EXIF orientation {value} has no meaning, taken as upright",)
+    def is_reduced(self) -> bool:
+        """Whether it is marked as a smaller copy of another page, or as its mask."""
+        if _SUBFILE in self.tags:
+            return bool(self.tags[_SUBFILE] & (_REDUCED | _MASK))
+        return self.tags.get(_OLD_SUBFILE) == _OLD_REDUCED
 
 
 def scan(data: bytes, limits: Limits) -> Structure:
-    """Read the first directory and count the others."""
+    """Find the first page that is not marked as reduced, refuse raws, and count the other pages."""
     try:
-        header = _header(data)
-        tags = _tags(data, header)
-        frames = _count_directories(data, header, limits.max_frames)
+        header = ifd.header_of(data)
+        pages = list(_pages(data, header))
+        page = next((page for page in pages if not page.is_reduced), pages[0])
+        if raw := raw_format(data, header, [page.tags for page in pages]):
+            raise unsupported(named(Sniffed(raw, f"image/x-{'adobe' if raw == 'dng' else 'raw'}-{raw}")))
+        frames, reduced = _count_pages(data, header, limits.max_frames)
+        decodable = _decodable(data, header, page)
     except struct.error as error:
         raise truncated("TIFF", "ends before its directory of tags") from error
     except ValueError as error:
         raise corrupt("TIFF", str(error)) from error
-    return _structure(tags, frames)
+    return _structure(page, frames, decodable, reduced if page.offset != header.first else 0)
 
 
-def _structure(tags: dict[int, int], frames: int) -> Structure:
+def _structure(page: _Page, frames: int, decodable: bytes | None, reduced: int) -> Structure:
+    tags = page.tags
     compression = tags.get(_COMPRESSION, 1)
     if compression not in _COMPRESSIONS:
-        raise unsupported(f"a TIFF of compression {compression}")
+        name = _COMPRESSION_NAMES.get(compression)
+        raise unsupported(f"a TIFF of compression {compression}{f' ({name})' if name else ''}")
     orientation, warnings = sane_orientation(tags.get(_ORIENTATION, 1))
     return Structure(
         width=tags.get(_WIDTH, 0),
@@ -84,67 +90,103 @@ def _structure(tags: dict[int, int], frames: int) -> Structure:
         inverted=tags.get(_PHOTOMETRIC) == _MIN_IS_WHITE,
         # A tile is decoded whole, however small the picture that uses a corner of it; 4 bytes a pixel.
         whole_image_bytes=4 * tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_HEIGHT, 0),
+        decodable=decodable,
+        changes=("page taken that is not marked as a reduced copy",) if reduced else (),
+        variant=_variant(tags),
         warnings=warnings,
     )
 
 
-def _header(data: bytes) -> _Header:
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None:
-        raise ValueError("it names no byte order")
-    (version,) = struct.unpack_from(order + "H", data, 2)
-    if version == _CLASSIC:
-        return _Header(order, big=False, first=struct.unpack_from(order + "I", data, 4)[0])
-    if version == _BIG:
-        return _Header(order, big=True, first=struct.unpack_from(order + "Q", data, 8)[0])
-    raise ValueError(f"it is of version {version}, not 42 or 43")
+def _variant(tags: dict[int, int]) -> str:
+    """Name how the pixels are stored, for a reader of TIFF that may not handle it."""
+    samples, bits = tags.get(_SAMPLES, 1), tags.get(_BITS, 1)
+    kind = _SAMPLE_FORMATS.get(tags.get(_SAMPLE_FORMAT, 1), "unknown")
+    photometric = tags.get(_PHOTOMETRIC, 0)
+    return f"a TIFF of {samples} {kind} samples of {bits} bits a pixel (photometric interpretation {photometric})"
 
 
-def _tags(data: bytes, header: _Header) -> dict[int, int]:
-    """Return the first number of every whole-number tag in the first directory; a repeated tag counts once."""
-    at, count = _directory(data, header, header.first)
-    tags: dict[int, int] = {}
-    for index in range(count):
-        tag, value = _entry(data, header, at + index * header.entry_bytes)
-        if value is not None:
-            tags.setdefault(tag, value)
-    return tags
+def _pages(data: bytes, header: ifd.Header) -> Iterator[_Page]:
+    """Yield the directories that are looked at, each followed by those below it: its other renderings.
 
-
-def _directory(data: bytes, header: _Header, offset: int) -> tuple[int, int]:
-    """Return where the entries of the directory at `offset` begin, and how many there are."""
-    if offset >= len(data):
-        raise struct.error
-    (count,) = struct.unpack_from(header.count_format, data, offset)
-    if count > _MAX_ENTRIES:
-        raise ValueError(f"a directory claims {count} tags")
-    return offset + struct.calcsize(header.count_format), count
-
-
-def _entry(data: bytes, header: _Header, at: int) -> tuple[int, int | None]:
-    tag, kind = struct.unpack_from(header.order + "HH", data, at)
-    (count,) = struct.unpack_from(header.offset_format, data, at + 4)
-    if kind not in _TYPES or count == 0:
-        return tag, None
-    letter, size = _TYPES[kind]
-    value_at = at + (12 if header.big else 8)
-    if count * size > struct.calcsize(header.offset_format):
-        (value_at,) = struct.unpack_from(header.offset_format, data, value_at)
-    if value_at + size > len(data):
-        return tag, None
-    return tag, struct.unpack_from(header.order + letter, data, value_at)[0]
-
-
-def _count_directories(data: bytes, header: _Header, at_most: int) -> int:
-    """Follow the chain of directories, which may be cut off or bite its own tail."""
+    The first must be whole; a later one that is not, or was seen before, ends its chain.
+    """
     seen: set[int] = set()
+    offset = header.first
+    while offset not in seen and len(seen) < _MAX_LOOKED_AT:
+        try:
+            page = _page(data, header, offset)
+        except struct.error:
+            if not seen:
+                raise
+            return
+        seen.add(offset)
+        yield page
+        yield from _pages_below(data, header, page, seen)
+        try:
+            offset = ifd.following(data, header, offset)
+        except struct.error:
+            return
+        if not offset:
+            return
+
+
+def _pages_below(data: bytes, header: ifd.Header, page: _Page, seen: set[int]) -> Iterator[_Page]:
+    for offset in page.below:
+        if offset in seen or len(seen) >= _MAX_LOOKED_AT:
+            continue
+        seen.add(offset)
+        try:
+            yield _page(data, header, offset)
+        except (struct.error, ValueError):
+            continue
+
+
+def _page(data: bytes, header: ifd.Header, offset: int) -> _Page:
+    _, count = ifd.directory_at(data, header, offset)
+    if count > ifd.MAX_ENTRIES:
+        raise ValueError(f"a directory claims {count} tags")
+    tags: dict[int, int] = {}
+    below: tuple[int, ...] = ()
+    for entry in ifd.entries(data, header, offset):
+        found = ifd.numbers(data, header, entry, _MAX_SUB_DIRECTORIES if entry.tag == _SUB_DIRECTORIES else 1)
+        if found:
+            tags.setdefault(entry.tag, found[0])
+        if entry.tag == _SUB_DIRECTORIES:
+            below = below or found
+    return _Page(offset, tags, below)
+
+
+def _decodable(data: bytes, header: ifd.Header, page: _Page) -> bytes | None:
+    """Return the file with the page that is meant as its first, as decoders read it; None where it is so already."""
+    if header.big and header.order == ">":
+        return as_classic(data, header, page.offset)
+    if page.offset == header.first:
+        return None
+    at = 8 if header.big else 4
+    first = struct.pack(header.offset_format, page.offset)
+    return data[:at] + first + data[at + len(first) :]
+
+
+def _count_pages(data: bytes, header: ifd.Header, at_most: int) -> tuple[int, int]:
+    """Follow the chain of directories, which may be cut off or bite its own tail; count pages and reduced copies."""
+    seen: set[int] = set()
+    reduced = 0
     offset = header.first
     while offset and offset not in seen and len(seen) < at_most:
         try:
-            at, count = _directory(data, header, offset)
-            (following,) = struct.unpack_from(header.offset_format, data, at + count * header.entry_bytes)
+            following = ifd.following(data, header, offset)
+            reduced += _begins_reduced(data, header, offset)
         except (struct.error, ValueError):
-            return max(len(seen), 1)
+            break
         seen.add(offset)
         offset = following
-    return max(len(seen), 1)
+    return max(len(seen) - reduced, 1), reduced
+
+
+def _begins_reduced(data: bytes, header: ifd.Header, offset: int) -> bool:
+    """Whether the first entry of a directory, where NewSubfileType stands, marks it as a reduced copy or a mask."""
+    first = next(ifd.entries(data, header, offset), None)
+    if first is None or first.tag != _SUBFILE:
+        return False
+    value = ifd.numbers(data, header, first, 1)
+    return bool(value and value[0] & (_REDUCED | _MASK))

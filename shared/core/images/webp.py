@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.core.errors import ImageRejectedError
+from shared.core.images.exif import orientation_of
 from shared.core.images.limits import Limits, corrupt, truncated
 from shared.core.images.structure import Structure
-from shared.core.images.tiff import exif_orientation
 from shared.core.values import ImageInfo
 
 _MAX_CHUNKS = 100_000
@@ -16,7 +16,7 @@ _FILE_HEADER_BYTES = 12
 _HEAD_BYTES = 30
 """As much as the longest of the three first chunks needs to tell the size."""
 
-_ANIMATED_OR_EXIF = 0x02 | 0x08  # flags of VP8X
+_ANIMATED, _EXIF = 0x02, 0x08  # flags of VP8X
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
         raise truncated("WebP", "ends inside its header")
     width, height = _size(chunks[0].kind, data[chunks[0].body : chunks[0].body + 10])
     orientation, warnings = _orientation(data, chunks)
-    frames = sum(chunk.kind == b"ANMF" for chunk in chunks)
+    frames = sum(chunk.kind == b"ANMF" for chunk in chunks) if _flags(data, chunks[0]) & _ANIMATED else 1
     return Structure(
         width=width,
         height=height,
@@ -46,7 +46,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
 def read_head(head: bytes) -> ImageInfo | None:
     """Describe a plain file by its first bytes; None where it is turned or animated, or they do not tell."""
     kind, body = head[12:16], head[20:_HEAD_BYTES]
-    if head[8:12] != b"WEBP" or len(head) < _HEAD_BYTES or (kind == b"VP8X" and body[0] & _ANIMATED_OR_EXIF):
+    if head[8:12] != b"WEBP" or len(head) < _HEAD_BYTES or (kind == b"VP8X" and body[0] & (_ANIMATED | _EXIF)):
         return None
     try:
         return ImageInfo(*_size(kind, body), "webp", "image/webp")
@@ -82,7 +82,11 @@ def _size(kind: bytes, head: bytes) -> tuple[int, int]:
 
 
 def _orientation(data: bytes, chunks: list[_Chunk]) -> tuple[int, tuple[str, ...]]:
-    for chunk in chunks:
-        if chunk.kind == b"EXIF":
-            return exif_orientation(data[chunk.body : chunk.end])
-    return 1, ()
+    """Read the EXIF, if the header announces some: decoders, and the head of a file, go by that alone."""
+    if not _flags(data, chunks[0]) & _EXIF:
+        return 1, ()
+    return orientation_of(data[chunk.body : chunk.end] for chunk in chunks if chunk.kind == b"EXIF")
+
+
+def _flags(data: bytes, first: _Chunk) -> int:
+    return data[first.body] if first.kind == b"VP8X" and first.body < first.end else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,30 @@ if TYPE_CHECKING:
 _IMAGE_SUFFIXES = frozenset(
     ("avif", "bmp", "gif", "heic", "heif", "hif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp")
 )
-_UNSAID_TYPES = frozenset({None, "", "application/octet-stream", "binary/octet-stream"})
+_UNSAID_TYPES = frozenset(
+    (
+        "",
+        "*/*",
+        "application/binary",
+        "application/force-download",
+        "application/octet-stream",
+        "application/unknown",
+        "application/x-binary",
+        "application/x-download",
+        "application/x-www-form-urlencoded",
+        "binary/octet-stream",
+        "unknown/unknown",
+    )
+)
+"""What clients declare that do not know; the form is what curl says of any `--data-binary`."""
+
+_FOLDER_TYPES = frozenset(("application/x-directory", "httpd/unix-directory"))
+_FOLDER_SUFFIX = "_$folder$"
+"""What the console, gcsfuse and Hadoop's connectors write to show an empty folder."""
+
+_UPLOAD_PART = re.compile(r"(?:^|/)(?:gsutil|gcloud)/tmp/parallel_composite_uploads/|^\.gcsfuse_tmp/")
+"""Where gsutil, `gcloud storage` and gcsfuse keep the parts of an object until they compose it."""
+
 _MAX_BYTES = 50_000_000
 EXCLUDED = "excluded by a rule"
 
@@ -80,20 +104,35 @@ def _plan_manifest(upload: Upload, rules: Rules, *, run: str) -> Plan:
 
 
 def _unlike_an_image(source: Source) -> str | None:
-    if source.name.endswith("/"):
+    if _is_folder_mark(source):
         return "a folder placeholder"
+    if _UPLOAD_PART.search(source.name):
+        return "a part of an upload, which its client composes into the object that is meant"
     if not looks_like_image(source.name, source.content_type):
         return f"not an image by name or content type ({source.content_type or 'none given'})"
     return None
 
 
+def _is_folder_mark(source: Source) -> bool:
+    """Whether an object only shows a folder: by a name that ends like one, or empty and of a folder's type."""
+    by_type = source.size == 0 and _declared(source.content_type) in _FOLDER_TYPES
+    return by_type or source.name.endswith("/") or (source.size == 0 and source.name.endswith(_FOLDER_SUFFIX))
+
+
 def looks_like_image(name: str, content_type: str | None) -> bool:
-    """Whether name or declared type suggest an image. Workers look at the bytes; this only saves them work."""
-    declared = (content_type or "").split(";")[0].strip().lower()
+    """Whether an upload is worth a look: by the type of an image or one that says nothing, or by an image's suffix.
+
+    Workers look at the bytes; this only saves them the uploads that say of themselves that they are something else.
+    A name alone never does: `Screenshot 2026-11-29 at 10.01.57` has a dot, and no type.
+    """
+    declared = _declared(content_type)
     suffix = name.rpartition("/")[2].rpartition(".")
     has_image_suffix = bool(suffix[1]) and suffix[2].lower() in _IMAGE_SUFFIXES
-    unnamed = declared in _UNSAID_TYPES and not suffix[1]
-    return declared.startswith("image/") or has_image_suffix or unnamed
+    return declared.startswith("image/") or declared in _UNSAID_TYPES or has_image_suffix
+
+
+def _declared(content_type: str | None) -> str:
+    return (content_type or "").split(";")[0].strip().lower()
 
 
 def why_not(task_name: str, choices: Choices) -> str | None:

@@ -18,11 +18,9 @@ class Directory:
     below: list[Directory] = field(default_factory=list)
 
 
-def grid(
-    width: int, height: int, *, samples: int = 3, photometric: int = 2, **more: tuple[int, list[int]]
-) -> Directory:
-    """Return a directory of grey or coloured pixels; `more` holds tags as `t254=(4, [1])`."""
-    tags: Tags = {
+def grid(width: int, height: int, *, tags: Tags | None = None, samples: int = 3, photometric: int = 2) -> Directory:
+    """Return a directory of grey or coloured pixels; `tags` are added, or replace those of the pixels."""
+    all_tags: Tags = {
         256: (4, [width]),
         257: (4, [height]),
         258: (3, [8] * samples),
@@ -31,8 +29,7 @@ def grid(
         277: (3, [samples]),
         278: (4, [height]),
     }
-    tags.update({int(name[1:]): value for name, value in more.items()})
-    return Directory(tags, bytes(index % 251 for index in range(width * height * samples)))
+    return Directory(all_tags | (tags or {}), bytes(index % 251 for index in range(width * height * samples)))
 
 
 def text(words: str) -> tuple[int, list[int]]:

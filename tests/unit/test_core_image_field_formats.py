@@ -17,7 +17,7 @@ from shared.core.errors import ImageRejectedError
 from shared.core.images.probing import HEAD_BYTES, probe, probe_head
 from tests import hostile_builders as build
 from tests.prepared_images import UPRIGHT_CORNERS, assert_alike, corners, prepared, upright
-from tests.raw_builders import Directory, grid, text, tiff_of
+from tests.raw_builders import Directory, Tags, grid, text, tiff_of
 
 FIELD = Path(__file__).parents[1] / "images" / "field"
 NO_END = "the JPEG lacks its end marker; all of its rows are there"
@@ -79,7 +79,7 @@ def test_a_file_of_the_field_is_taken_as_what_it_is(
 
 # The picture that is meant
 
-SENSOR = {"t33421": (3, [2, 2]), "t33422": (1, [0, 1, 1, 2])}
+SENSOR: Tags = {33421: (3, [2, 2]), 33422: (1, [0, 1, 1, 2])}
 MAKERS = {
     "NIKON CORPORATION": "NEF",
     "SONY": "ARW",
@@ -92,12 +92,12 @@ MAKERS = {
 }
 
 
-def _thumbnail(**more: tuple[int, list[int]]) -> Directory:
-    return grid(160, 120, t254=(4, [1]), **more)
+def _thumbnail(tags: Tags | None = None) -> Directory:
+    return grid(160, 120, tags={254: (4, [1])} | (tags or {}))
 
 
-def _sensor(photometric: int = 32803, **more: tuple[int, list[int]]) -> Directory:
-    return grid(64, 48, samples=1, photometric=photometric, t254=(4, [0]), **SENSOR, **more)
+def _sensor(tags: Tags | None = None) -> Directory:
+    return grid(64, 48, samples=1, photometric=32803, tags={254: (4, [0])} | SENSOR | (tags or {}))
 
 
 @pytest.mark.parametrize(("order", "big"), ORDERS)
@@ -105,10 +105,10 @@ def _sensor(photometric: int = 32803, **more: tuple[int, list[int]]) -> Director
 def test_a_thumbnail_above_the_data_of_a_sensor_is_a_raw_by_its_maker(
     maker: str, name: str, order: str, big: bool
 ) -> None:
-    first = _thumbnail(t271=text(maker))
-    nested = Directory(first.tags, first.pixels, [grid(80, 60, t254=(4, [1])), _sensor()])
+    first = _thumbnail(tags={271: text(maker)})
+    nested = Directory(first.tags, first.pixels, [grid(80, 60, tags={254: (4, [1])}), _sensor()])
 
-    for pages in ([nested], [first, _sensor()], [_sensor(t271=text(maker))]):
+    for pages in ([nested], [first, _sensor()], [_sensor(tags={271: text(maker)})]):
         error = _rejection(tiff_of(pages, order=order, big=big))
         assert error.code == "unsupported_format"
         assert f"({name}: a camera raw" in error.message
@@ -118,13 +118,13 @@ def test_a_thumbnail_above_the_data_of_a_sensor_is_a_raw_by_its_maker(
 @pytest.mark.parametrize(
     ("page", "name"),
     [
-        (_thumbnail(t50706=(1, [1, 4, 0, 0])), "DNG"),
-        (grid(64, 48, t50706=(1, [1, 6, 0, 0]), t271=text("Apple")), "DNG"),
+        (_thumbnail(tags={50706: (1, [1, 4, 0, 0])}), "DNG"),
+        (grid(64, 48, tags={50706: (1, [1, 6, 0, 0]), 271: text("Apple")}), "DNG"),
         (grid(64, 48, samples=3, photometric=34892), "RAW"),
-        (grid(64, 48, samples=1, photometric=1, t259=(3, [34713])), "NEF"),
-        (grid(64, 48, samples=1, photometric=1, t259=(3, [32767])), "ARW"),
-        (grid(64, 48, samples=1, photometric=1, t259=(3, [32770])), "SRW"),
-        (grid(64, 48, samples=1, photometric=1, t259=(3, [65535])), "PEF"),
+        (grid(64, 48, samples=1, photometric=1, tags={259: (3, [34713])}), "NEF"),
+        (grid(64, 48, samples=1, photometric=1, tags={259: (3, [32767])}), "ARW"),
+        (grid(64, 48, samples=1, photometric=1, tags={259: (3, [32770])}), "SRW"),
+        (grid(64, 48, samples=1, photometric=1, tags={259: (3, [65535])}), "PEF"),
     ],
 )
 def test_one_mark_of_a_raw_is_enough(page: Directory, name: str, order: str, big: bool) -> None:
@@ -143,11 +143,9 @@ def test_a_raw_of_canon_is_known_by_the_mark_behind_its_header() -> None:
 
 
 @pytest.mark.parametrize(("order", "big"), ORDERS)
-@pytest.mark.parametrize("mark", [{"t254": (4, [1])}, {"t254": (4, [4])}, {"t255": (3, [2])}])
-def test_the_first_page_that_is_not_marked_as_reduced_counts(
-    mark: dict[str, tuple[int, list[int]]], order: str, big: bool
-) -> None:
-    small, full = grid(16, 12, **mark), grid(64, 48)
+@pytest.mark.parametrize("mark", [{254: (4, [1])}, {254: (4, [4])}, {255: (3, [2])}])
+def test_the_first_page_that_is_not_marked_as_reduced_counts(mark: Tags, order: str, big: bool) -> None:
+    small, full = grid(16, 12, tags=mark), grid(64, 48)
     below = Directory(small.tags, small.pixels, [small, full])
 
     for pages, size in (
@@ -170,7 +168,7 @@ def test_a_tiff_has_the_same_pixels_in_every_byte_order_and_width(order: str, bi
 
 
 def test_reduced_copies_are_no_frames() -> None:
-    pages = [grid(64, 48), grid(32, 24, t254=(4, [1])), grid(16, 12, t254=(4, [1]))]
+    pages = [grid(64, 48), grid(32, 24, tags={254: (4, [1])}), grid(16, 12, tags={254: (4, [1])})]
 
     assert probe(tiff_of(pages)).frames == 1
     assert probe(tiff_of([*pages, grid(64, 48)])).frames == 2
@@ -408,7 +406,7 @@ def test_a_tiff_of_samples_that_are_not_handled_is_named(
     bits: int, sample_format: int, words: str, form: tuple[str, bool]
 ) -> None:
     order, big = form
-    page = grid(64, 48, samples=1, photometric=1, t258=(3, [bits]), t339=(3, [sample_format]))
+    page = grid(64, 48, samples=1, photometric=1, tags={258: (3, [bits]), 339: (3, [sample_format])})
 
     error = _rejection(tiff_of([page], order=order, big=big))
 

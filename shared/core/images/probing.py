@@ -156,12 +156,15 @@ def _heif_structure(data: bytes, limits: Limits) -> Structure:
         coded_width, coded_height = largest_extent(data, top_boxes(data, "HEIC"), "HEIC")
         container = open_heif(data)
         (width, height), mode, frames = container.size, container.mode, len(container)
+        bits = container.info["bit_depth"] if mode.startswith("I;16") else 8
     require_size(width, height, limits)
     return Structure(
         width=width,
         height=height,
         frames=min(frames, limits.max_frames),
         mode=mode,
+        bits=bits,
+        zero_bits=16 - bits if bits > 8 else 0,  # noqa: PLR2004 - grey comes in the upper bits of a word
         whole_image_bytes=_hidden_bytes(coded_width * coded_height, width * height, limits),
     )
 

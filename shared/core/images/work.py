@@ -59,5 +59,5 @@ def require_quick(structure: Structure, image_format: str, limits: Limits) -> No
         raise too_many_pixels(
             f"Expected an image that decodes within {limits.max_work_ns / 1e9:g} seconds of CPU time; this "
             f"{image_format.upper()} of {structure.width:,}x{structure.height:,} pixels may take {needed / 1e9:.1f}. "
-            "Scale it down, or save it as a baseline (not progressive) JPEG, and upload it again."
+            "Scale it down, or save it as a plain JPEG or PNG, and upload it again."
         )

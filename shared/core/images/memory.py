@@ -13,7 +13,7 @@ _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 _OTHER_MODE_BYTES = 4
 """Pillow keeps every other mode, RGB too, in four bytes a pixel."""
 
-_DECODER_BYTES = {"webp": 11, "avif": 10}
+_DECODER_BYTES = {"webp": 12, "avif": 10}
 """What those decoders hold for a pixel besides Pillow's image; the others stream their rows."""
 
 _HEIF_PIXEL_BYTES = {"L": 3, "I;16": 6, "RGBA": 7}

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from shared.core.images.structure import Structure
 
 _PIXEL_NS: dict[str, dict[str, int]] = {
-    "png": {"1": 12, "L": 16, "P": 20, "LA": 30, "RGB": 30, "RGBA": 45, "I;16": 25},
-    "gif": {"": 12},
+    "png": {"1": 12, "L": 16, "P": 20, "LA": 30, "RGB": 36, "RGBA": 56, "I;16": 25},
+    "gif": {"": 14},
     "bmp": {"1": 8, "L": 8, "P": 12, "": 15},
     "tiff": {"1": 10, "L": 15, "P": 18, "I;16": 25, "": 25, "F": 45, "I": 45},
     "webp": {"": 40},
     "avif": {"": 45},
-    "heic": {"": 25},
-    "heif": {"": 25},
+    "heic": {"": 30},
+    "heif": {"": 30},
     "jpeg": {"L": 6, "RGB": 12, "CMYK": 18},
 }
 """Nanoseconds for each pixel of the stored grid, by format and Pillow's mode; "" is any other mode."""
@@ -30,7 +30,7 @@ _PIXEL_NS: dict[str, dict[str, int]] = {
 SCAN_SAMPLE_NS = 1.2
 """For each sample in each scan of a progressive JPEG: one that adds nothing is walked all the same."""
 
-RLE_PIXEL_NS, RLE_BYTE_NS = 250, 500
+RLE_PIXEL_NS, RLE_BYTE_NS = 280, 500
 """Pillow unpacks the runs of a bitmap in Python, and fills what they leave out byte by byte."""
 
 TILE_NS = 15_000

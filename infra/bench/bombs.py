@@ -53,6 +53,14 @@ def png_bomb(channels: int) -> bytes:
     return _png((BOMB_SIDE, BOMB_SIDE), body + packer.flush(), colour_type=2 if channels > 1 else 0)
 
 
+def filled_png(size: tuple[int, int], *, filter_type: int) -> bytes:
+    """Return a complete black PNG in RGB, each row of which is filtered in one way (PNG, third edition, 9.2)."""
+    row = bytes([filter_type]) + bytes(3 * size[0])
+    packer = zlib.compressobj(_BEST)
+    body = b"".join(packer.compress(row * _ROWS_AT_ONCE) for _ in range(size[1] // _ROWS_AT_ONCE))
+    return _png(size, body + packer.flush(), colour_type=2)
+
+
 def swollen_mask() -> bytes:
     """Return a PNG that announces 256x256 pixels and unpacks to a hundred megabytes."""
     packer = zlib.compressobj(_BEST)

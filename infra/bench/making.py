@@ -18,6 +18,7 @@ from skimage import data
 from infra.bench.bombs import BOMBS
 from infra.bench.inputs import LARGE, LARGE_SIZE, MASKS, PHOTO, SIDEWAYS, SIZE, reply_name
 from infra.bench.measure import ROOT
+from infra.bench.worst import WORST
 
 _BOX_WIDTH, _BOX_HEIGHT = 250, 267  # of 1000: 1000x801 pixels of the photo
 _ORIENTATION, _TURN_RIGHT = 0x0112, 6  # EXIF 2.32, table 4
@@ -36,6 +37,8 @@ def make(folder: Path) -> None:
         (folder / reply_name(form)).write_text(_reply(form), encoding="utf-8")
     for name, bomb in BOMBS.items():
         (folder / name).write_bytes(bomb())
+    for name, make_worst in WORST.items():
+        (folder / name).write_bytes(make_worst())
     for package in ("shared", "infra/bench"):
         compileall.compile_dir(ROOT / package, quiet=1)
 

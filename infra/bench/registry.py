@@ -27,6 +27,7 @@ GoogleStorage(project="none", emulator_host="http://storage.invalid", connection
 GooglePublisher(emulator_host="pubsub.invalid:80")
 """
 _EVENTS = 10
+_WORST_FILES = tuple(f"worst.{ending}" for ending in ("png", "bmp", "jpg", "gif", "tif", "webp", "avif"))
 
 _MASKS = Benchmark(
     "masks",
@@ -161,6 +162,24 @@ _HOSTILE = Benchmark(
     ),
 )
 
+_WORST = Benchmark(
+    "worst",
+    "the costliest small file of each format that is taken: probed, prepared and opened to draw on",
+    (
+        Variant(
+            "decode", "Pillow decodes a photo of 12 megapixels: the yardstick", f"{_WORK}.event:decode", PHOTO, quick=3
+        ),
+        *(
+            Variant(name, "", f"{_WORK}.hostile:taken", name, against="decode", quick=1, full=3)
+            for name in _WORST_FILES
+        ),
+    ),
+    (
+        Target("CPU of the worst (two decodes) / decoding a photo", "cpu_ms", _WORST_FILES, "at most", 50, "decode"),
+        Target("peak MB of the worst", "peak_rss_mb", _WORST_FILES, "at most", 450),
+    ),
+)
+
 _COLD_START = Benchmark(
     "cold_start",
     "from the start of the process to the end of its imports, with compiled bytecode",
@@ -223,4 +242,4 @@ _EVENT = Benchmark(
     ),
 )
 
-BENCHMARKS = (_MASKS, _PREPARE, _HOSTILE, _COLD_START, _EVENT)
+BENCHMARKS = (_MASKS, _PREPARE, _HOSTILE, _WORST, _COLD_START, _EVENT)

@@ -14,7 +14,7 @@ import sys
 def main(arguments: list[str]) -> None:
     """Fuzz one target until libFuzzer's own arguments say that it is enough."""
     atheris = importlib.import_module("atheris")
-    with atheris.instrument_imports(include=["shared"]):
+    with atheris.instrument_imports(include=["shared", "tests.fuzz.target_costs"]):
         target = importlib.import_module(f"tests.fuzz.target_{arguments[0]}")
     # libFuzzer hands its own name to a shell when it starts itself again, to merge.
     again = shlex.join([sys.executable, "-W", "error", "-m", "tests.fuzz.engine", arguments[0]])

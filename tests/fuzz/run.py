@@ -23,6 +23,9 @@ from tests.fuzz.seeds import TARGETS, write_seeds
 
 FOLDER = Path(__file__).parent
 COMMITTED = FOLDER / "corpus"
+SHARED = {"costs": "images"}
+"""Targets that start with the corpus and the dictionary of another one, whose inputs mean the same to them."""
+
 REPOSITORY = FOLDER.parents[1]
 WORK = REPOSITORY / ".local" / "fuzz"
 
@@ -124,12 +127,12 @@ def _fuzz(target: str, seconds: int, corpus: Path) -> Outcome:
     write_seeds(target, WORK / "seeds" / target)
     own.mkdir(parents=True, exist_ok=True)
     before = len(list(own.iterdir()))
-    known = [folder for folder in (WORK / "seeds" / target, COMMITTED / target) if folder.is_dir()]
+    known = [folder for folder in (WORK / "seeds" / target, COMMITTED / SHARED.get(target, target)) if folder.is_dir()]
     command = engine_command(
         target,
         *_LIMITS,
         f"-max_total_time={seconds}",
-        f"-dict={FOLDER / 'dictionaries' / target}.dict",
+        f"-dict={FOLDER / 'dictionaries' / SHARED.get(target, target)}.dict",
         f"-artifact_prefix={WORK / target}-",
         *(own, *known),
     )

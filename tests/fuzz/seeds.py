@@ -11,6 +11,7 @@ from typing import Any
 from shared.core.delivery.journal import JournalledReply, Transport, format_reply
 from shared.core.events.envelopes import ImageEvent, format_image_event
 from shared.core.values import ImageInfo, Source, TaskSettings
+from tests.costly_images import SMALL
 from tests.hostile_images import hostile_images
 
 _REPLIES = Path(__file__).parents[1] / "replies"
@@ -127,10 +128,15 @@ def _images() -> list[bytes]:
     return [b"\0\1" + data for data in hostile_images().values() if len(data) <= _MAX_IMAGE]
 
 
+def _costs() -> list[bytes]:
+    return _images() + [b"\0\1" + make() for make in SMALL.values()]
+
+
 _SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "replies": _replies,
     "masks": _masks,
     "envelopes": _envelopes,
     "images": _images,
+    "costs": _costs,
 }
 TARGETS = tuple(_SEEDS)

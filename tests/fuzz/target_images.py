@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images.prepare import prepare
+from shared.core.images.prepare import prepare, written_size
 from shared.core.images.probing import Limits, probe
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
@@ -76,7 +76,10 @@ def _must_prepare(file: bytes, info: ImageInfo, accepted: frozenset[str], max_si
     except ImageRejectedError as refusal:
         laws.must_be_refusal(refusal)
         return
-    assert max(prepared.width, prepared.height) <= max_side_px
+    if prepared.changes:
+        assert (prepared.width, prepared.height) == written_size(info.width, info.height, max_side_px)
+    else:
+        assert max(prepared.width, prepared.height) <= max_side_px
     for change in prepared.changes:
         laws.must_be_sentence(change)
     if prepared.changes:

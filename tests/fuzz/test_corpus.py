@@ -12,7 +12,7 @@ from shared.core.replies.findings import find_items
 from shared.core.replies.parsing import parse_items
 from shared.core.replies.texts import clean_text
 from shared.core.values import ImageInfo
-from tests.fuzz import minimise, run, target_envelopes, target_images, target_masks, target_replies
+from tests.fuzz import minimise, run, target_costs, target_envelopes, target_images, target_masks, target_replies
 from tests.fuzz.seeds import TARGETS, seeds
 from tests.hostile_builders import IMAGES, animation
 
@@ -21,6 +21,7 @@ _FUZZ_ONE = {
     "masks": target_masks.fuzz_one,
     "envelopes": target_envelopes.fuzz_one,
     "images": target_images.fuzz_one,
+    "costs": target_costs.fuzz_one,
 }
 _KEPT = [(path.parent.name, path) for path in sorted(run.COMMITTED.glob("*/*"))]
 _INFO = ImageInfo(64, 48, "jpeg", "image/jpeg")
@@ -54,7 +55,7 @@ def test_no_seed_breaks_a_law(target: str) -> None:
         _FUZZ_ONE[target](seed)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", minimise.MAX_BYTES)
 def test_the_kept_inputs_of_a_target_are_many_and_small(target: str) -> None:
     sizes = [path.stat().st_size for kept, path in _KEPT if kept == target]
     assert len(sizes) >= 30

@@ -63,11 +63,11 @@ def flat_png(size: tuple[int, int], row_bytes: int, *, bits: int, colour_type: i
 
 WORST = {
     "progressive jpeg": lambda: build.with_jpeg_frame(
-        build.encode(build.picture(), "JPEG", progressive=True), size=(11_600, 8_700)
+        build.encode(build.picture(), "JPEG", progressive=True), size=(8_700, 6_900)
     ),
-    "png": lambda: flat_png((11_600, 8_800), 3 * 11_600, bits=8, colour_type=2),
-    "png 16 bit": lambda: flat_png((12_600, 12_600), 2 * 12_600, bits=16, colour_type=0),
-    "webp": lambda: build.encode(Image.new("RGB", (5_300, 5_100)), "WEBP", lossless=True, quality=0),
-    "gif": lambda: build.encode(Image.new("P", (12_600, 12_600)), "GIF"),
+    "png": lambda: flat_png((8_000, 6_900), 3 * 8_000, bits=8, colour_type=2),
+    "png 16 bit": lambda: flat_png((8_900, 8_900), 2 * 8_900, bits=16, colour_type=0),
+    "webp": lambda: build.encode(Image.new("RGB", (5_050, 5_050)), "WEBP", lossless=True, quality=0),
+    "gif": lambda: build.encode(Image.new("P", (11_900, 11_900)), "GIF"),
     "avif": lambda: build.encode(Image.new("RGB", (5_400, 5_400)), "AVIF", speed=10, subsampling="4:4:4"),
 }

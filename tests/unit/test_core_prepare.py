@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images.prepare import prepare
+from shared.core.images.prepare import prepare, warnings_about_detail, written_size
 from shared.core.images.probing import probe
-from shared.core.values import PreparedImage
+from shared.core.images.structure import Structure
+from shared.core.values import ImageInfo, PreparedImage
 from tests import hostile_builders as build
 from tests.hostile_images import ACCEPTED, hostile_images
 from tests.prepared_images import UPRIGHT_CORNERS, assert_alike, corners, decoded, prepared, upright
@@ -140,7 +141,7 @@ def test_shrinking_in_strips_gives_the_same_pixels_as_shrinking_at_once() -> Non
 
 @pytest.mark.fault(54)
 def test_no_side_is_ever_shrunk_to_nothing() -> None:
-    assert upright(build.encode(Image.new("L", (10_000, 60)), "PNG"), max_side_px=64).size == (64, 1)
+    assert upright(build.encode(Image.new("L", (10_000, 60)), "PNG"), max_side_px=4).size == (52, 1)
 
 
 @settings(max_examples=40, deadline=None)
@@ -158,7 +159,54 @@ def test_size_and_shape_hold_for_every_orientation(width: int, height: int, orie
 
     assert decoded(result).size == ((result.width, result.height) if result.changes else (width, height))
     assert min(result.width, result.height) >= 1
-    assert max(result.width, result.height) == min(side, max(width, height))
+    assert (result.width - 0.5) * (result.height - 0.5) <= side**2 or min(result.width, result.height) == 1
+    assert max(result.width, result.height) >= min(side, max(width, height))
+    if max(width, height) <= 2 * min(width, height):
+        assert max(result.width, result.height) == min(side, max(width, height))
+
+
+@given(st.integers(1, 66_000), st.integers(1, 200), st.integers(1, 4_000))
+def test_every_shape_keeps_its_aspect_and_enough_pixels_to_be_read(short: int, aspect: int, side: int) -> None:
+    long = short * aspect
+    width, height = written_size(short, long, side)
+
+    assert written_size(long, short, side) == (height, width)
+    assert 1 <= width <= short
+    assert (width - 0.5) * (height - 0.5) <= side**2 or width == 1
+    assert width >= min(short, side // 2, round(0.95 * side / aspect**0.5))
+
+
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [
+        ((4_000, 3_000), (3_072, 2_304)),
+        ((10_000, 5_000), (3_072, 1_536)),
+        ((1_080, 20_000), (714, 13_220)),
+        ((16_382, 3_628), (6_528, 1_446)),
+    ],
+)
+def test_long_pictures_are_bounded_by_their_pixels(size: tuple[int, int], written: tuple[int, int]) -> None:
+    assert written_size(*size, 3_072) == written
+
+
+def test_a_panorama_in_heic_is_taken_like_any_other() -> None:
+    data = (build.IMAGES / "bounds" / "heic-panorama-16382x3628.heic").read_bytes()
+
+    assert upright(data, max_side_px=300).size == (637, 141)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [((8_000, 1_000), False), ((8_200, 600), False), ((10_000, 7_500), True), ((1_080, 20_000), False)],
+)
+def test_a_loss_that_matters_is_warned_of(size: tuple[int, int], said: bool) -> None:
+    info = ImageInfo(*size, "png", "image/png")
+    warnings = warnings_about_detail(
+        info, Structure(width=size[0], height=size[1]), accepted=ACCEPTED, max_side_px=3_072, as_is_side_px=8_192
+    )
+
+    assert bool(warnings) == said
+    assert not warnings or "small text and details may be lost" in warnings[0]
 
 
 def test_a_picture_may_travel_as_it_is_although_it_would_be_written_smaller() -> None:

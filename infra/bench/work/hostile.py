@@ -11,8 +11,9 @@ from PIL import Image
 
 from infra.bench import bombs
 from shared.core.errors import ImageRejectedError
-from shared.core.images import probing
+from shared.core.images import prepare, probing
 from shared.core.replies.findings import find_items
+from shared.core.results.result_files import OVERLAY_MAX_SIDE_PX
 from shared.core.values import ImageInfo
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _INFO = ImageInfo(4000, 3000, "jpeg", "image/jpeg")
 _MAX_ITEMS = 100
+_WRITTEN_PX = 3_072
 _BOX = (3200, 2400)
 
 
@@ -36,6 +38,20 @@ def probe(folder: Path, name: str) -> Work:
         except ImageRejectedError as refusal:
             return {"refused": refusal.code, "bytes": len(data)}
         raise AssertionError("expected a refusal, found a bomb accepted")
+
+    return work
+
+
+def taken(folder: Path, name: str) -> Work:
+    """Probe a costly file, prepare it for the model and open it to draw on."""
+    Image.preinit()
+    data = (folder / name).read_bytes()
+
+    def work() -> Facts:
+        info, structure = probing.examine(data)
+        prepared = prepare.prepare(data, info, accepted=frozenset(), max_side_px=_WRITTEN_PX, structure=structure)
+        prepare.open_upright(data, info, max_side_px=OVERLAY_MAX_SIDE_PX, structure=structure)
+        return {"bytes": len(data), "size": f"{prepared.width}x{prepared.height}"}
 
     return work
 

@@ -13,7 +13,7 @@ from shared.core.images.bmff import Box, items
 from shared.core.images.limits import corrupt, unsupported
 
 _MAX_OBUS = 10_000
-_SEQUENCE_HEADER = 1
+_SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6
 
 
 @dataclass(slots=True)
@@ -30,11 +30,13 @@ class _Bits:
 
 
 def coded_pixels(data: bytes, boxes: tuple[Box, ...]) -> int:
-    """Return the pixels of all coded pictures together, at the largest size that each may take."""
+    """Return the pixels of all coded pictures together, hidden ones too, at the largest size that each may take."""
     total = 0
     for payload in items(data, boxes, b"av01", "AVIF"):
-        sizes = [_largest_frame(body) for kind, body in _obus(payload) if kind == _SEQUENCE_HEADER]
-        total += max((width * height for width, height in sizes), default=0)
+        units = list(_obus(payload))
+        sizes = [_largest_frame(body) for kind, body in units if kind == _SEQUENCE_HEADER]
+        pictures = sum(kind in {_FRAME_HEADER, _FRAME} for kind, _ in units)
+        total += max(1, pictures) * max((width * height for width, height in sizes), default=0)
     return total
 
 

@@ -231,3 +231,13 @@ class _Reader:
         """Read a big-endian number of so many bytes; past the end it is made of what is left."""
         self.at += size
         return int.from_bytes(self.data[self.at - size : self.at], "big")
+
+
+def in_meta(data: bytes, boxes: tuple[Box, ...], wanted: bytes, kind: str) -> list[Box]:
+    """Return the boxes of one kind among those that describe the images."""
+    return _children(data, boxes, wanted, kind)
+
+
+def between(data: bytes, start: int, end: int, kind: str) -> Iterator[Box]:
+    """Yield the boxes of a part of the file."""
+    return _boxes(data, start, end, kind)

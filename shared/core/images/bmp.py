@@ -6,8 +6,10 @@ import struct
 
 from shared.core.images.limits import Limits, truncated
 from shared.core.images.structure import Structure
+from shared.core.images.work import RLE_BYTE_NS, RLE_PIXEL_NS
 
 _CORE_HEADER = 12
+_RUN_LENGTHS = frozenset({1, 2})
 _UNCOMPRESSED = frozenset({0, 3, 6})
 _COMPRESSION_NAMES = {
     0: "not compressed",
@@ -37,9 +39,11 @@ def scan(data: bytes, limits: Limits) -> Structure:
     missing = pixels_at + row_bytes * height - len(data) if compression in _UNCOMPRESSED else 0
     if missing > padding:
         raise truncated("BMP", f"has {len(data):,} of {pixels_at + row_bytes * height:,} bytes")
+    runs_ns = RLE_PIXEL_NS * width * height + RLE_BYTE_NS * len(data) if compression in _RUN_LENGTHS else 0
     return Structure(
         width=width,
         height=height,
+        extra_work_ns=runs_ns,
         decodable=data + bytes(missing) if missing > 0 else None,
         variant=_variant(bits, compression),
     )

@@ -7,6 +7,7 @@ that is not loaded yet it imports every plugin there is.
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,11 +68,27 @@ def load(image: ImageFile.ImageFile, image_format: str) -> None:
         image.load()
 
 
-def load_heif(container: Any) -> Image.Image:
-    """Decode the primary image of a container."""
-    with refusing("HEIC"):
-        image: Image.Image = container.to_pillow()
-        return image
+def first_extent(image: ImageFile.ImageFile) -> tuple[int, int, int, int]:
+    """Return the box (left, top, right, bottom) of what will be decoded: of a GIF, its first frame."""
+    extents = image.tile[0].extents if image.tile else None
+    left, top, right, bottom = extents or (0, 0, *image.size)
+    return left, top, right, bottom
+
+
+def load_low_bytes(data: bytes, image_format: str) -> Image.Image:
+    """Decode the lower halves of 16-bit colours, which Pillow drops: read in the other byte order, it keeps them."""
+    image = open_pillow(data, image_format)
+    image.tile = [tile._replace(args=_other_order(tile.args)) for tile in image.tile]
+    load(image, image_format)
+    return image
+
+
+def _other_order(args: Any) -> Any:
+    """Exchange the byte order in a decoder's raw mode: Pillow names it alone, or first of several arguments."""
+    if isinstance(args, tuple):
+        return (_other_order(args[0]), *args[1:])
+    orders = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
+    return args[:-1] + orders[args[-1]] if args[-3:-1] == "16" else args
 
 
 def _plugin(image_format: str) -> type[ImageFile.ImageFile]:

@@ -10,7 +10,8 @@ from shared.core.images.structure import Structure
 
 _HEADER_BYTES = 13
 _MAX_BLOCKS = 500_000
-_IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_MAX_EXTENSION_BYTES = 2**16
+_IMAGE, _EXTENSION, _TRAILER, _GRAPHIC_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ def scan(data: bytes, limits: Limits) -> Structure:
     screen_width, screen_height, flags = struct.unpack_from("<HHB", data, 6)
     reader = _Reader(data, _HEADER_BYTES + _palette_bytes(flags))
     width, height = _next_frame(reader) or _no_frame(reader)
+    first_end, palette_end = reader.at, _HEADER_BYTES + _palette_bytes(flags)
+    decodable = _without_comments(data, palette_end, first_end)
     frames = 1
     while frames < limits.max_frames and _next_frame(reader):
         frames += 1
@@ -47,8 +50,25 @@ def scan(data: bytes, limits: Limits) -> Structure:
         width=max(screen_width, width),
         height=max(screen_height, height),
         frames=frames,
+        decodable=decodable,
+        changes=("oversized metadata left out",) if decodable is not None else (),
         warnings=() if reader.blocks_left else (f"frames were counted up to {frames} only",),
     )
+
+
+def _without_comments(data: bytes, start: int, end: int) -> bytes | None:
+    """Leave out long extensions before the first frame, which take Pillow quadratic time; None where they are short."""
+    kept, extensions, reader = [data[:start]], 0, _Reader(data, start)
+    while data[reader.at] == _EXTENSION:
+        at = reader.at
+        reader.at += 2
+        reader.skip_sub_blocks()
+        if data[at + 1] == _GRAPHIC_CONTROL:
+            kept.append(data[at : reader.at])
+        extensions += reader.at - at
+    if extensions <= _MAX_EXTENSION_BYTES:
+        return None
+    return b"".join((*kept[:1], *kept[1:][-1:], data[reader.at : end], bytes([_TRAILER])))
 
 
 def _no_frame(reader: _Reader) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from shared.core.images.exif import orientation_of
 from shared.core.images.jpeg_rows import has_all_rows
 from shared.core.images.limits import Limits, corrupt, require_size, truncated, unsupported
 from shared.core.images.structure import Structure
+from shared.core.images.tag_values import claims_too_much
+from shared.core.images.work import SCAN_SAMPLE_NS
 from shared.core.values import ImageInfo
 
 _SOF0, _SOF1, _SOF2, _SOI, _EOI, _SOS = 0xC0, 0xC1, 0xC2, 0xD8, 0xD9, 0xDA
@@ -96,6 +98,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
         height=frame.height,
         orientation=orientation,
         whole_image_bytes=int(whole) if held else 0,
+        extra_work_ns=int(frame.width * frame.height * frame.samples * scans * SCAN_SAMPLE_NS) if held else 0,
         decodable=decodable,
         changes=changes,
         warnings=(*warnings, *ending),
@@ -285,7 +288,8 @@ def _is_metadata(data: bytes, segment: _Segment) -> bool:
 def _without_metadata(data: bytes, segments: list[_Segment]) -> bytes | None:
     """Leave out what no pixel needs, where it is so much that decoders choke; None where the file will do."""
     metadata = [segment for segment in segments if _is_metadata(data, segment)]
-    if sum(segment.end - segment.start for segment in metadata) <= _MAX_METADATA:
+    exif = b"".join(data[one.body + len(_EXIF) : one.end] for one in metadata if data.startswith(_EXIF, one.body))
+    if sum(one.end - one.start for one in metadata) <= _MAX_METADATA and not claims_too_much(exif):
         return None
     edges = [0, *(edge for segment in metadata for edge in (segment.start, segment.end)), len(data)]
     return b"".join(data[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))

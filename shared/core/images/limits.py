@@ -16,7 +16,8 @@ class Limits:
     `max_bytes` is the file, `max_pixels` and `max_side_px` its stored grid, `max_aspect` long side over
     short. `max_frames` bounds the counting only: an animation is used by its first frame. `max_decode_bytes`
     bounds the estimated memory of decoding: a baseline JPEG of 160 megapixels fits easily (it is decoded at
-    a fraction of its size), a PNG of 100 megapixels, all of which has to be held, just so.
+    a fraction of its size), others have to be held as a whole. `max_work_ns` bounds
+    the estimated CPU time of decoding in the same way.
     """
 
     max_bytes: int = 50 * 2**20
@@ -25,6 +26,7 @@ class Limits:
     max_aspect: int = 200
     max_frames: int = 1_000
     max_decode_bytes: int = 410_000_000
+    max_work_ns: int = 2_000_000_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -13,8 +13,12 @@ _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 _OTHER_MODE_BYTES = 4
 """Pillow keeps every other mode, RGB too, in four bytes a pixel."""
 
-_DECODER_BYTES = {"webp": 11, "avif": 10, "heic": 4, "heif": 4}
+_DECODER_BYTES = {"webp": 12, "avif": 10}
 """What those decoders hold for a pixel besides Pillow's image; the others stream their rows."""
+
+_HEIF_PIXEL_BYTES = {"L": 3, "I;16": 6, "RGBA": 7}
+_HEIF_OTHER_PIXEL_BYTES = 5
+"""What libheif holds for a pixel: the coded planes and the picture, whose rows are taken from there, never copied."""
 
 _JPEG_SCALES = (8, 4, 2, 1)
 
@@ -44,6 +48,11 @@ def _decode_bytes(structure: Structure, image_format: str, target: tuple[int, in
     scale = draft_scale(structure, target) if image_format == "jpeg" else 1
     pixels = -(-structure.width // scale) * -(-structure.height // scale)
     pixel_bytes = _MODE_BYTES.get(structure.mode, _OTHER_MODE_BYTES)
+    if image_format in {"heic", "heif"}:
+        heif_bytes = _HEIF_PIXEL_BYTES.get(structure.mode, _HEIF_OTHER_PIXEL_BYTES)
+        return pixels * heif_bytes + structure.whole_image_bytes
+    if structure.bits > 8 and structure.mode in {"RGB", "RGBA"}:  # noqa: PLR2004 - the lower bytes may be needed, too
+        pixel_bytes *= 2
     if image_format == "tiff":
         # libtiff may hold all rows as one strip, and Pillow turns the picture while it is still large.
         pixel_bytes *= 2 if structure.orientation == 1 else 3

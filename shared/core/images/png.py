@@ -11,6 +11,7 @@ from shared.core.errors import ImageRejectedError
 from shared.core.images.exif import orientation_of
 from shared.core.images.limits import Limits, corrupt, require_size, truncated, unsupported
 from shared.core.images.structure import Structure
+from shared.core.images.work import CHUNK_NS
 from shared.core.values import ImageInfo
 
 _SIGNATURE_BYTES = 8
@@ -69,6 +70,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
         orientation=orientation,
         frames=min(_frames(data, chunks), limits.max_frames),
         bits=header.bits,
+        extra_work_ns=CHUNK_NS * len(chunks),
         decodable=decodable,
         changes=("oversized metadata left out",) if decodable is not None else (),
         warnings=warnings,

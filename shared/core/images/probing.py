@@ -17,6 +17,7 @@ from shared.core.images.av1 import coded_pixels
 from shared.core.images.bmff import images_only, largest_extent, still_only, top_boxes
 from shared.core.images.decoders import HEIF_FORMATS, open_heif, open_pillow, refusing
 from shared.core.images.exif import exif_orientation
+from shared.core.images.heif_items import decoded_pixels
 from shared.core.images.limits import (
     DEFAULT_LIMITS,
     SUPPORTED,
@@ -30,6 +31,7 @@ from shared.core.images.limits import (
 from shared.core.images.signatures import named
 from shared.core.images.sniff import Sniffed, describe, sniff
 from shared.core.images.structure import Structure
+from shared.core.images.work import HIDDEN_PIXEL_NS
 from shared.core.values import ImageInfo, is_transposed
 
 if TYPE_CHECKING:
@@ -153,15 +155,21 @@ def _opened(structure: Structure, data: bytes, image_format: str) -> ImageFile.I
 def _heif_structure(data: bytes, limits: Limits) -> Structure:
     """Take the size that the decoder will deliver: it turns the picture itself and ignores EXIF, as HEIF says."""
     with refusing("HEIC"):
-        coded_width, coded_height = largest_extent(data, top_boxes(data, "HEIC"), "HEIC")
+        boxes = top_boxes(data, "HEIC")
+        coded_width, coded_height = largest_extent(data, boxes, "HEIC")
+        used = decoded_pixels(data, boxes)
         container = open_heif(data)
         (width, height), mode, frames = container.size, container.mode, len(container)
+        bits = container.info["bit_depth"] if mode.startswith("I;16") else 8
     require_size(width, height, limits)
     return Structure(
         width=width,
         height=height,
         frames=min(frames, limits.max_frames),
         mode=mode,
+        bits=bits,
+        extra_work_ns=HIDDEN_PIXEL_NS * max(0, used - width * height),
+        zero_bits=16 - bits if bits > 8 else 0,  # noqa: PLR2004 - grey comes in the upper bits of a word
         whole_image_bytes=_hidden_bytes(coded_width * coded_height, width * height, limits),
     )
 
@@ -183,6 +191,7 @@ def _avif_structure(data: bytes, limits: Limits) -> Structure:
         frames=min(getattr(image, "n_frames", 1), limits.max_frames),
         mode=image.mode,
         whole_image_bytes=_hidden_bytes(coded, image.width * image.height, limits),
+        extra_work_ns=HIDDEN_PIXEL_NS * max(0, coded - image.width * image.height),
         decodable=still_only(images) or (images if len(images) < len(data) else None),
         warnings=warnings,
     )

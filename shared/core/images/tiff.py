@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.core.images import ifd
 from shared.core.images.bigtiff import as_classic
@@ -16,6 +16,7 @@ from shared.core.images.limits import Limits, corrupt, truncated, unsupported
 from shared.core.images.raws import raw_format
 from shared.core.images.signatures import Sniffed, named
 from shared.core.images.structure import Structure
+from shared.core.images.tag_values import places_work_ns
 
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _ORIENTATION, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _SUB_DIRECTORIES, _SAMPLE_FORMAT = 274, 277, 322, 323, 330, 339
@@ -65,13 +66,15 @@ def scan(data: bytes, limits: Limits) -> Structure:
         page = next((page for page in pages if not page.is_reduced), pages[0])
         if raw := raw_format(data, header, [page.tags for page in pages]):
             raise unsupported(named(Sniffed(raw, f"image/x-{'adobe' if raw == 'dng' else 'raw'}-{raw}")))
+        work_ns = places_work_ns(data, page.tags, limits, offset=page.offset)
         frames, reduced = _count_pages(data, header, limits.max_frames)
         decodable = _decodable(data, header, page)
     except struct.error as error:
         raise truncated("TIFF", "ends before its directory of tags") from error
     except ValueError as error:
         raise corrupt("TIFF", str(error)) from error
-    return _structure(page, frames, decodable, reduced if page.offset != header.first else 0)
+    structure = _structure(page, frames, decodable, reduced if page.offset != header.first else 0)
+    return replace(structure, extra_work_ns=work_ns)
 
 
 def _structure(page: _Page, frames: int, decodable: bytes | None, reduced: int) -> Structure:

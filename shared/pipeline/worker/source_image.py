@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 _AS_IS_SIDE_PX = 8192
-_MAX_WRITTEN_SIDE_PX = 3072  # more than any model looks at: it scales down to tiles of its own
+_MAX_WRITTEN_SIDE_PX = 3072  # of a picture of 4:3, and as many pixels of any other: more than any model looks at
 
 
 class SourceGoneError(UplookError):
@@ -180,7 +180,14 @@ def _examined(
     limits = _limits(job, ports)
     info, structure = probing.examine(data, limits=limits)
     poor = quality.warnings_about(data, info, limits=limits, structure=structure)
-    info = replace(info, warnings=(*info.warnings, *poor))
+    lost = prepare.warnings_about_detail(
+        info,
+        structure,
+        accepted=transport.UNTOUCHED_TYPES,
+        max_side_px=_MAX_WRITTEN_SIDE_PX,
+        as_is_side_px=_AS_IS_SIDE_PX,
+    )
+    info = replace(info, warnings=(*info.warnings, *poor, *lost))
     kept = structure if structure.decodable is None else None  # a second copy of the file is not kept in memory
     return Image(data, info, len(data), uri, source=source, sha256=sha256, structure=kept)
 

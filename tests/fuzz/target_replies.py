@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.delivery.interpret import interpret
-from shared.core.delivery.journal import JournalledReply, Transport, format_reply, parse_reply
+from shared.core.delivery.journal import JournalledReply, format_reply, parse_reply
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.transport import Transport
 from shared.core.naming import paths
 from shared.core.replies import classifying, findings
 from shared.core.replies.answer import is_answer, read_answer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from shared.core.overlays.coverage import coverage
 from shared.core.overlays.tags import place_tag
 from shared.core.overlays.text import drawable_label
-from shared.core.overlays.typesetting import fit, set_line
+from shared.core.overlays.typesetting import set_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -161,7 +161,7 @@ def _tag(text: str, colour: Colour, frame: _Frame, box: BoxPx) -> Image.Image:
 
     size = frame.text
     pad = max(2, size // 4)
-    line = set_line(fit(text, size=size, max_width=frame.widest_tag(box) - 2 * pad), size=size)
+    line = set_line(shortened(text, size=size, max_width=frame.widest_tag(box) - 2 * pad), size=size)
     above = min(max(line.top, round(size * 0.8)), round(size * 1.25))
     below = min(max(line.ink.height - line.top, round(size * 0.25)), round(size * 0.6))
     tag = Image.new("RGB", (min(line.advance + 2 * pad, frame.width), above + below + pad), colour)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from shared.core.replies.free_text import REWRITTEN
 from shared.core.replies.labels import parse_labels
 from shared.core.replies.texts import MAX_LABEL, clean_label
-from shared.core.replies.words import REWRITTEN
 from shared.core.values import ClassLabel
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from shared.core.replies import shape, spellings
 from shared.core.replies.items import items_of
 from shared.core.replies.jsonscan import MAX_VALUES, complete_strings
+from shared.core.replies.lenient_json import value_of, values_in
 from shared.core.replies.spellings import key_of
 from shared.core.replies.texts import MAX_CAPTION, clean_label, unfenced
-from shared.core.replies.values import value_of, values_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.core.replies.jsonscan import Found
+    from shared.core.replies.jsonscan import JsonValue
 
 _BULLET = re.compile(r"(?:[-*•]|\d{1,2}[.)])\s+")
 _EMPHASIS = re.compile(r"\*\*|__|^[*_](?=\w)|(?<=\w)[*_]$")
@@ -51,15 +51,15 @@ def parse_labels(text: str, *, max_labels: int, complete: bool = True) -> Labels
     """
     seen = values_in(text, member_key=spellings.MEMBER)
     values = [
-        value for value in seen.found if _scores(value.value) or _enumeration(value.value) or shape.expected([value])
+        value for value in seen.values if _scores(value.value) or _enumeration(value.value) or shape.expected([value])
     ]
     names = list(islice((name for value in values for name in _names(value)), MAX_VALUES))
     if seen.broken is not None:
         names += [clean_label(name) for name in complete_strings(seen.text, seen.broken)]
-    elif complete and not seen.found:
+    elif complete and not seen.values:
         names += _plain_labels(text)
     labels = tuple(dict.fromkeys(name for name in names if name))
-    nothing = len(seen.found) == 1 and seen.broken is None and _is_nothing(seen.found[0].value)
+    nothing = len(seen.values) == 1 and seen.broken is None and _is_nothing(seen.values[0].value)
     return LabelsReply(
         labels=labels[:max_labels],
         readable=bool(labels) or nothing or any(not value.salvaged for value in values),
@@ -70,14 +70,14 @@ def parse_labels(text: str, *, max_labels: int, complete: bool = True) -> Labels
     )
 
 
-def _names(found: Found) -> Iterator[str]:
+def _names(root: JsonValue) -> Iterator[str]:
     """The labels of one value."""
-    if scores := _scores(found.value):
+    if scores := _scores(root.value):
         yield from (clean_label(name) for name in sorted(scores, key=lambda name: -scores[name]))
-    elif text := _enumeration(found.value):
+    elif text := _enumeration(root.value):
         yield from (clean_label(piece) for piece in text.split(","))
     else:
-        yield from (item.label or "" for entry in shape.entries(found) for item in items_of(entry))
+        yield from (item.label or "" for entry in shape.entries(root) for item in items_of(entry))
 
 
 def _enumeration(value: Any) -> str | None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from shared.core.geometry import read_number
 from shared.core.replies import spellings
 from shared.core.replies.boxes import is_box, names_sides
+from shared.core.replies.lenient_json import value_of
 from shared.core.replies.spellings import box_key, is_wrapper, key_of, plain
-from shared.core.replies.values import value_of
 
 if TYPE_CHECKING:
-    from shared.core.replies.jsonscan import Found
+    from shared.core.replies.jsonscan import JsonValue
 
 _MAX_DEPTH = 6  # list in object in list …: deeper nesting was never seen and is not followed
 _SIDES = 4
@@ -29,15 +29,15 @@ class Entry:
     by_key: bool = False
 
 
-def expected(found: Iterable[Found]) -> list[Found]:
+def expected(values: Iterable[JsonValue]) -> list[JsonValue]:
     """The values that can hold entries: coordinates, prose in brackets and other objects are something else."""
-    return [value for value in found if _holds_entries(value.value)]
+    return [value for value in values if _holds_entries(value.value)]
 
 
-def entries(found: Found) -> Iterator[Entry]:
+def entries(root: JsonValue) -> Iterator[Entry]:
     """All entries of a value in order. From inside of something broken only those that name themselves as one."""
-    for entry in _walk(Entry(found.value)):
-        if not found.salvaged or (isinstance(entry.value, Mapping) and is_entry(entry.value)):
+    for entry in _walk(Entry(root.value)):
+        if not root.salvaged or (isinstance(entry.value, Mapping) and is_entry(entry.value)):
             yield entry
 
 

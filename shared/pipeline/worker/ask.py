@@ -64,7 +64,7 @@ class Answered:
     image: Image | None
 
 
-def answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
+def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
     """Return the answer to this job: from the journal where an earlier attempt paid for it, else from the model.
 
     Raises:
@@ -83,16 +83,16 @@ def answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
             prompt = prompt or inputs.read_prompt(job, ports)
             stored = _ask_while_there(job, prompt, ports, number=number, addition=addition)
         reply = stored
-        found, reading = interpret(job.event, reply)
+        answer, reading = interpret(job.event, reply)
         if earlier is not None:
-            found = replace(found, usage=earlier.usage.plus(found.usage))
-        addition = another_ask(job.event, found, reading)
+            answer = replace(answer, usage=earlier.usage.plus(answer.usage))
+        addition = another_ask(job.event, answer, reading)
         if addition is None:
             break
         if number + 1 < MAX_ASKS:
             logs.warning("the answer is of no use: the model is asked once more", reason=reading.reason)
-        earlier = found
-    return Answered(reply, found, reading, prompt.images[0] if prompt else None)
+        earlier = answer
+    return Answered(reply, answer, reading, prompt.images[0] if prompt else None)
 
 
 def _ask_while_there(

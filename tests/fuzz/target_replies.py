@@ -13,8 +13,8 @@ from shared.core.gemini.transport import Transport
 from shared.core.naming import paths
 from shared.core.replies import classifying, findings
 from shared.core.replies.answer import is_answer, read_answer
+from shared.core.replies.classifying import parse_labels
 from shared.core.replies.free_text import parse_answer, parse_caption
-from shared.core.replies.labels import parse_labels
 from shared.core.replies.texts import MAX_CAPTION
 from shared.core.results import documents, result_files
 from shared.core.tasks.catalogue import TASKS

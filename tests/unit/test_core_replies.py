@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from shared.core.replies.classifying import parse_labels
 from shared.core.replies.findings import find_items
 from shared.core.replies.free_text import parse_caption
-from shared.core.replies.labels import parse_labels
 from shared.core.replies.parsing import parse_items
 from shared.core.values import ImageInfo
 

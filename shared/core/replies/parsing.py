@@ -83,7 +83,7 @@ def _lists(seen: Scan, most: int) -> tuple[tuple[RawList, ...], bool]:
     for root, (start, stop) in zip(seen.values, seen.spans, strict=True):
         if not shape.expected([root]):
             continue
-        offered = chain.from_iterable(map(items_of, shape.entries(root)))
+        offered = chain.from_iterable(map(items_of, shape.answer_entries(root)))
         items = tuple(islice(offered, left))
         left -= len(items)
         before, lone = seen.text[max(end, start - _BETWEEN) : start], _is_lone(root)

@@ -69,7 +69,7 @@ def worker_ports() -> WorkerPorts:
 
 @cache
 def _settings() -> Settings:
-    loaded = config.load()
+    loaded = config.load_settings()
     logs.set_up(loaded.log_format)
     return loaded
 

@@ -120,7 +120,7 @@ class Settings:
         return settings
 
 
-def load() -> Settings:
+def load_settings() -> Settings:
     """Read the settings of this process.
 
     Raises:
@@ -180,7 +180,7 @@ def check_at_start() -> None:
     """
     target = os.environ.get("FUNCTION_TARGET")  # set wherever functions-framework serves, local or deployed
     if target:
-        settings = load()
+        settings = load_settings()
         if target == _PLANNER:
             read_rules(settings)
         else:

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import IMAGE_SCHEMA
 from shared.core.results import documents, schemas
-from shared.core.results.schemas import load
+from shared.core.results.schemas import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,4 +117,4 @@ def _is_dead_letter(value: dict[str, Any]) -> bool:
 
 @cache
 def _validator(file: str) -> Draft202012Validator:
-    return Draft202012Validator(closed(load(file)))
+    return Draft202012Validator(closed(load_schema(file)))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.core.delivery.interpret import another_ask, interpret
-from shared.core.delivery.journal import JournalledReply, Transport
+from shared.core.delivery.journal import JournalledReply
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.transport import Transport
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.planning.plan import resolve_settings
 from shared.core.values import ImageInfo, Source

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.core.results import schemas
-from shared.core.results.schemas import load
+from shared.core.results.schemas import load_schema
 from tests.closed_schema import known_values
 from tests.field_samples import columns, sample
 
@@ -48,7 +48,7 @@ def paths(schema: Mapping[str, Any], path: str = "", *, required: bool = True) -
 
 
 def _results() -> str:
-    schema = load(schemas.RESULT)
+    schema = load_schema(schemas.RESULT)
     where = columns(sample(schema))
     rows = [
         [*_cells(path, field, required=required), ", ".join(f"`{name}`" for name in where.get(path, ())) or "none"]
@@ -59,7 +59,9 @@ def _results() -> str:
 
 
 def _events() -> str:
-    rows = [_cells(path, field, required=required) for path, field, required in paths(load(schemas.RESULT_EVENT))]
+    rows = [
+        _cells(path, field, required=required) for path, field, required in paths(load_schema(schemas.RESULT_EVENT))
+    ]
     return _table(["field", "value", "meaning"], rows)
 
 

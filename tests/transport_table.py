@@ -33,6 +33,7 @@ _SIZES_MB = (1, 10, 20, 40)
 _PLACES = {"as uploaded": True, "written anew, or from the web": False}
 _KINDS = {
     "inline": "inline",
+    "shrunk": "inline, a smaller JPEG",
     "file": "Files API: uploaded, once per content",
     "registered": "Files API: registered",
     "gs": "`gs://` by reference",
@@ -85,9 +86,8 @@ def _filled(text: str, name: str, body: str) -> str:
 
 
 def _route(backend: Backend, image: tuple[int, bool]) -> list[str]:
-    (route,) = transport.share(backend, [image], text_bytes=_TEXT_BYTES)
-    kind = f"{_KINDS[route.kind]}, a smaller JPEG" if route.shrunk else _KINDS[route.kind]
-    return [kind, route.reason]
+    ((kind, reason),) = transport.share(backend, [image], text_bytes=_TEXT_BYTES)
+    return [_KINDS[kind], reason]
 
 
 def _treatment(data: bytes) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import endpoints, given, official_pubsub, resources, topology
+from infra.local import endpoints, external_services, official_pubsub, resources, topology
 from infra.local.ceiling import ceiling
 from infra.local.endpoints import Endpoints, State
 from infra.local.private import keep_private
@@ -105,13 +105,13 @@ class Stack:
         endpoints.remove(self._options.state_dir)
 
     def _start(self) -> None:
-        self._given = given.read(self._environ, real=self._options.real)
-        for note in self._given.notes:
+        self._external = external_services.read(self._environ, real=self._options.real)
+        for note in self._external.notes:
             self._say(note)
         keep_private(self._options.state_dir)
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         pubsub = self._start_pubsub()
-        with given.answering(given.PUBSUB, self._given.pubsub):
+        with external_services.answering(external_services.PUBSUB, self._external.pubsub):
             resources.create_topics(pubsub)
         storage = self._start_storage(pubsub)
         gemini = self._start_gemini(storage)
@@ -129,7 +129,7 @@ class Stack:
         endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
 
     def _start_gemini(self, storage: str) -> Process | None:
-        gemini = self._given.gemini
+        gemini = self._external.gemini
         if gemini is None:
             return self._service("gemini", "--storage", storage)  # so that it can fetch gs:// images itself
         self._say(f"gemini     {gemini.words}: every call costs money")
@@ -144,9 +144,9 @@ class Stack:
         return child.wait_ready(timeout_s=START_TIMEOUT_S)
 
     def _start_pubsub(self) -> str:
-        if self._given.pubsub:
-            self._say(f"pubsub     yours, at {self._given.pubsub}")
-            return self._given.pubsub
+        if self._external.pubsub:
+            self._say(f"pubsub     yours, at {self._external.pubsub}")
+            return self._external.pubsub
         if self._options.official_pubsub:
             return self._start_official_pubsub()
         url = self._ready(self._service("pubsub"))
@@ -162,11 +162,11 @@ class Stack:
         return f"127.0.0.1:{port}"
 
     def _start_storage(self, pubsub: str) -> str:
-        if self._given.storage:
-            self._say(f"storage    yours, at {self._given.storage}")
-            with given.answering(given.STORAGE, self._given.storage):
-                resources.create_buckets(self._given.storage, notify=True)
-            return self._given.storage
+        if self._external.storage:
+            self._say(f"storage    yours, at {self._external.storage}")
+            with external_services.answering(external_services.STORAGE, self._external.storage):
+                resources.create_buckets(self._external.storage, notify=True)
+            return self._external.storage
         eventarc = f"{topology.UPLOADS}={topology.topic_path(topology.UPLOAD_EVENTS)}"
         url = self._ready(self._service("storage", "--pubsub", pubsub, "--eventarc", eventarc))
         self._say(f"storage    {url}")
@@ -182,7 +182,7 @@ class Stack:
         ports = {function.name: free_port() for function in functions}
         started = [self._start_function(function, ports[function.name]) for function in functions]
         self._await_functions(started)
-        resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=self._given.storage is None)
+        resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=self._external.storage is None)
         self._say(f"functions  {', '.join(function.name for function in functions)}")
 
     def _await_functions(self, started: list[tuple[Process, int]]) -> None:
@@ -212,8 +212,8 @@ class Stack:
         env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
         env |= ceiling(self._environ, real=self._options.real)
         env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
-        if self._given.gemini and self._given.gemini.project:  # yours: the project that is asked, and pays
-            env["GOOGLE_CLOUD_PROJECT"] = self._given.gemini.project
+        if self._external.gemini and self._external.gemini.project:  # yours: the project that is asked, and pays
+            env["GOOGLE_CLOUD_PROJECT"] = self._external.gemini.project
         return self._child(function.name, argv, env), port
 
     def _socket_dir(self, name: str) -> str:
@@ -240,7 +240,7 @@ class Stack:
         return self._child(name, service_argv(name, "--port", "0", *arguments))
 
     def _child(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> Process:
-        base = {key: value for key, value in self._given.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        base = {key: value for key, value in self._external.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         # Compiled once, outside the source tree: without bytecode every process would compile every module anew.
         base["PYTHONPYCACHEPREFIX"] = str(self._options.state_dir.resolve() / "pycache")
         base |= without_proxy(base)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from infra.emulators.common.console import write_line
 from infra.emulators.common.serve import listen
-from infra.local import arguments, ending, endpoints, given, paying
+from infra.local import arguments, cost_consent, endpoints, external_services, interrupts
 from infra.local.ceiling import ceiling
 from infra.local.official_pubsub import OfficialUnavailableError
 from infra.local.private import keep_private, write_privately
@@ -81,18 +81,18 @@ def _agree(args: argparse.Namespace) -> None:
     Raises:
         ServiceError: it is not.
     """
-    gemini = given.read(os.environ, real=True).gemini
+    gemini = external_services.read(os.environ, real=True).gemini
     limits = " and ".join(f"{name}={value}" for name, value in ceiling(os.environ, real=True).items())
     if not args.yes and gemini is not None:
         print(f"Every image that is uploaded to this stack would go to {gemini.words}, and costs money.")
         print(f"A day's ceiling: {limits}; set these variables to change it.")
-    paying.require_yes(yes=args.yes)
+    cost_consent.require_yes(yes=args.yes)
 
 
 def _foreground(args: argparse.Namespace) -> int:
     ended = threading.Event()
-    ending.interrupt_on_signals(ended)
-    ending.interrupt_without_terminal(ended)
+    interrupts.interrupt_on_signals(ended)
+    interrupts.interrupt_without_terminal(ended)
     started_s = time.monotonic()
     try:
         options = Options(

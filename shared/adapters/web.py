@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 
 from shared.adapters.web_answers import BrokenAnswerError, Exchange, location, promised_bytes
 from shared.core.errors import ErrorCode, ImageRejectedError, TransientError
-from shared.core.weburls import Target, is_public, shown, target
+from shared.core.weburls import Target, is_public, shown_url, target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -33,7 +33,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429})
 
 
-def resolve(host: str, port: int) -> Sequence[str]:
+def addresses_of(host: str, port: int) -> Sequence[str]:
     """Return the IP addresses of a name, by the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
@@ -51,7 +51,7 @@ class WebImages:
         self,
         *,
         origins: Collection[str],
-        resolver: Callable[[str, int], Sequence[str]] = resolve,
+        resolver: Callable[[str, int], Sequence[str]] = addresses_of,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._origins = origins
@@ -73,10 +73,10 @@ class WebImages:
         deadline_s = time.monotonic() + timeout_s
         hop: str = url
         for _ in range(1 + MAX_REDIRECTS):
-            found = self._hop(hop, max_bytes=max_bytes, deadline_s=deadline_s)
-            if isinstance(found, bytes):
-                return found
-            hop = found.url
+            answered = self._hop(hop, max_bytes=max_bytes, deadline_s=deadline_s)
+            if isinstance(answered, bytes):
+                return answered
+            hop = answered.url
         raise _refused(url, f"it redirects more than {MAX_REDIRECTS} times")
 
     def _hop(self, url: str, *, max_bytes: int, deadline_s: float) -> bytes | _Redirect:
@@ -100,9 +100,9 @@ class WebImages:
         try:
             addresses = _in_time(lambda: self._resolve(where.host, where.port), deadline_s)
         except TimeoutError as error:
-            raise TransientError(f"{shown(url)}: the name {where.host} was not resolved in time.") from error
+            raise TransientError(f"{shown_url(url)}: the name {where.host} was not resolved in time.") from error
         except (OSError, UnicodeError) as error:
-            raise TransientError(f"{shown(url)}: the name {where.host} could not be resolved.") from error
+            raise TransientError(f"{shown_url(url)}: the name {where.host} could not be resolved.") from error
         private = [address for address in addresses if not is_public(address)]
         if private and not where.literal:
             raise _refused(url, f"{where.host} leads to {private[0]}, which is not on the public internet")
@@ -118,16 +118,16 @@ def _in_time(look_up: Callable[[], Sequence[str]], deadline_s: float) -> Sequenc
     Raises:
         TimeoutError: the time is up.
     """
-    found: Future[Sequence[str]] = Future()
+    addresses: Future[Sequence[str]] = Future()
 
     def run() -> None:
         try:
-            found.set_result(look_up())
+            addresses.set_result(look_up())
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            found.set_exception(error)
+            addresses.set_exception(error)
 
     threading.Thread(target=run, name="look-up", daemon=True).start()
-    return found.result(timeout=max(0.0, deadline_s - time.monotonic()))
+    return addresses.result(timeout=max(0.0, deadline_s - time.monotonic()))
 
 
 @contextlib.contextmanager
@@ -180,12 +180,12 @@ def _answer(url: str, exchange: Exchange, where: Target, *, max_bytes: int) -> b
             raise _refused(url, f"it answered {status} without saying where to")
         return _redirect(url, leads_to)
     if status >= 500 or status in _PASSING:  # noqa: PLR2004 - server errors
-        raise TransientError(f"{shown(url)} answered {status}.")
+        raise TransientError(f"{shown_url(url)} answered {status}.")
     if status != _OK:
         raise _refused(url, f"it answered {status}")
     body = None if promised_bytes(head) > max_bytes else exchange.body(max_bytes=max_bytes)
     if body is None:
-        raise ImageRejectedError(ErrorCode.TOO_MANY_BYTES, f"{shown(url)} has more than {max_bytes:,} bytes.")
+        raise ImageRejectedError(ErrorCode.TOO_MANY_BYTES, f"{shown_url(url)} has more than {max_bytes:,} bytes.")
     return body
 
 
@@ -198,7 +198,7 @@ def _redirect(url: str, location: str) -> _Redirect:
 
 
 def _refused(url: str, why: str) -> ImageRejectedError:
-    return ImageRejectedError(ErrorCode.URL_REFUSED, f"{shown(url)} was not fetched: {why}.")
+    return ImageRejectedError(ErrorCode.URL_REFUSED, f"{shown_url(url)} was not fetched: {why}.")
 
 
 @contextlib.contextmanager
@@ -209,8 +209,8 @@ def _reported(url: str) -> Iterator[None]:
     except ssl.SSLCertVerificationError as error:
         raise _refused(url, f"its certificate is not valid ({error.verify_message})") from error
     except TimeoutError as error:
-        raise TransientError(f"{shown(url)} did not answer in time.") from error
+        raise TransientError(f"{shown_url(url)} did not answer in time.") from error
     except BrokenAnswerError as error:
-        raise TransientError(f"{shown(url)} could not be read: {error}.") from error
+        raise TransientError(f"{shown_url(url)} could not be read: {error}.") from error
     except OSError as error:
-        raise TransientError(f"{shown(url)} could not be read: {type(error).__name__}.") from error
+        raise TransientError(f"{shown_url(url)} could not be read: {type(error).__name__}.") from error

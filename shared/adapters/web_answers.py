@@ -48,9 +48,9 @@ class Exchange:
         for event in (h11.Request(method="GET", target=where.path, headers=headers), h11.EndOfMessage()):
             self._connection.sendall(self._http.send(event) or b"")
         while True:
-            found = self._next()
-            if isinstance(found, h11.Response):
-                return found
+            answer = self._next()
+            if isinstance(answer, h11.Response):
+                return answer
 
     def body(self, *, max_bytes: int) -> bytes | None:
         """Return the body, or None as soon as it is known to have more than `max_bytes`.
@@ -59,12 +59,12 @@ class Exchange:
             BrokenAnswerError: it ends early, or its chunks are malformed.
             OSError: the connection broke.
         """
-        found = bytearray()
+        body = bytearray()
         while isinstance(event := self._next(), h11.Data):
-            found += event.data
-            if len(found) > max_bytes:
+            body += event.data
+            if len(body) > max_bytes:
                 return None
-        return bytes(found)
+        return bytes(body)
 
     def _next(self) -> h11.Event:
         while (event := self._http.next_event()) is h11.NEED_DATA:

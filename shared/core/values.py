@@ -19,6 +19,9 @@ Box1000 = tuple[int, int, int, int]
 MAX_MASK_THRESHOLD = 254
 """Of 0 to 255: above the highest value no pixel would be left."""
 
+MAX_QUESTION, MAX_LANGUAGE = 2000, 60
+"""Characters of a question and of a language, wherever they are set: in the metadata of an upload, or in a manifest."""
+
 Status = Literal["ok", "empty", "partial", "blocked", "unsupported", "skipped", "failed"]
 """Final states of a result; `failed` alone is committed as an error document (see docs of `results`)."""
 

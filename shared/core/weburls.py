@@ -66,22 +66,22 @@ def target(url: str, *, origins: Collection[str]) -> Target | str:
         return "it carries a user name or a password"
     if _HOST.fullmatch(parts.netloc.lower().removesuffix(f":{port}")) is None:
         return "its host is malformed"
-    found = Target(
+    parsed = Target(
         scheme=parts.scheme,
         host=(parts.hostname or "").lower(),
         port=_PORTS[parts.scheme] if port is None else port,
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         literal=False,
     )
-    return _permitted(found, origins)
+    return _permitted(parsed, origins)
 
 
 def origin_problem(origin: str) -> str | None:
     """Return what is wrong with an origin that an operator lists, or None."""
     if origin == ANY_PUBLIC:
         return None
-    found = target(origin, origins=[origin])
-    if isinstance(found, Target) and found.path == "/" and not origin.endswith("/"):
+    parsed = target(origin, origins=[origin])
+    if isinstance(parsed, Target) and parsed.path == "/" and not origin.endswith("/"):
         return None
     return f"expected an origin such as https://images.example.com or {ANY_PUBLIC}, found {origin!r}"
 
@@ -95,14 +95,14 @@ def is_public(address: str) -> bool:
     (True, False, False)
     """
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = _inside(found)
-    return _is_global(found if inner is None else inner)
+    inner = _inside(parsed)
+    return _is_global(parsed if inner is None else inner)
 
 
-def shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """Return a URL fit for logs and results: without a password, and without a query, which may be a signature.
 
     A slash in a password makes it look like a port and a path. As it must never be shown, all that may belong to one

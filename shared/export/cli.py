@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _coco(args: argparse.Namespace, results: Results, report: Report) -> None:
-    found = list(_stored_results(args, results, report))
+    stored = list(_stored_results(args, results, report))
 
     def read_mask(name: str) -> bytes:
         data = results.read_file(name)
@@ -64,7 +64,7 @@ def _coco(args: argparse.Namespace, results: Results, report: Report) -> None:
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="mask") as pool:
         dataset = to_coco(
-            (each.document for each in found),
+            (each.document for each in stored),
             read_file=read_mask,
             segmentation=Segmentation(args.segmentation, args.tolerance),
             on_unreadable=lambda name, error: report.leave_out(Unreadable(results.place(name), str(error))),
@@ -78,8 +78,8 @@ def _coco(args: argparse.Namespace, results: Results, report: Report) -> None:
 
 def _jsonl(args: argparse.Namespace, results: Results, report: Report) -> None:
     written = 0
-    for found in _stored_results(args, results, report):
-        for row in rows(found):
+    for stored in _stored_results(args, results, report):
+        for row in rows(stored):
             _write(row)
             written += 1
     report.summarise(f"lines: {written}")

@@ -82,19 +82,19 @@ def to_coco(
     """
     listed = [document for document in documents if document.get("items") is not None and document.get("image")]
     images = _images(listed)
-    found = [
+    pairs = [
         (images[_identity(document)], item) for document in listed for item in document["items"] if is_usable(item)
     ]
-    categories = {name: number for number, name in enumerate(sorted({category(item) for _, item in found}), 1)}
+    categories = {name: number for number, name in enumerate(sorted({category(item) for _, item in pairs}), 1)}
     masks = _Masks(read_file, segmentation, on_unreadable)
-    annotations = each(lambda pair: _annotation(pair[0], pair[1], masks), found)
+    annotations = each(lambda pair: _annotation(pair[0], pair[1], masks), pairs)
     return {
         "info": {"description": "Uplook results", "version": "1"},
         "images": list(images.values()),
         "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in categories.items()],
         "annotations": [
             annotation | {"id": number, "category_id": categories[category(item)]}
-            for number, ((_, item), annotation) in enumerate(zip(found, annotations, strict=True), 1)
+            for number, ((_, item), annotation) in enumerate(zip(pairs, annotations, strict=True), 1)
         ],
     }
 
@@ -219,10 +219,10 @@ class _Masks:
             self.on_unreadable(file, error)
             return {}
         if self.segmentation.form == "polygon":
-            found: Any = polygons(mask, tolerance_px=self.segmentation.tolerance_px)
+            drawn: Any = polygons(mask, tolerance_px=self.segmentation.tolerance_px)
         else:
-            found = rle(mask, width=image["width"], height=image["height"]).segmentation()
-        return {"area": mask.area, "segmentation": found}
+            drawn = rle(mask, width=image["width"], height=image["height"]).segmentation()
+        return {"area": mask.area, "segmentation": drawn}
 
 
 def _annotation(image: Mapping[str, Any], item: Mapping[str, Any], masks: _Masks) -> dict[str, Any]:

@@ -64,15 +64,15 @@ def _upload(args: argparse.Namespace) -> Upload:
     metadata = dict(args.metadata)
     if not args.live:
         return Upload(Source(bucket, name, 1, content_type=args.content_type), metadata)
-    found = _stored(bucket, name)
-    content_type = found.content_type if args.content_type is None else args.content_type
-    source = Source(bucket, name, found.generation, found.size, content_type, found.crc32c)
-    return Upload(source, {**found.metadata, **metadata})
+    stored = _stored(bucket, name)
+    content_type = stored.content_type if args.content_type is None else args.content_type
+    source = Source(bucket, name, stored.generation, stored.size, content_type, stored.crc32c)
+    return Upload(source, {**stored.metadata, **metadata})
 
 
 def _settings(bucket: str, rules: Path | None) -> Settings:
     if rules is None:
-        return config.load()
+        return config.load_settings()
     # Rules can be tried without any deployment: every bucket is one for uploads then.
     return Settings(
         results_bucket="", work_bucket="", upload_buckets=(bucket,), image_topic="", result_topic="", rules_file=rules
@@ -93,10 +93,10 @@ def _stored(bucket: str, name: str) -> ObjectInfo:
 
     client = config.client_settings()
     store = GoogleStorage(project=client.project, emulator_host=client.storage_emulator_host, connections=1)
-    found = store.stat(bucket, name)
-    if found is None:
+    stored = store.stat(bucket, name)
+    if stored is None:
         raise NotFoundError(f"there is no gs://{bucket}/{name}: leave out --live to plan for an object to come")
-    return found
+    return stored
 
 
 def _lines(uri: str, explained: Explanation) -> Iterator[str]:

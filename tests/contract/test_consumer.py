@@ -26,9 +26,9 @@ from shared.consumer import (
     parse_event,
     parse_result,
 )
-from shared.core.delivery import journal
-from shared.core.delivery.journal import Asked, AskedImage
+from shared.core.delivery.journal import Asked, SentImage
 from shared.core.errors import ErrorCode
+from shared.core.gemini.transport import Transport as SentBy
 from shared.core.results import documents, schemas
 from shared.core.values import ImageInfo
 from shared.pipeline.worker.analyze import analyze
@@ -106,11 +106,11 @@ def test_classes_and_answers_are_typed() -> None:
 
 
 def test_a_question_about_several_images_tells_what_was_seen_in_their_order() -> None:
-    carried = journal.Transport("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned",))
+    carried = SentBy("inline", "image/jpeg", 900, reused=False, reason="it fits", changes=("turned",))
     info = ImageInfo(80, 60, "png", "image/png")
     seen = (
-        AskedImage("gs://uploads/a.png", 2**62, "AAAAAA==", None, info, carried),
-        AskedImage("https://images.example.com/b.png", None, None, "f" * 64, info, carried),
+        SentImage("gs://uploads/a.png", 2**62, "AAAAAA==", None, info, carried),
+        SentImage("https://images.example.com/b.png", None, None, "f" * 64, info, carried),
     )
     value = document(None, task="ask", answer="The first.", **documents.asked_document(Asked("Which is older?", seen)))
     assert schemas.problem(value, schemas.RESULT) is None

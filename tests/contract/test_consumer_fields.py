@@ -13,7 +13,7 @@ import pytest
 
 from shared.consumer import parse_event, parse_result
 from shared.core.results import schemas
-from shared.core.results.schemas import load
+from shared.core.results.schemas import load_schema
 from shared.export.reading import StoredResult
 from shared.export.rows import rows
 from tests.closed_schema import undocumented
@@ -21,10 +21,10 @@ from tests.export_documents import document, failed, item, mask_of
 from tests.field_samples import columns, leaves, sample
 from tests.fields_page import PAGE, page, paths
 
-RESULT: dict[str, Any] = sample(load(schemas.RESULT))
+RESULT: dict[str, Any] = sample(load_schema(schemas.RESULT))
 for _key in ("file", "soft_file"):
     RESULT["items"][0]["mask"][_key] = RESULT["files"][0]["name"]  # a mask names files of the document
-EVENT: dict[str, Any] = sample(load(schemas.RESULT_EVENT))
+EVENT: dict[str, Any] = sample(load_schema(schemas.RESULT_EVENT))
 
 _RENAMED = {"files[].name": "files[].uri"}
 _CLIENTS_OWN = ("uri", "raw")
@@ -47,7 +47,7 @@ def _same(written: Any, read: Any) -> bool:
 
 def test_the_sample_has_every_field_and_no_value_twice() -> None:
     for file, value in ((schemas.RESULT, RESULT), (schemas.RESULT_EVENT, EVENT)):
-        listed = [path for path, schema, _ in paths(load(file)) if not _has_properties(schema)]
+        listed = [path for path, schema, _ in paths(load_schema(file)) if not _has_properties(schema)]
         values = [json.dumps(each) for path, each in leaves(value).items() if each is not True and ".mask." not in path]
 
         assert list(leaves(value)) == listed
@@ -91,7 +91,9 @@ def test_every_column_of_an_export_is_a_field_of_the_schema() -> None:
 def test_every_field_has_its_words() -> None:
     """Of the image event too: none is read by strangers, and all are read by whoever works on Uplook."""
     for file in (schemas.RESULT, schemas.RESULT_EVENT, schemas.IMAGE_EVENT):
-        assert [path for path, schema, _ in paths(load(file)) if not schema.get("description", "").endswith(".")] == []
+        assert [
+            path for path, schema, _ in paths(load_schema(file)) if not schema.get("description", "").endswith(".")
+        ] == []
 
 
 def test_the_page_shows_every_field() -> None:

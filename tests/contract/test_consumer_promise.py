@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from shared.consumer import parse_event, parse_result
 from shared.core.results import schemas
-from shared.core.results.schemas import load
+from shared.core.results.schemas import load_schema
 from tests.closed_schema import closed, known_values, undocumented
 from tests.contract.schema_growth import breaks
 
@@ -44,7 +44,7 @@ EVERYTHING = [
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_todays_schema_only_adds_to_the_promised_one(name: str) -> None:
-    assert breaks(PROMISED[name], load(name)) == []
+    assert breaks(PROMISED[name], load_schema(name)) == []
 
 
 @pytest.mark.parametrize(("name", "value"), EVERYTHING)
@@ -97,7 +97,7 @@ def _changed(value: dict[str, Any], schema: dict[str, Any]) -> Iterator[tuple[di
 
 @pytest.mark.parametrize(("name", "value"), EVERYTHING)
 def test_a_new_field_anywhere_suits_readers_and_not_our_own_writer(name: str, value: dict[str, Any]) -> None:
-    for copy, place, _ in _changed(value, load(name)):
+    for copy, place, _ in _changed(value, load_schema(name)):
         place["later"] = 7
 
         assert schemas.problem(copy, name) is None
@@ -108,7 +108,7 @@ def test_a_new_field_anywhere_suits_readers_and_not_our_own_writer(name: str, va
 def test_a_new_value_anywhere_suits_readers_and_not_our_own_writer(name: str, value: dict[str, Any]) -> None:
     places = [
         (index, field)
-        for index, (place, properties) in enumerate(_objects(value, load(name)))
+        for index, (place, properties) in enumerate(_objects(value, load_schema(name)))
         for field, schema in properties.items()
         if field in place and known_values(schema) is not None
     ]
@@ -116,7 +116,7 @@ def test_a_new_value_anywhere_suits_readers_and_not_our_own_writer(name: str, va
 
     for index, field in places:
         copy = deepcopy(value)
-        place, _ = list(_objects(copy, load(name)))[index]
+        place, _ = list(_objects(copy, load_schema(name)))[index]
         place[field] = "later"
 
         assert schemas.problem(copy, name) is None
@@ -131,7 +131,7 @@ def _read(value: dict[str, Any]) -> Result:
 
 @pytest.mark.parametrize(("name", "value"), EVERYTHING)
 def test_what_was_stored_has_only_what_is_listed_today(name: str, value: dict[str, Any]) -> None:
-    Draft202012Validator(closed(load(name))).validate(value)
+    Draft202012Validator(closed(load_schema(name))).validate(value)
 
 
 @pytest.mark.parametrize("name", [*SCHEMAS, schemas.IMAGE_EVENT])
@@ -151,7 +151,7 @@ def test_no_shipped_schema_closes_an_object_or_a_list_of_values(name: str) -> No
             if key != "if":
                 yield from closing(each, f"{place}.{key}")
 
-    assert list(closing(load(name), "$")) == []
+    assert list(closing(load_schema(name), "$")) == []
 
 
 _WRONG: tuple[Any, ...] = (None, 7, -1, "gs://x", [], {})
@@ -162,7 +162,7 @@ def test_of_the_fields_and_values_of_then_todays_schema_says_what_the_promised_o
     name: str, value: dict[str, Any]
 ) -> None:
     """Whatever else is wrong with a document: it was opened for new values, and for nothing else."""
-    promised, today = Draft202012Validator(PROMISED[name]), Draft202012Validator(load(name))
+    promised, today = Draft202012Validator(PROMISED[name]), Draft202012Validator(load_schema(name))
     places = [
         (index, field, properties[field].get("enum"))
         for index, (place, properties) in enumerate(_objects(value, PROMISED[name]))

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared.core.delivery.journal import JournalledReply, Transport, format_reply
+from shared.core.delivery.journal import JournalledReply, format_reply
 from shared.core.events.envelopes import ImageEvent, format_image_event
+from shared.core.gemini.transport import Transport
 from shared.core.values import ImageInfo, Source, TaskSettings
 from tests.costly_images import SMALL
 from tests.hostile_images import hostile_images

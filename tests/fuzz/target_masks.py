@@ -13,7 +13,7 @@ from PIL import Image
 from shared.core.geometry import to_pixels
 from shared.core.masks.png_writing import encode_mask_png
 from shared.core.masks.reading import bounds_of_polygon, read_mask
-from shared.core.replies.jsonscan import scan
+from shared.core.replies.jsonscan import scan_json
 from tests.fuzz import laws
 from tests.fuzz.feed import Feed
 
@@ -74,7 +74,7 @@ def _must_survive_writing(mask: Mask, width: int, height: int) -> None:
 
 
 def _json(feed: Feed) -> Any:
-    found = scan(feed.text()).found
+    found = scan_json(feed.text()).values
     return found[0].value if found else None
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.delivery.interpret import interpret
-from shared.core.delivery.journal import JournalledReply, Transport, format_reply, parse_reply
+from shared.core.delivery.journal import JournalledReply, format_reply, parse_reply
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.transport import Transport
 from shared.core.naming import paths
 from shared.core.replies import classifying, findings
 from shared.core.replies.answer import is_answer, read_answer
-from shared.core.replies.labels import parse_labels
+from shared.core.replies.classifying import parse_labels
+from shared.core.replies.free_text import parse_answer, parse_caption
 from shared.core.replies.texts import MAX_CAPTION
-from shared.core.replies.words import parse_answer, parse_caption
 from shared.core.results import documents, result_files
 from shared.core.tasks.catalogue import TASKS
 from shared.core.values import ImageInfo, Source, TaskSettings

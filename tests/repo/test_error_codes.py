@@ -11,7 +11,7 @@ import pytest
 
 from shared.core.errors import ErrorCode
 from shared.core.results import schemas
-from shared.core.results.schemas import load
+from shared.core.results.schemas import load_schema
 from tests.closed_schema import known_values
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ FILES = sorted(path for folder in ("functions", "shared") for path in (ROOT / fo
 PAGE = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
 HELD = {ErrorCode.CONFIGURATION, ErrorCode.DAILY_CEILING, ErrorCode.DAILY_QUOTA}
 
-OF_RESULTS = set(known_values(load(schemas.RESULT)["properties"]["error"]["anyOf"][0]["properties"]["code"]) or [])
-OF_EVENTS = set(known_values(load(schemas.RESULT_EVENT)["properties"]["error"]) or []) - {None}
+OF_RESULTS = set(
+    known_values(load_schema(schemas.RESULT)["properties"]["error"]["anyOf"][0]["properties"]["code"]) or []
+)
+OF_EVENTS = set(known_values(load_schema(schemas.RESULT_EVENT)["properties"]["error"]) or []) - {None}
 
 
 def _table(name: str) -> list[str]:

@@ -74,3 +74,28 @@ def test_a_class_of_ours_has_its_name_alone() -> None:
                     homes[node.name].append(path.relative_to(ROOT))
 
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+ONE_MEANING = {
+    "add_arguments": "what a command of shared/operate takes",
+    "run": "a command of shared/operate",
+    "main": "a command line",
+    "scan": "a format's file, walked whole",
+    "read_head": "a format's first bytes",
+    "overlap": "intersection over union",
+    "ports": "the outside world of a deployment",
+}
+"""Public functions of one name in several modules, by what all of them do."""
+
+
+def test_a_public_function_of_ours_has_its_name_alone_or_one_meaning() -> None:
+    """An entry point (functions/) is called as it is deployed; what it does stands below its name in shared/."""
+    homes = defaultdict(set)
+    for path in (ROOT / "shared").rglob("*.py"):
+        if "consumer" not in path.parts:
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                    homes[node.name].add(path.relative_to(ROOT))
+
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1 and name not in ONE_MEANING} == {}
+    assert [name for name in ONE_MEANING if len(homes[name]) < 2] == []

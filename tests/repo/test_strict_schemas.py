@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.core.results.schemas import load
+from shared.core.results.schemas import load_schema
 from tests.closed_schema import SCHEMAS, closed
 from tests.contract.test_consumer_promise import STORED
 from tests.strict_schema import departures
@@ -62,7 +62,7 @@ def compiled(ajv: Path, schemas: Path, cases: dict[str, list[Any]]) -> subproces
 
 def test_ajv_compiles_every_schema_in_strict_mode_and_takes_what_is_stored(ajv: Path, tmp_path: Path) -> None:
     for file in FILES:
-        (tmp_path / file).write_text(json.dumps(load(file)), encoding="utf-8")
+        (tmp_path / file).write_text(json.dumps(load_schema(file)), encoding="utf-8")
     later = {file: [{**value, "status": "later", "later": 7} for value in values] for file, values in STORED.items()}
     cases = {file: [*STORED.get(file, []), *later.get(file, []), {}] for file in FILES}
 
@@ -74,7 +74,7 @@ def test_ajv_compiles_every_schema_in_strict_mode_and_takes_what_is_stored(ajv: 
 
 def test_ajv_compiles_the_closed_copies_too(ajv: Path, tmp_path: Path) -> None:
     for file in FILES:
-        (tmp_path / file).write_text(json.dumps(closed(load(file))), encoding="utf-8")
+        (tmp_path / file).write_text(json.dumps(closed(load_schema(file))), encoding="utf-8")
     cases = {file: [*values, *({**value, "later": 7} for value in values)] for file, values in STORED.items()}
 
     ended = compiled(ajv, tmp_path, cases)
@@ -87,8 +87,8 @@ def test_ajv_compiles_the_closed_copies_too(ajv: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_schema_keeps_the_rules_of_strict_mode(file: str) -> None:
-    assert departures(load(file)) == []
-    assert departures(closed(load(file))) == []
+    assert departures(load_schema(file)) == []
+    assert departures(closed(load_schema(file))) == []
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -107,7 +107,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_strict_mode_refuses_is_told_without_ajv(change: Callable[[dict[str, Any]], object]) -> None:
-    schema = deepcopy(load("result.schema.json"))
+    schema = deepcopy(load_schema("result.schema.json"))
     change(schema)
 
     assert departures(schema)
@@ -115,7 +115,7 @@ def test_what_strict_mode_refuses_is_told_without_ajv(change: Callable[[dict[str
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_ajv_refuses_the_same(ajv: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    schema = deepcopy(load("result.schema.json"))
+    schema = deepcopy(load_schema("result.schema.json"))
     change(schema)
     (tmp_path / "result.schema.json").write_text(json.dumps(schema), encoding="utf-8")
 

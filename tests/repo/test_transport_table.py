@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from shared.core import weburls
-from shared.core.events.manifest import MAX_BYTES, MAX_LANGUAGE, MAX_QUESTION, SCHEMA, SUFFIX
+from shared.core.events.manifest import MAX_BYTES, SCHEMA, SUFFIX
+from shared.core.values import MAX_LANGUAGE, MAX_QUESTION
 from shared.pipeline.worker.inputs import MAX_TOTAL_BYTES
 from tests.transport_table import PAGE, README, page, readme
 

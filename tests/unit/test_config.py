@@ -393,4 +393,4 @@ def test_the_settings_of_this_process_come_from_its_environment(monkeypatch: pyt
     for name, value in ENVIRON.items():
         monkeypatch.setenv(name, value)
 
-    assert config.load().results_bucket == "results"
+    assert config.load_settings().results_bucket == "results"

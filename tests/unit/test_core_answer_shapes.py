@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.replies.findings import Findings, find_items
-from shared.core.replies.leniency import as_json
+from shared.core.replies.lenient_json import as_json
 from shared.core.values import ImageInfo
 from tests.strategies import boxes
 

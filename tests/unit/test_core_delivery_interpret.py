@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.delivery.interpret import interpret
-from shared.core.delivery.journal import JournalledReply, Transport
+from shared.core.delivery.journal import JournalledReply
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.transport import Transport
 from shared.core.planning.choices import Choices
 from shared.core.planning.plan import resolve_settings
 from shared.core.tasks.catalogue import TASKS

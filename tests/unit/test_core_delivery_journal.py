@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from shared.core.delivery.journal import (
     Asked,
-    AskedImage,
     JournalError,
     JournalledReply,
-    Transport,
+    SentImage,
     format_reply,
     parse_reply,
 )
+from shared.core.gemini.transport import Transport
 from shared.core.values import ImageInfo
 from tests.strategies import json_values
 
@@ -59,7 +59,7 @@ _asked = st.builds(
     question=st.text(),
     images=st.lists(
         st.builds(
-            AskedImage,
+            SentImage,
             uri=st.text(),
             generation=st.none() | st.integers(1),
             crc32c=st.none() | st.text(),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.geometry import to_upright
-from shared.core.masks.budget import Budget
+from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.png_writing import encode_mask_png
 from shared.core.replies import findings
 from shared.core.replies.findings import Findings, find_items
@@ -204,7 +204,7 @@ def test_a_polygon_without_a_usable_box_gives_its_own(box: dict[str, Any]) -> No
 
 
 def test_masks_beyond_the_memory_bound_are_refused_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(findings, "Budget", partial(Budget, pixels=100_000_000))
+    monkeypatch.setattr(findings, "MaskAllowance", partial(MaskAllowance, pixels=100_000_000))
     whole = {"box_2d": [0, 0, 1000, 1000], "mask": [[0, 0], [1000, 0], [0, 1000]]}
     small = {"box_2d": [0, 0, 100, 100], "mask": [[0, 0], [100, 0], [0, 100]]}
     huge = ImageInfo(9000, 6000, "jpeg", "image/jpeg")

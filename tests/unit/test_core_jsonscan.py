@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.replies.jsonscan import MAX_FAILED_STARTS, MAX_TEXT, MAX_VALUES, complete_strings, scan
+from shared.core.replies.jsonscan import MAX_FAILED_STARTS, MAX_TEXT, MAX_VALUES, complete_strings, scan_json
 from tests.strategies import json_values
 
 MEGABYTE = 1_000_000
@@ -15,7 +15,7 @@ MEMBER_KEY = re.compile(r'"box"\s*:')
 
 
 def values(text: str) -> list[object]:
-    return [found.value for found in scan(text, member_key=MEMBER_KEY).found]
+    return [found.value for found in scan_json(text, member_key=MEMBER_KEY).values]
 
 
 def fill(unit: str) -> str:
@@ -37,8 +37,8 @@ def fill(unit: str) -> str:
     ],
 )
 def test_a_list_is_found_in_whatever_stands_around_it(text: str) -> None:
-    scanned = scan(text)
-    assert [found.value for found in scanned.found] == [[{"box": 1}]]
+    scanned = scan_json(text)
+    assert [found.value for found in scanned.values] == [[{"box": 1}]]
     assert (scanned.unfinished, scanned.broken, scanned.capped) == (None, None, False)
 
 
@@ -63,10 +63,10 @@ def test_values_in_a_row_are_all_found() -> None:
     ],
 )
 def test_an_unfinished_value_gives_its_finished_members_and_never_its_own_inside(text: str, expected: object) -> None:
-    scanned = scan(text, member_key=MEMBER_KEY)
-    assert [found.value for found in scanned.found] == expected
+    scanned = scan_json(text, member_key=MEMBER_KEY)
+    assert [found.value for found in scanned.values] == expected
     assert scanned.unfinished == 0
-    assert all(found.salvaged for found in scanned.found)
+    assert all(found.salvaged for found in scanned.values)
 
 
 @pytest.mark.fault(68)
@@ -82,8 +82,8 @@ def test_an_unfinished_value_gives_its_finished_members_and_never_its_own_inside
     ],
 )
 def test_a_broken_value_gives_its_whole_objects_and_nothing_is_guessed(text: str, expected: object) -> None:
-    scanned = scan(text, member_key=MEMBER_KEY)
-    assert [found.value for found in scanned.found] == expected
+    scanned = scan_json(text, member_key=MEMBER_KEY)
+    assert [found.value for found in scanned.values] == expected
     assert (scanned.unfinished, scanned.broken) == (None, 0)
 
 
@@ -93,13 +93,13 @@ def test_line_breaks_inside_of_strings_are_no_error() -> None:
 
 @pytest.mark.fault(70)
 def test_a_repeated_key_is_reported() -> None:
-    scanned = scan('[{"a": 1, "a": 2}]')
+    scanned = scan_json('[{"a": 1, "a": 2}]')
     assert scanned.repeated_keys
-    assert [found.value for found in scanned.found] == [[{"a": 2}]]
+    assert [found.value for found in scanned.values] == [[{"a": 2}]]
 
 
 def test_a_repeated_key_in_something_that_does_not_count_is_not_reported() -> None:
-    assert not scan('[{"box": 1}, {"a": 1, "a": 2, ').repeated_keys
+    assert not scan_json('[{"box": 1}, {"a": 1, "a": 2, ').repeated_keys
 
 
 @pytest.mark.fault(71, 72)
@@ -111,7 +111,7 @@ def test_numbers_beyond_all_bounds_are_read_as_floats() -> None:
 @pytest.mark.fault(68)
 @pytest.mark.parametrize("bracket", ["[", '{"a":'])
 def test_nesting_without_end_is_no_error(bracket: str) -> None:
-    assert scan(bracket * 100_000).found == ()
+    assert scan_json(bracket * 100_000).values == ()
 
 
 @pytest.mark.fault(66, 80)
@@ -137,22 +137,22 @@ def test_nesting_without_end_is_no_error(bracket: str) -> None:
     ],
 )
 def test_a_hostile_megabyte_costs_a_bounded_number_of_attempts(text: str, attempts: int) -> None:
-    scanned = scan(text, member_key=MEMBER_KEY)
+    scanned = scan_json(text, member_key=MEMBER_KEY)
     assert scanned.attempts == attempts
     assert scanned.capped
 
 
 def test_attempts_in_vain_stop_after_a_few_times_the_text() -> None:
     text = '{"a":[' * 150 + "1," * 50_000 + "x}"
-    scanned = scan(text)
+    scanned = scan_json(text)
     assert scanned.capped
     assert scanned.attempts == 4
 
 
 @pytest.mark.fault(80)
 def test_text_beyond_the_bound_is_not_read() -> None:
-    scanned = scan(" " * MAX_TEXT + "[1]")
-    assert (scanned.found, scanned.capped) == ((), True)
+    scanned = scan_json(" " * MAX_TEXT + "[1]")
+    assert (scanned.values, scanned.capped) == ((), True)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +174,12 @@ def test_a_broken_list_still_holds_its_complete_strings(text: str, start: int, e
 
 @given(st.text(alphabet='[]{}",:\\ 1ae\n`', max_size=60) | st.text())
 def test_no_text_raises(text: str) -> None:
-    scanned = scan(text)
+    scanned = scan_json(text)
     assert scanned.attempts <= MAX_VALUES + MAX_FAILED_STARTS
     complete_strings(text, 0)
 
 
 @given(json_values, st.text(alphabet="abc .:\n`", max_size=10), st.text(alphabet="abc .;\n`", max_size=10))
 def test_any_list_in_prose_is_found_whole(value: object, before: str, after: str) -> None:
-    (found,) = scan(before + json.dumps([value]) + after).found
+    (found,) = scan_json(before + json.dumps([value]) + after).values
     assert json.dumps(found.value) == json.dumps([value])

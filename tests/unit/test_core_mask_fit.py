@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.core.geometry import to_pixels
-from shared.core.masks.budget import Budget
+from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.png_writing import encode_soft_png
 from shared.core.masks.reading import MaskWish, read_mask
 from tests.mask_bits import pixels_of
@@ -130,9 +130,15 @@ def test_probabilities_are_kept_at_full_size_as_the_guides_build_them() -> None:
 
 
 def test_probabilities_beyond_the_memory_bound_are_left_out_and_that_is_noted() -> None:
-    wish, budget = MaskWish(soft=True), Budget(soft_pixels=99)
+    wish, allowance = MaskWish(soft=True), MaskAllowance(soft_pixels=99)
     mask = read_mask(
-        data_url(png(slope())), box=BOX, box_px=(200, 100, 600, 300), width=1000, height=1000, budget=budget, wish=wish
+        data_url(png(slope())),
+        box=BOX,
+        box_px=(200, 100, 600, 300),
+        width=1000,
+        height=1000,
+        allowance=allowance,
+        wish=wish,
     )
     assert (mask.status, mask.soft, mask.notes) == ("ok", b"", ("soft_mask_left_out",))
 

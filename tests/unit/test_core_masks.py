@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shared.core.masks.budget import Budget
+from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.polygon import Polygon, draw
 from shared.core.masks.reading import bounds_of_polygon, read_mask
 from shared.core.values import Mask
@@ -333,7 +333,7 @@ def test_a_polygon_holds_exactly_the_pixels_whose_centres_are_inside(rings: list
     ymin, xmin, ymax, xmax = box[0] % 30, box[1] % 30, box[0] % 30 + 1 + box[2] % 30, box[1] % 30 + 1 + box[3] % 30
     polygon = Polygon(tuple(np.array(ring, dtype=np.float64) for ring in rings), fit=1.0)
     box_px = (xmin, ymin, xmax, ymax)
-    mask = Mask("ok", "polygon", box_px, bitmap=draw(polygon, box_px, size=(1000, 1000), budget=Budget()))
+    mask = Mask("ok", "polygon", box_px, bitmap=draw(polygon, box_px, size=(1000, 1000), allowance=MaskAllowance()))
     expected = [[is_inside(x, y, rings) for x in range(xmin, xmax)] for y in range(ymin, ymax)]
     assume(np.any(expected))
     assert (pixels_of(mask) == 255).tolist() == expected

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from shared.core.overlays.coverage import coverage
-from shared.core.overlays.drawing import COLOURS, colour_of, draw_overlay
-from shared.core.overlays.tags import place_tag
+from shared.core.overlays.drawing import COLOURS, colour_of, coverage, draw_overlay, place_tag
 from shared.core.values import Item, Mask
 from tests.mask_bits import packed
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.core.overlays import typesetting
 from shared.core.overlays.text import clusters, drawable_label, levels, visual_order
-from shared.core.overlays.typesetting import fit, set_line
+from shared.core.overlays.typesetting import set_line, shortened
 
 NO_GLYPH = "\U0010ffff"
 
@@ -19,13 +19,13 @@ def left_to_right(text: str) -> str:
 
 
 def test_a_long_label_ends_in_an_ellipsis_and_fits() -> None:
-    text = fit("a very long label that tells the whole story", size=20, max_width=150)
+    text = shortened("a very long label that tells the whole story", size=20, max_width=150)
     assert text == "a very long la…"
     assert set_line(text, size=20).advance <= 150
 
 
 def test_a_label_that_fits_is_left_whole() -> None:
-    assert fit("cat", size=20, max_width=150) == "cat"
+    assert shortened("cat", size=20, max_width=150) == "cat"
 
 
 def test_marks_joiners_skin_tones_and_flags_stay_with_their_base() -> None:
@@ -33,7 +33,7 @@ def test_marks_joiners_skin_tones_and_flags_stay_with_their_base() -> None:
 
 
 def test_a_label_is_never_cut_inside_a_character_and_its_marks() -> None:
-    assert fit("e\u0301" * 40, size=20, max_width=100).endswith("e\u0301…")
+    assert shortened("e\u0301" * 40, size=20, max_width=100).endswith("e\u0301…")
 
 
 SCRIPTS = {

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.replies.labels import parse_labels
+from shared.core.replies.classifying import parse_labels
+from shared.core.replies.free_text import parse_caption
 from shared.core.replies.parsing import RawItem, parse_items
 from shared.core.replies.texts import clean_text
-from shared.core.replies.words import parse_caption
 from tests.strategies import json_values, replies
 
 CAT = RawItem(label="cat", box=[1, 2, 3, 4])

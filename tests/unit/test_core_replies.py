@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from shared.core.replies.classifying import parse_labels
 from shared.core.replies.findings import find_items
-from shared.core.replies.labels import parse_labels
+from shared.core.replies.free_text import parse_caption
 from shared.core.replies.parsing import parse_items
-from shared.core.replies.words import parse_caption
 from shared.core.values import ImageInfo
 
 CASES = sorted(path for path in (Path(__file__).parents[1] / "replies").iterdir() if path.is_dir())

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.delivery.journal import JournalledReply, Transport
+from shared.core.delivery.journal import JournalledReply
 from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.transport import Transport
 from shared.core.planning.choices import Choices
 from shared.core.planning.plan import idempotency_key, resolve_settings
 from shared.core.replies.answer import Answer

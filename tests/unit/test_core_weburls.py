@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.weburls import ANY_PUBLIC, Target, is_public, origin_problem, shown, target, without_query
+from shared.core.weburls import ANY_PUBLIC, Target, is_public, origin_problem, shown_url, target, without_query
 
 LISTED = ("https://images.example.com", "http://127.0.0.1:8080", "https://[2001:db8::1]:8443")
 
@@ -140,7 +140,7 @@ def test_what_is_no_origin_is_refused_with_an_example(origin: str) -> None:
     ],
 )
 def test_neither_a_signature_nor_a_password_is_shown(url: str, expected: str) -> None:
-    assert shown(url) == expected
+    assert shown_url(url) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.export.folder import FolderResults
+from shared.export.places import FolderResults
 from shared.export.reading import UnreadableError, documents
 from tests.export_documents import document, folder, item, mask_of
 

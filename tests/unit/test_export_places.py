@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared import config
-from shared.export.folder import FolderResults
-from shared.export.places import is_place, open_results
+from shared.export.places import FolderResults, is_place, open_results
 from shared.export.reading import BucketResults
 
 if TYPE_CHECKING:

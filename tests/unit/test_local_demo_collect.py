@@ -10,8 +10,8 @@ from infra.local.demo import progress, run, show
 from infra.local.demo.answers import Answers
 from infra.local.demo.collect import Collector, Fetched, Outcome
 from infra.local.demo.planned import Planner
+from infra.local.demo.resume import Work
 from infra.local.demo.samples import Sample
-from infra.local.demo.taking_up import Work
 from infra.local.process import ServiceError
 from shared.core.planning.rules import parse_rules
 from tests.export_documents import document, item

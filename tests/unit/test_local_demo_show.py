@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.cells import cell_len
 
-from infra.local.demo import judging, run, show
+from infra.local.demo import completeness, run, show
 from infra.local.demo.answers import Answers
 from infra.local.demo.collect import Outcome
 from infra.local.demo.planned import Upload
+from infra.local.demo.resume import Work
 from infra.local.demo.samples import Sample
-from infra.local.demo.taking_up import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,7 @@ def test_names_and_messages_are_shown_as_they_are(name: str) -> None:
     outcome = Outcome(name, "caption", _failed(message), ["1"])
 
     screen.print(show.table([outcome], 120))
-    for line in show.problem_lines(judging.problems({name: Sample(Path(name), "yours")}, [outcome]), 120):
+    for line in show.problem_lines(completeness.problems({name: Sample(Path(name), "yours")}, [outcome]), 120):
         show.say(screen, line)
 
     assert sink.getvalue().count(name) == 2

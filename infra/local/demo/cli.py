@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.emulators.common.console import write_line
-from infra.local import arguments, ending, given, paying
+from infra.local import arguments, cost_consent, external_services, interrupts
 from infra.local.demo import preparing, show
 from infra.local.demo import run as demo_run
 from infra.local.demo.answers import Answers
-from infra.local.demo.taking_up import take_up
+from infra.local.demo.resume import take_up
 from infra.local.demo.web import serving
 from infra.local.official_pubsub import OfficialUnavailableError
 from infra.local.private import keep_private, write_privately
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from infra.local.demo.taking_up import Work
+    from infra.local.demo.resume import Work
 
 TIMEOUT_S = 240.0
 
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 only if every image has its results."""
     console = show.console()
-    ending.interrupt_on_signals(threading.Event())
+    interrupts.interrupt_on_signals(threading.Event())
     started_s = time.monotonic()
     try:
         write_privately()
@@ -74,7 +74,7 @@ def _run(args: argparse.Namespace, console: Console) -> bool:
     with serving(args.state / "samples") as web:
         environ = {"IMAGE_URL_ORIGINS": web, **os.environ}
         samples = preparing.samples(args.images, args.state, console, web=web)
-        asked = given.read(environ, real=real)
+        asked = external_services.read(environ, real=real)
         planner = preparing.planner(environ, asked.gemini, vertex=args.backend == "vertex")
         answers = Answers(args.state / "answers")
         # The samples show the chain at work: they are asked anew every time, unless that costs money.
@@ -95,12 +95,12 @@ def _nothing(_key: str) -> None:
     """Find no earlier answer."""
 
 
-def _agree(work: Work, gemini: given.Gemini, args: argparse.Namespace, console: Console) -> dict[str, str]:
+def _agree(work: Work, gemini: external_services.Gemini, args: argparse.Namespace, console: Console) -> dict[str, str]:
     """Say what will be sent and paid, and have it agreed to; return the settings that hold the run to it."""
-    cost = paying.estimate(preparing.calls(work), day=dt.datetime.now(dt.UTC).date())
-    for line in paying.offer(preparing.what(work), gemini.words, cost):
+    cost = cost_consent.estimate(preparing.calls(work), day=dt.datetime.now(dt.UTC).date())
+    for line in cost_consent.offer(preparing.what(work), gemini.words, cost):
         show.say(console, line)
-    paying.require_yes(yes=args.yes)
+    cost_consent.require_yes(yes=args.yes)
     return {"MAX_CALLS_PER_DAY": str(min(cost.most_calls, _set_calls(os.environ)))}
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from infra.local import topology
+from infra.local.cost_consent import Call
 from infra.local.demo import show
 from infra.local.demo.cells import listed
 from infra.local.demo.choosing import choose
 from infra.local.demo.planned import Planner
 from infra.local.demo.samples import Sample, make_manifest, make_samples
-from infra.local.paying import Call
 from shared import config
 from shared.config import Reader, Settings
 from shared.core.errors import ImageRejectedError, SettingsError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from infra.local.demo.planned import Upload
-    from infra.local.demo.taking_up import Work
-    from infra.local.given import Gemini
+    from infra.local.demo.resume import Work
+    from infra.local.external_services import Gemini
 
 _LARGEST_PX = (3072, 3072)  # what an image is made to fit before it is sent
 _MOST_REASONS = 12

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.local import resources, topology
-from infra.local.demo import judging, show, subscriber
+from infra.local.demo import completeness, show, subscriber
 from infra.local.demo.choosing import content_type
 from infra.local.demo.collect import Collector, Outcome, fetcher
-from infra.local.demo.finishing import let_finish
+from infra.local.demo.interrupted_run import let_finish
 from infra.local.demo.overview import write_overview
 from infra.local.demo.progress import MOST_LINES, QUIET_S, Display, quiet_words
 from infra.local.process import ServiceError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from infra.local.demo.answers import Answers
     from infra.local.demo.planned import Upload
     from infra.local.demo.progress import Bar
-    from infra.local.demo.taking_up import Work
+    from infra.local.demo.resume import Work
     from infra.local.stack import Stack
 
 _DUPLICATE_OF = "detect"
@@ -146,7 +146,7 @@ def _duplicator(pubsub: str, object_name: str | None) -> Callable[[dict[str, Any
 
 def _tell(demo: Demo, outcomes: Sequence[Outcome], console: Console, *, gemini: str | None) -> bool:
     samples = {upload.name: upload.sample for upload in demo.work.uploads}
-    problems = judging.problems(samples, outcomes)
+    problems = completeness.problems(samples, outcomes)
     troubled = {place for place, _ in problems}
     first = sorted(outcomes, key=lambda each: f"{each.object_name}, {each.task}" not in troubled)
     console.print()

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
-from infra.local.held import why
+from infra.local.park_reasons import why
 from infra.local.viewer.names import OBJECTS, PREVIEW, Address, object_url
 from shared.core.events.manifest import is_manifest
 

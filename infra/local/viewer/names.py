@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from infra.local import topology
 from infra.local.viewer.errors import ApiError
-from shared.core.planning.metadata import MAX_QUESTION
+from shared.core.values import MAX_QUESTION
 
 OBJECTS, PREVIEW = "/api/objects", "/api/preview"
 DEFAULT_TYPE = "application/octet-stream"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.core.errors import UplookError
+from shared.core.gemini.transport import Transport
 from shared.core.values import ImageInfo
 
 if TYPE_CHECKING:
@@ -22,19 +23,7 @@ class JournalError(UplookError):
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
-    """How an image travelled: recorded in the result. `bytes` counts what was sent, before base64."""
-
-    kind: str
-    mime_type: str
-    bytes: int
-    reused: bool
-    reason: str
-    changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AskedImage:
+class SentImage:
     """One image as the model saw it: an object has generation and crc32c, an image from the web the sha256 (hex)."""
 
     uri: str
@@ -50,7 +39,7 @@ class Asked:
     """A question about several images, in their order."""
 
     question: str
-    images: tuple[AskedImage, ...]
+    images: tuple[SentImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +123,7 @@ def _parse_asked(value: Mapping[str, Any]) -> Asked:
     question = value["question"]
     if not isinstance(question, str):
         raise TypeError(f"question: expected str, found {type(question).__name__}")
-    return Asked(question, tuple(_parse_asked_image(each) for each in value["images"]))
+    return Asked(question, tuple(_parse_sent_image(each) for each in value["images"]))
 
 
 def _parse_image(value: Mapping[str, Any]) -> ImageInfo:
@@ -147,9 +136,9 @@ def _parse_transport(value: Mapping[str, Any]) -> Transport:
     return Transport(**{**value, "changes": _texts(value, "changes")})
 
 
-def _parse_asked_image(value: Mapping[str, Any]) -> AskedImage:
+def _parse_sent_image(value: Mapping[str, Any]) -> SentImage:
     fields = {**value, "image": _parse_image(value["image"]), "transport": _parse_transport(value["transport"])}
-    return AskedImage(**fields)
+    return SentImage(**fields)
 
 
 def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:

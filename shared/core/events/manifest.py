@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from shared.core import json_fields
 from shared.core.errors import ErrorCode, PermanentError
 from shared.core.naming import is_bucket_name, is_object_name
-from shared.core.weburls import Target, shown, target
+from shared.core.values import MAX_LANGUAGE, MAX_QUESTION
+from shared.core.weburls import Target, shown_url, target
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 SUFFIX = ".uplook.json"
 SCHEMA = "uplook.manifest/1"
 MAX_BYTES = 1_000_000
-MAX_QUESTION = 2000
-MAX_LANGUAGE = 60
 _FIELDS = ("schema", "question", "images", "language")
 _MAX_PROBLEMS = 20
 
@@ -118,7 +117,7 @@ def _images(value: Any, permitted: Permitted, problems: list[str]) -> tuple[Imag
     for index, text in enumerate(value):
         image = _image(text, permitted)
         if isinstance(image, str):
-            named = json_fields.shown(shown(text) if isinstance(text, str) else text)
+            named = json_fields.shown(shown_url(text) if isinstance(text, str) else text)
             problems.append(f"images[{index}] {named}: {image}")
         else:
             images.append(image)

@@ -12,45 +12,50 @@ if TYPE_CHECKING:
     from shared.core.gemini.limits import Backend
 
 TransportKind = Literal["inline", "file", "registered", "gs"]
+Choice = tuple[TransportKind | Literal["shrunk"], str]
+"""A kind of transport and, in plain words, why; `shrunk` is inline, for which only a smaller copy has room."""
 
 UNTOUCHED_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 """What every Gemini model takes as it is (image-understanding guide, "Supported image formats")."""
 
 BY_REFERENCE: frozenset[TransportKind] = frozenset({"gs", "registered"})
-"""Routes on which the service reads the object from its bucket itself: the worker need not have its bytes."""
+"""Kinds by which the service reads the object from its bucket itself: the worker need not have its bytes."""
 
 _REQUEST_FRAME_BYTES = 4096  # field names, settings and headers around prompt, schema and image
 _IMAGE_FRAME_BYTES = 200  # the same around each further image
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """The chosen transport and, in plain words, why. `shrunk`: only a smaller copy of the image can take it."""
+class Transport:
+    """How an image travelled, for the journal and the result. `bytes` counts what was sent, before base64."""
 
-    kind: TransportKind
+    kind: str
+    mime_type: str
+    bytes: int
+    reused: bool
     reason: str
-    shrunk: bool = False
+    changes: tuple[str, ...] = ()
 
 
-def choose(backend: Backend, *, image_bytes: int, text_bytes: int, in_bucket: bool = False) -> Route:
+def choose(backend: Backend, *, image_bytes: int, text_bytes: int, in_bucket: bool = False) -> Choice:
     """Decide how one image of `image_bytes` travels beside `text_bytes` of prompt and schema."""
     return share(backend, [(image_bytes, in_bucket)], text_bytes=text_bytes)[0]
 
 
-def share(backend: Backend, images: Sequence[tuple[int, bool]], *, text_bytes: int) -> tuple[Route, ...]:
+def share(backend: Backend, images: Sequence[tuple[int, bool]], *, text_bytes: int) -> tuple[Choice, ...]:
     """Decide how the images of one request travel, in their order: the smallest first share what fits inline.
 
     Each is given as the size of what is sent, in bytes, and whether just these bytes lie in a bucket.
     """
-    routes: dict[int, Route] = {}
+    choices: dict[int, Choice] = {}
     inline_bytes = text_bytes + _IMAGE_FRAME_BYTES * (len(images) - 1)
     for number in sorted(range(len(images)), key=lambda each: (images[each][0], each)):
         size, in_bucket = images[number]
-        route = _route(backend, size, inline_bytes, in_bucket=in_bucket)
-        if route.kind == "inline" and not route.shrunk:
+        kind, reason = _choice(backend, size, inline_bytes, in_bucket=in_bucket)
+        if kind == "inline":
             inline_bytes += base64_bytes(size)
-        routes[number] = route
-    return tuple(routes[number] for number in range(len(images)))
+        choices[number] = kind, reason
+    return tuple(choices[number] for number in range(len(images)))
 
 
 def request_bytes(image_bytes: int, text_bytes: int) -> int:
@@ -78,19 +83,19 @@ def file_name(data: bytes) -> str:
     return f"files/uplook-{hashlib.sha256(data).hexdigest()[:32]}"
 
 
-def _route(backend: Backend, size: int, other_bytes: int, *, in_bucket: bool) -> Route:
+def _choice(backend: Backend, size: int, other_bytes: int, *, in_bucket: bool) -> Choice:
     readable = in_bucket and size <= backend.object_limit_bytes
     if backend.references == "gs" and readable:
-        return Route("gs", "Vertex reads the object from its bucket")
+        return "gs", "Vertex reads the object from its bucket"
     inline = fits_inline(backend, size, text_bytes=other_bytes)
     why = _why_inline(backend, size, other_bytes)
     if inline:
-        return Route("inline", why)
+        return "inline", why
     if backend.references == "registered" and readable:
-        return Route("registered", f"{why}; the object is registered where it lies")
+        return "registered", f"{why}; the object is registered where it lies"
     if backend.uploads:
-        return Route("file", why)
-    return Route("inline", f"{why}; {backend.name.capitalize()} takes no uploads", shrunk=True)
+        return "file", why
+    return "shrunk", f"{why}; {backend.name.capitalize()} takes no uploads"
 
 
 def _why_inline(backend: Backend, size: int, other_bytes: int) -> str:

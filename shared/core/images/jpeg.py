@@ -89,7 +89,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
     if scans > _MAX_SCANS:
         raise unsupported(f"a JPEG of {scans} scans, which takes too long to decode")
     held = frame.marker == _SOF2 or scans > 1
-    ending = _checked_ending(data, segments, frame, held=held)
+    ending = _checked_end(data, segments, frame, held=held)
     decodable, changes = _decodable(data, segments)
     orientation, warnings = _orientation(data, segments)
     whole = frame.width * frame.height * frame.samples * _COEFFICIENT_BYTES
@@ -105,7 +105,7 @@ def scan(data: bytes, limits: Limits) -> Structure:
     )
 
 
-def _checked_ending(data: bytes, segments: list[_Segment], frame: _Frame, *, held: bool) -> tuple[str, ...]:
+def _checked_end(data: bytes, segments: list[_Segment], frame: _Frame, *, held: bool) -> tuple[str, ...]:
     if segments[-1].marker == _EOI:
         return _missing_rows(data[: segments[-1].start], frame, held=held)
     _require_rows(data, segments, frame, held=held)

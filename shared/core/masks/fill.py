@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from shared.core.masks.allowance import MaskAllowance
     from shared.core.masks.bits import Bits
-    from shared.core.masks.budget import Budget
 
     Points = NDArray[np.float64]
     """`(n, 2)`: x and y."""
@@ -30,20 +30,20 @@ _CROSSINGS_AT_ONCE = 1 << 16  # small enough for the arrays of one part to stay 
 _MAX_OUTLINE = 100_000  # pixels: the outline of anything thin is far shorter
 
 
-def fill(rings: Sequence[Points], *, width: int, height: int, budget: Budget) -> bytes:
+def fill(rings: Sequence[Points], *, width: int, height: int, allowance: MaskAllowance) -> bytes:
     """The packed mask of `width` times `height` pixels; rings are closed, in pixels, and may lie outside of it.
 
     What is so thin that it holds no centre of a pixel keeps the pixels of its outline.
 
     Raises:
-        MaskRefusedError: if the rings cross more columns than the budget has steps for.
+        MaskRefusedError: if the rings cross more columns than the allowance has steps for.
     """
     import numpy as np
 
     starts = np.concatenate(rings)
     ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
     bits = np.zeros((height, row_bytes(width)), dtype=np.uint8)
-    _toggle_edges(bits, starts, ends, width=width, budget=budget)
+    _toggle_edges(bits, starts, ends, width=width, allowance=allowance)
     for above, row in pairwise(bits):
         np.bitwise_xor(row, above, out=row)
     if len(rings) == 1 and not bits.any():
@@ -51,7 +51,7 @@ def fill(rings: Sequence[Points], *, width: int, height: int, budget: Budget) ->
     return bits.tobytes()
 
 
-def _toggle_edges(bits: Bits, starts: Points, ends: Points, *, width: int, budget: Budget) -> None:
+def _toggle_edges(bits: Bits, starts: Points, ends: Points, *, width: int, allowance: MaskAllowance) -> None:
     """Toggle, per edge and column whose centre it crosses, the first pixel at or below the edge."""
     import numpy as np
 
@@ -61,7 +61,7 @@ def _toggle_edges(bits: Bits, starts: Points, ends: Points, *, width: int, budge
     counts = np.clip(np.ceil(right[:, 0] - 0.5), 0, width).astype(np.int64) - first
     crossing = counts > 0
     left, right, first, counts = left[crossing], right[crossing], first[crossing], counts[crossing]
-    budget.spend(_STEPS_PER_CROSSING * int(counts.sum()))
+    allowance.spend(_STEPS_PER_CROSSING * int(counts.sum()))
     span = right - left
     for part in _parts(counts):
         edge, column = _columns(first[part], counts[part])

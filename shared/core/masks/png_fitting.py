@@ -13,7 +13,7 @@ from shared.core.masks.png_reading import decode_png
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from shared.core.masks.budget import Budget
+    from shared.core.masks.allowance import MaskAllowance
     from shared.core.masks.frames import Extent
     from shared.core.values import Box1000, BoxPx
 
@@ -69,23 +69,23 @@ class PngMask:
     notes: tuple[str, ...]
 
 
-def read_png(value: str, place: MaskPlace, *, budget: Budget, wish: MaskWish) -> PngMask:
+def read_png(value: str, place: MaskPlace, *, allowance: MaskAllowance, wish: MaskWish) -> PngMask:
     """The mask in a data URL or in bare base64, inside of its box.
 
     Raises:
         MaskRefusedError: with the reason, for anything but one complete PNG of a bearable size that fits its box.
     """
-    grey = decode_png(value, budget)
+    grey = decode_png(value, allowance)
     part, found, notes = _framed(grey, place, wish.threshold)
     across = _step(place.width, round(part[2] - part[0]))
     down = _step(place.height, round(part[3] - part[1]))
     size = -(-place.width // across), -(-place.height // down)
-    budget.spend(_STEPS_PER_PIXEL * size[0] * (grey.height + size[1]))  # a resize goes row by row, then down
+    allowance.spend(_STEPS_PER_PIXEL * size[0] * (grey.height + size[1]))  # a resize goes row by row, then down
     resized = _resized(grey, size, part)
     bitmap = _packed(resized, across, down, place=place, threshold=wish.threshold)
     if not wish.soft:
         return PngMask(bitmap, found, b"", notes)
-    if not budget.has_soft(place.width * place.height):
+    if not allowance.has_soft(place.width * place.height):
         return PngMask(bitmap, found, b"", (*notes, "soft_mask_left_out"))
     return PngMask(bitmap, found, _soft(resized, across, down, place=place), notes)
 

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.core.masks.png_writing import SIGNATURE, chunk
 from shared.core.masks.refused import MaskRefusedError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from shared.core.masks.budget import Budget
+    from shared.core.masks.allowance import MaskAllowance
 
 MAX_PIXELS = 2048 * 2048
 """Of a mask as sent; the masks of real answers are 256x256."""
@@ -27,7 +28,6 @@ _START = re.compile(r"data:|iVBORw0KGgo", re.IGNORECASE)
 _BASE64_START = "iVBORw0KGgo"
 _URL_SAFE = str.maketrans("-_", "+/")  # RFC 4648 5
 _MOST_DEBRIS = 4_000  # characters of segmentation tokens in front of a picture
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 _PALETTE = 3
@@ -60,14 +60,14 @@ def is_png_text(value: str) -> bool:
     return text[:5].lower() == "data:" or _BASE64_START in text[:_MOST_DEBRIS]
 
 
-def decode_png(value: str, budget: Budget) -> Image:
+def decode_png(value: str, allowance: MaskAllowance) -> Image:
     """The picture in a data URL or in bare base64, in 8 bits of grey and of the size that was sent.
 
     Raises:
         MaskRefusedError: with the reason, for anything but one complete PNG of a bearable size.
     """
     start = _START.search(value)
-    return _grey(_checked(_decode_base64(value[start.start() :] if start else value), budget))
+    return _grey(_checked(_decode_base64(value[start.start() :] if start else value), allowance))
 
 
 def _decode_base64(value: str) -> bytes:
@@ -81,18 +81,18 @@ def _decode_base64(value: str) -> bytes:
         raise MaskRefusedError(f"expected a PNG in base64, found damaged base64 ({len(payload)} characters)") from error
 
 
-def _checked(png: bytes, budget: Budget) -> bytes:
+def _checked(png: bytes, allowance: MaskAllowance) -> bytes:
     """The PNG with nothing but the chunks that its pixels need, all of them complete and in order."""
-    if not png.startswith(_SIGNATURE):
+    if not png.startswith(SIGNATURE):
         raise MaskRefusedError(f"expected a PNG, found {len(png)} bytes of something else")
     chunks = _chunks(png)
     header = _header(chunks.get(b"IHDR", b""))
     if b"IEND" not in chunks:
         raise MaskRefusedError("expected a whole PNG, found one that is cut off or damaged")
     _check_palette(header, chunks)
-    budget.spend(_STEPS_PER_BYTE * header.inflated_size + _STEPS_PER_PIXEL * header.width * header.height)
+    allowance.spend(_STEPS_PER_BYTE * header.inflated_size + _STEPS_PER_PIXEL * header.width * header.height)
     _check_rows(header, chunks.get(b"IDAT", b""))
-    return _SIGNATURE + b"".join(_chunk(name, chunks[name]) for name in _NEEDED if name in chunks)
+    return SIGNATURE + b"".join(chunk(name, chunks[name]) for name in _NEEDED if name in chunks)
 
 
 def _check_palette(header: _Header, chunks: Mapping[bytes, bytes | bytearray]) -> None:
@@ -109,7 +109,7 @@ def _check_palette(header: _Header, chunks: Mapping[bytes, bytes | bytearray]) -
 def _chunks(png: bytes) -> dict[bytes, bytearray]:
     """What the chunks of each name hold together, up to the first damaged one."""
     chunks: dict[bytes, bytearray] = {}
-    at = len(_SIGNATURE)
+    at = len(SIGNATURE)
     while at + _CHUNK_FRAME <= len(png) and b"IEND" not in chunks:
         length, name = struct.unpack_from(">I4s", png, at)
         data = png[at + 8 : at + 8 + length]
@@ -144,10 +144,6 @@ def _check_rows(header: _Header, data: bytes | bytearray) -> None:
         raise MaskRefusedError("expected a PNG, found one with damaged pixels") from error
     if size != header.inflated_size or not inflate.eof:
         raise MaskRefusedError("expected a whole PNG, found one with missing or surplus rows")
-
-
-def _chunk(name: bytes, data: bytes | bytearray) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _grey(png: bytes) -> Image:

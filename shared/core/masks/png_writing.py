@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shared.core.values import BoxPx, Mask
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ONE_BIT_GREY = (1, 0, 0, 0, 0)  # depth, colour type, compression, filter, interlace
 _EIGHT_BIT_GREY = (8, 0, 0, 0, 0)
 _BLOCK_ROWS = 256
@@ -37,7 +37,7 @@ def encode_mask_png(mask: Mask, *, width: int, height: int) -> bytes:
     deflate = zlib.compressobj(strategy=zlib.Z_RLE)
     packed = b"".join(deflate.compress(rows) for rows in _rows(mask, box, width, height)) + deflate.flush()
     header = struct.pack(">IIBBBBB", width, height, *_ONE_BIT_GREY)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 def encode_soft_png(mask: Mask, *, width: int, height: int) -> bytes:
@@ -53,7 +53,7 @@ def encode_soft_png(mask: Mask, *, width: int, height: int) -> bytes:
     deflate = zlib.compressobj(1)  # runs, but for the blurred edges of a resize
     packed = b"".join(deflate.compress(rows) for rows in _soft_rows(mask, box, width, height)) + deflate.flush()
     header = struct.pack(">IIBBBBB", width, height, *_EIGHT_BIT_GREY)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 def _box_inside(mask: Mask, width: int, height: int) -> BoxPx:
@@ -115,5 +115,6 @@ def _box_rows(mask: Mask, box: BoxPx, row_size: int, top: int) -> bytes:
     return rows[:, :row_size].tobytes()
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def chunk(name: bytes, data: bytes | bytearray) -> bytes:
+    """A chunk of a PNG: length, name, data and checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -19,7 +19,7 @@ from shared.core.masks.refused import MaskRefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.core.masks.budget import Budget
+    from shared.core.masks.allowance import MaskAllowance
     from shared.core.masks.frames import Ring
     from shared.core.values import Box1000, BoxPx
 
@@ -60,13 +60,13 @@ def read_polygon(value: Any, box: Box1000, *, size: tuple[int, int]) -> Polygon:
         MaskRefusedError: with the reason, where the value is no polygon, or none of this box.
     """
     rings, notes = _scaled(_checked(value))
-    found = framed(rings, box, size=size, named=_is_named(value))
-    if found.note is not None:
-        notes += (found.note,)
-    x0, y0, x1, y1 = extent_of(found.rings)
+    in_frame = framed(rings, box, size=size, named=_is_named(value))
+    if in_frame.note is not None:
+        notes += (in_frame.note,)
+    x0, y0, x1, y1 = extent_of(in_frame.rings)
     if min(x0, y0) >= 0 and max(x1, y1) <= SCALE:
-        return Polygon(found.rings, found.fit, notes)
-    return Polygon(tuple(ring.clip(0, SCALE) for ring in found.rings), found.fit, (*notes, "polygon_clamped"))
+        return Polygon(in_frame.rings, in_frame.fit, notes)
+    return Polygon(tuple(ring.clip(0, SCALE) for ring in in_frame.rings), in_frame.fit, (*notes, "polygon_clamped"))
 
 
 def bounds(value: Any) -> tuple[float, float, float, float] | None:
@@ -105,7 +105,7 @@ def _scaled(rings: tuple[Ring, ...]) -> tuple[tuple[Ring, ...], tuple[str, ...]]
     return tuple(ring * SCALE for ring in rings), ("polygon_fractions",)
 
 
-def draw(polygon: Polygon, box_px: BoxPx, *, size: tuple[int, int], budget: Budget) -> bytes:
+def draw(polygon: Polygon, box_px: BoxPx, *, size: tuple[int, int], allowance: MaskAllowance) -> bytes:
     """The packed bits of the part of the polygon inside `box_px`; `size` is that of the upright image."""
     import numpy as np
 
@@ -113,7 +113,7 @@ def draw(polygon: Polygon, box_px: BoxPx, *, size: tuple[int, int], budget: Budg
 
     x0, y0, x1, y1 = box_px
     rings = [ring * size / SCALE - np.array([x0, y0]) for ring in polygon.rings]
-    return fill(rings, width=x1 - x0, height=y1 - y0, budget=budget)
+    return fill(rings, width=x1 - x0, height=y1 - y0, allowance=allowance)
 
 
 def _rings(value: Any, depth: int) -> list[Ring]:
@@ -140,15 +140,15 @@ def _ring(value: Sequence[Any]) -> Ring:
     """Pairs, chunks of pairs and flat numbers all read as one run of numbers, two for each vertex."""
     import numpy as np
 
-    found: list[Any] = []
+    flat: list[Any] = []
     for part in value:
         if isinstance(part, list):
-            found += part if len(part) % _PAIR == 0 else [None]
+            flat += part if len(part) % _PAIR == 0 else [None]
         elif isinstance(part, Mapping):
-            found += (part.get("x"), part.get("y"))
+            flat += (part.get("x"), part.get("y"))
         else:
-            found.append(part)
-    numbers = _finite(found)
+            flat.append(part)
+    numbers = _finite(flat)
     if len(numbers) % _PAIR:
         raise MaskRefusedError(f"expected pairs of numbers, found {len(numbers)} numbers")
     return np.array(numbers, dtype=np.float64).reshape(-1, _PAIR)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.bits import area
-from shared.core.masks.budget import Budget
 from shared.core.masks.png_fitting import MaskPlace, MaskWish, read_png
 from shared.core.masks.png_reading import is_png_text
 from shared.core.masks.polygon import bounds, draw, is_polygon_text, read_polygon
@@ -35,20 +35,20 @@ def read_mask(
     box_px: BoxPx | None,
     width: int,
     height: int,
-    budget: Budget | None = None,
+    allowance: MaskAllowance | None = None,
     wish: MaskWish | None = None,
 ) -> Mask:
     """The mask inside `box_px`, or `unavailable` with the reason; never raises.
 
-    `width` and `height` are those of the upright image, `box` and `box_px` the same box in both units. `budget` is
-    what all masks of one answer share; without one, the mask has an answer's whole budget to itself.
+    `width` and `height` are those of the upright image, `box` and `box_px` the same box in both units. `allowance` is
+    what all masks of one answer share; without one, the mask has an answer's whole allowance to itself.
     """
     if value is None:
         return Mask("unavailable", box_px=box_px, reason="no mask in the answer")
     if box is None or box_px is None:
         return Mask("unavailable", box_px=box_px, reason="a mask without a box has no place in the image")
     try:
-        return _read(value, MaskPlace(box, box_px, (width, height)), budget or Budget(), wish or MaskWish())
+        return _read(value, MaskPlace(box, box_px, (width, height)), allowance or MaskAllowance(), wish or MaskWish())
     except MaskRefusedError as refusal:
         return Mask("unavailable", box_px=box_px, reason=str(refusal))
 
@@ -58,26 +58,26 @@ def bounds_of_polygon(value: Any) -> tuple[float, float, float, float] | None:
     return bounds(value) if value is not None and _is_polygon(value) else None
 
 
-def _read(value: Any, place: MaskPlace, budget: Budget, wish: MaskWish) -> Mask:
+def _read(value: Any, place: MaskPlace, allowance: MaskAllowance, wish: MaskWish) -> Mask:
     if isinstance(value, str) and is_png_text(value):
-        budget.start(place.box_px)
-        png = read_png(value, place, budget=budget, wish=wish)
+        allowance.start(place.box_px)
+        png = read_png(value, place, allowance=allowance, wish=wish)
         return _kept(
-            Mask("ok", "png", place.box_px, fit=png.fit, notes=png.notes, bitmap=png.bitmap, soft=png.soft), budget
+            Mask("ok", "png", place.box_px, fit=png.fit, notes=png.notes, bitmap=png.bitmap, soft=png.soft), allowance
         )
     if not _is_polygon(value):
         raise MaskRefusedError(_describe(value))
-    budget.start(place.box_px)
+    allowance.start(place.box_px)
     polygon = read_polygon(value, place.box, size=place.size)
-    bitmap = draw(polygon, place.box_px, size=place.size, budget=budget)
-    return _kept(Mask("ok", "polygon", place.box_px, fit=polygon.fit, notes=polygon.notes, bitmap=bitmap), budget)
+    bitmap = draw(polygon, place.box_px, size=place.size, allowance=allowance)
+    return _kept(Mask("ok", "polygon", place.box_px, fit=polygon.fit, notes=polygon.notes, bitmap=bitmap), allowance)
 
 
-def _kept(mask: Mask, budget: Budget) -> Mask:
+def _kept(mask: Mask, allowance: MaskAllowance) -> Mask:
     area_px = area(mask.bitmap)
     if not area_px:
         raise MaskRefusedError(f"the {mask.source} mask covers no pixel of its box")
-    budget.keep(len(mask.bitmap), soft_pixels=len(mask.soft))
+    allowance.keep(len(mask.bitmap), soft_pixels=len(mask.soft))
     return replace(mask, area_px=area_px)
 
 

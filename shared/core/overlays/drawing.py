@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from shared.core.overlays.coverage import coverage
-from shared.core.overlays.tags import place_tag
+from shared.core.masks.bits import row_bytes
 from shared.core.overlays.text import drawable_label
-from shared.core.overlays.typesetting import fit, set_line
+from shared.core.overlays.typesetting import set_line, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from PIL import Image, ImageDraw
 
+    from shared.core.masks.bits import Bits
     from shared.core.values import BoxPx, Item, Mask
+
 
 Colour = tuple[int, int, int]
 
@@ -57,6 +59,9 @@ _LONG: Final = 8
 _WIDEST_TAG: Final = 0.4
 _WIDTH_OF_ALL_TAGS: Final = 5
 _NARROWEST_TAG_EM: Final = 5
+_BAND_PIXELS: Final = 1 << 21
+"""Of the mask, unpacked at once: one byte each."""
+_TAG_STEPS: Final = 8
 _EQUAL_CONTRAST: Final = 0.179
 """Relative luminance at which black and white text stand out equally (WCAG 2)."""
 
@@ -161,7 +166,7 @@ def _tag(text: str, colour: Colour, frame: _Frame, box: BoxPx) -> Image.Image:
 
     size = frame.text
     pad = max(2, size // 4)
-    line = set_line(fit(text, size=size, max_width=frame.widest_tag(box) - 2 * pad), size=size)
+    line = set_line(shortened(text, size=size, max_width=frame.widest_tag(box) - 2 * pad), size=size)
     above = min(max(line.top, round(size * 0.8)), round(size * 1.25))
     below = min(max(line.ink.height - line.top, round(size * 0.25)), round(size * 0.6))
     tag = Image.new("RGB", (min(line.advance + 2 * pad, frame.width), above + below + pad), colour)
@@ -185,3 +190,61 @@ def _jpeg(canvas: Image.Image, icc_profile: bytes) -> bytes:
     # 4:4:4, because thin coloured lines and small text lose their colour in half resolution
     canvas.save(out, "JPEG", quality=_QUALITY, subsampling=0, icc_profile=kept, comment=b"")
     return out.getvalue()
+
+
+def coverage(bitmap: bytes, size: tuple[int, int], *, to: tuple[int, int]) -> Image.Image:
+    """Return how much of each pixel of a picture of size `to` the packed mask of `size` covers: 0 to 255."""
+    import numpy as np
+    from PIL import Image
+
+    width, height = size
+    bits = np.frombuffer(bitmap, dtype=np.uint8).reshape(height, row_bytes(width))
+    scaled = Image.new("L", to)
+    rows = max(1, _BAND_PIXELS // width * to[1] // height)
+    for top in range(0, to[1], rows):
+        bottom = min(top + rows, to[1])
+        between = top * height / to[1], bottom * height / to[1]
+        scaled.paste(_band(bits, width, between, to=(to[0], bottom - top)), (0, top))
+    return scaled
+
+
+def _band(bits: Bits, width: int, between: tuple[float, float], *, to: tuple[int, int]) -> Image.Image:
+    """Return the rows between two heights, which may lie within a row, scaled."""
+    import numpy as np
+    from PIL import Image
+
+    top, bottom = between
+    first, last = int(top), min(ceil(bottom), len(bits))
+    pixels = np.unpackbits(bits[first:last], axis=1, count=width)
+    np.negative(pixels, out=pixels)  # 1 becomes 255
+    box = (0, top - first, width, min(bottom - first, last - first))
+    return Image.fromarray(pixels).resize(to, Image.Resampling.BOX, box=box)
+
+
+def place_tag(box: BoxPx, size: tuple[int, int], *, picture: tuple[int, int], taken: Sequence[BoxPx]) -> BoxPx:
+    """Return where a tag of `size` goes: the first free place, else the one that covers the least of `taken`."""
+    best, least = None, 0
+    for place in _candidates(box, size, picture):
+        covered = sum(_overlap(place, other) for other in taken)
+        if not covered:
+            return place
+        if best is None or covered < least:
+            best, least = place, covered
+    return best or (0, 0, *size)
+
+
+def _candidates(box: BoxPx, size: tuple[int, int], picture: tuple[int, int]) -> Iterator[BoxPx]:
+    """Yield above, inside the top, below and inside the bottom of `box`, at its left and right, then downwards."""
+    x0, y0, x1, y1 = box
+    width, height = size
+    for y in (y0 - height, y0, y1, y1 - height, *(y0 + step * height for step in range(1, _TAG_STEPS))):
+        for x in (x0, x1 - width):
+            left = max(0, min(x, picture[0] - width))
+            top = max(0, min(y, picture[1] - height))
+            yield left, top, left + width, top + height
+
+
+def _overlap(one: BoxPx, other: BoxPx) -> int:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0) * max(height, 0)

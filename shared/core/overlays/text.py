@@ -38,13 +38,13 @@ def drawable_label(label: str) -> str:
 
 def clusters(text: str) -> list[str]:
     """Cut `text` where a person may cut it: marks, joiners, skin tones and flag halves stay with their base."""
-    found: list[str] = []
+    pieces: list[str] = []
     for char in text:
-        if found and _continues(found[-1], char):
-            found[-1] += char
+        if pieces and _continues(pieces[-1], char):
+            pieces[-1] += char
         else:
-            found.append(char)
-    return found
+            pieces.append(char)
+    return pieces
 
 
 def visible(cluster: str) -> str:
@@ -74,11 +74,11 @@ def visual_order(run_levels: Sequence[int]) -> list[int]:
 
 
 def _with_reversed(order: Sequence[int], run_levels: Sequence[int], level: int) -> list[int]:
-    found: list[int] = []
+    reordered: list[int] = []
     for high, group in groupby(order, key=lambda index: run_levels[index] >= level):
         run = list(group)
-        found += run[::-1] if high else run
-    return found
+        reordered += run[::-1] if high else run
+    return reordered
 
 
 def _clean_char(char: str) -> str:
@@ -99,51 +99,51 @@ def _continues(before: str, char: str) -> bool:
 
 def _european_as_arabic(kinds: Sequence[str]) -> list[str]:
     """Make a European number among Arabic letters an Arabic one (rule W2)."""
-    found, last = [], ""
+    resolved, last = [], ""
     for kind in kinds:
         last = kind if kind in _STRONG else last
-        found.append("AN" if kind == "EN" and last == "AL" else kind)
-    return found
+        resolved.append("AN" if kind == "EN" and last == "AL" else kind)
+    return resolved
 
 
 def _joined_numbers(kinds: Sequence[str]) -> list[str]:
     """Make `12.5`, `3:45` and `20%` one number each (rules W4 and W5)."""
-    found = list(kinds)
-    for i in range(1, len(found) - 1):
-        if (found[i - 1], found[i], found[i + 1]) in _JOINTS:
-            found[i] = found[i - 1]
-    for order in (range(1, len(found)), range(len(found) - 2, -1, -1)):
+    resolved = list(kinds)
+    for i in range(1, len(resolved) - 1):
+        if (resolved[i - 1], resolved[i], resolved[i + 1]) in _JOINTS:
+            resolved[i] = resolved[i - 1]
+    for order in (range(1, len(resolved)), range(len(resolved) - 2, -1, -1)):
         for i in order:
-            if found[i] == "ET" and found[i - order.step] == "EN":
-                found[i] = "EN"
-    return found
+            if resolved[i] == "ET" and resolved[i - order.step] == "EN":
+                resolved[i] = "EN"
+    return resolved
 
 
 def _numbers(kinds: Sequence[str], base: int) -> list[str]:
     """Resolve every cluster to L, R, N (a number among right-to-left text) or "" (neutral)."""
-    found, last = [], "R" if base else "L"
+    resolved, last = [], "R" if base else "L"
     for kind in kinds:
         if kind in _STRONG:
             last = "R" if kind in _RIGHT else "L"
-            found.append(last)
+            resolved.append(last)
         elif kind in _NUMBER:
-            found.append("L" if kind == "EN" and last == "L" else "N")
+            resolved.append("L" if kind == "EN" and last == "L" else "N")
         else:
-            found.append("")
-    return found
+            resolved.append("")
+    return resolved
 
 
 def _neutrals(kinds: Sequence[str], base: int) -> list[str]:
     """Give neutrals the direction of both neighbours if these agree, else the line's (rules N1 and N2)."""
     edge = "R" if base else "L"
-    found: list[str] = []
+    resolved: list[str] = []
     for kind, group in groupby(enumerate(kinds), lambda pair: pair[1]):
         run = [index for index, _ in group]
         before = kinds[run[0] - 1] if run[0] else edge
         after = kinds[run[-1] + 1] if run[-1] + 1 < len(kinds) else edge
         agreed = edge if (before == "L") != (after == "L") else ("L" if before == "L" else "R")
-        found += [kind or agreed] * len(run)
-    return found
+        resolved += [kind or agreed] * len(run)
+    return resolved
 
 
 def _level(kind: str, base: int) -> int:

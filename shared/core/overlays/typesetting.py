@@ -96,14 +96,14 @@ class _Glyph:
     y: int
 
 
-def fit(text: str, *, size: int, max_width: int) -> str:
+def shortened(text: str, *, size: int, max_width: int) -> str:
     """Return `text`, or its longest beginning with an ellipsis that is at most `max_width` px wide."""
     if _advance(text, size) <= max_width:
         return text
     pieces = clusters(text)
-    shortened = ["".join(pieces[:count]).rstrip() + ELLIPSIS for count in range(len(pieces))]
-    count = bisect_right(shortened, max_width, key=lambda candidate: _advance(candidate, size))
-    return shortened[max(count - 1, 0)]
+    beginnings = ["".join(pieces[:count]).rstrip() + ELLIPSIS for count in range(len(pieces))]
+    count = bisect_right(beginnings, max_width, key=lambda candidate: _advance(candidate, size))
+    return beginnings[max(count - 1, 0)]
 
 
 def set_line(text: str, *, size: int) -> Line:
@@ -163,11 +163,11 @@ def _shape(run: _Run, font: Any, pen: int) -> tuple[list[_Glyph], int]:
 
 def _fonts_for(pieces: Sequence[str]) -> list[str]:
     """Name a font for each cluster; digits, spaces and punctuation stay in the font of the text before them."""
-    found = [_SANS]
+    fonts = [_SANS]
     for piece in pieces:
-        stays = found[-1] != _EMOJI and not is_letter(piece) and EMOJI_STYLE not in piece
-        found.append(found[-1] if stays and _covers(found[-1], visible(piece)) else _font_with(piece))
-    return found[1:]
+        stays = fonts[-1] != _EMOJI and not is_letter(piece) and EMOJI_STYLE not in piece
+        fonts.append(fonts[-1] if stays and _covers(fonts[-1], visible(piece)) else _font_with(piece))
+    return fonts[1:]
 
 
 @lru_cache(maxsize=4096)

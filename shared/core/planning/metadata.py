@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import ASK, TASKS
-from shared.core.values import MAX_MASK_THRESHOLD
+from shared.core.values import MAX_LANGUAGE, MAX_MASK_THRESHOLD, MAX_QUESTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIX = "uplook-"
 MAX_LABELS = 200
-MAX_QUESTION = 2000
-MAX_LANGUAGE = 60
 DEFAULT_MAX_ITEMS = 25
 
 _Value = tuple[str, ...] | str | int

@@ -192,8 +192,10 @@ def _media_resolution(task: str, model: ModelProfile, wish: str | None) -> tuple
         return None, ()
     if not model.media_resolutions:
         return None, (f"{task}: {model.id} takes no media_resolution, {wish} is left out",)
-    found = model.resolution(wish)
-    return found, () if found == wish else (f"{task}: {model.id} takes no media_resolution {wish}, it is {found}",)
+    nearest = model.resolution(wish)
+    return nearest, () if nearest == wish else (
+        f"{task}: {model.id} takes no media_resolution {wish}, it is {nearest}",
+    )
 
 
 def _thinking_warning(task: str, model: ModelProfile, wish: str | None) -> tuple[str, ...]:

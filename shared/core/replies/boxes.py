@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.core.geometry import SIDES, read_number
+from shared.core.replies.lenient_json import value_of
 from shared.core.replies.spellings import BOX, LOOSE_BOX, key_of, plain
-from shared.core.replies.values import value_of
 
 Numbers = tuple[float, float, float, float]
 """ymin, xmin, ymax and xmax as they were sent, in any order of size and at any scale."""

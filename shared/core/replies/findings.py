@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from shared.core.geometry import to_pixels, to_stored
-from shared.core.masks.budget import Budget
+from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.reading import MaskWish, bounds_of_polygon, read_mask
-from shared.core.replies import telling
 from shared.core.replies.boxes import read_sides
 from shared.core.replies.parsing import parse_items
+from shared.core.replies.repeats import Listing, Sighting, one_each
 from shared.core.replies.scale import BoxReading, Scale, scale_of, to_thousandths
+from shared.core.replies.status import Seen, status_of, warnings_of
 from shared.core.replies.texts import clean_label
-from shared.core.replies.versions import Listing, Sighting, one_each
 from shared.core.values import Item
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def find_items(
     items = _mark_twins([_item(index, each.raw, frame) for index, each in enumerate(taken)])
     if masks:
         items = _with_masks(items, [each.raw for each in taken], info, MaskWish() if masks is True else masks)
-    seen = telling.Seen(reply, objects, capped=reply.capped or len(objects.sightings) > len(taken))
-    status, reason = telling.status_of(items, seen)
-    return Findings(tuple(items), status, reason, telling.warnings_of(items, seen, asked=max_items))
+    seen = Seen(reply, objects, capped=reply.capped or len(objects.sightings) > len(taken))
+    status, reason = status_of(items, seen)
+    return Findings(tuple(items), status, reason, warnings_of(items, seen, asked=max_items))
 
 
 def _unreadable(reply: ItemsReply) -> str:
@@ -145,7 +145,7 @@ def _mark_twins(items: Sequence[Item]) -> list[Item]:
 
 
 def _with_masks(items: Iterable[Item], raws: Iterable[RawItem], info: ImageInfo, wish: MaskWish) -> list[Item]:
-    budget = Budget()
+    allowance = MaskAllowance()
     masked = []
     for item, raw in zip(items, raws, strict=True):
         mask = read_mask(
@@ -154,7 +154,7 @@ def _with_masks(items: Iterable[Item], raws: Iterable[RawItem], info: ImageInfo,
             box_px=item.box_px,
             width=info.width,
             height=info.height,
-            budget=budget,
+            allowance=allowance,
             wish=wish,
         )
         masked.append(replace(item, mask=mask, notes=item.notes + mask.notes))

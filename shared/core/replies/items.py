@@ -17,7 +17,7 @@ from shared.core.replies.texts import MAX_LABEL, clean_label
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.core.replies.shape import Entry
+    from shared.core.replies.shape import AnswerEntry
 
 MAX_BOXES = 200
 """Of one entry; more than that under one label is a loop of the model."""
@@ -41,7 +41,7 @@ class RawItem:
     notes: tuple[str, ...] = ()
 
 
-def items_of(entry: Entry) -> Iterator[RawItem]:
+def items_of(entry: AnswerEntry) -> Iterator[RawItem]:
     """The items of one entry: one, unless it holds several boxes."""
     value = entry.value
     if isinstance(value, str):
@@ -56,7 +56,7 @@ def items_of(entry: Entry) -> Iterator[RawItem]:
         yield RawItem(reason="expected an object with a box, found a bare value")
 
 
-def _of_object(value: Mapping[str, Any], entry: Entry) -> Iterator[RawItem]:
+def _of_object(value: Mapping[str, Any], entry: AnswerEntry) -> Iterator[RawItem]:
     place = place_of_box(value)
     boxes = separate(value[place]) if place else [value if names_sides(value) else None]
     many = len(boxes)
@@ -92,7 +92,7 @@ def _nth(values: Any, index: int, many: int) -> Any:
     return values[index] if isinstance(values, list) and index < len(values) else None
 
 
-def _labelled(raw: RawItem, label: Any, entry: Entry) -> RawItem:
+def _labelled(raw: RawItem, label: Any, entry: AnswerEntry) -> RawItem:
     """The item with its own label, or with the one that stands above it."""
     text, notes = _text(label)
     if text is None:

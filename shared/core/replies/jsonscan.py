@@ -1,6 +1,6 @@
 """Finds complete JSON values in hostile text; nothing is repaired and nothing is guessed.
 
-What is not JSON but means the same is rewritten before, see `leniency`; which of both texts counts is for `values`.
+What is not JSON but means the same is rewritten before, see `lenient_json`, which tells, too, which text counts.
 
 Partial parsers and repair libraries read the cut-off `[265,702,433,81` as a box. Here a value counts only
 when the standard decoder reads it to its end. Where the outermost value fails, its complete members count:
@@ -37,7 +37,7 @@ class RepeatedKeys(dict[str, Any]):
     """An object in which a key occurred more than once; the last value won, as everywhere in JSON."""
 
 
-class Found(NamedTuple):
+class JsonValue(NamedTuple):
     """One complete value. `salvaged` says that it was found inside or after something broken."""
 
     value: Any
@@ -50,11 +50,11 @@ class Scan:
 
     `unfinished` is where the first value starts that runs into the end of the text, `broken` the first one
     that fails at all, `lost` the number of broken members as far as they show. `attempts` counts decodings and
-    is bounded for any text. `spans` holds where each value of `found` starts and ends in `text`, which is the text
-    that was scanned; `rewritten` says that it is not the one that was sent, see `values`.
+    is bounded for any text. `spans` holds where each of `values` starts and ends in `text`, which is the text
+    that was scanned; `rewritten` says that it is not the one that was sent, see `lenient_json`.
     """
 
-    found: tuple[Found, ...]
+    values: tuple[JsonValue, ...]
     spans: tuple[tuple[int, int], ...]
     unfinished: int | None
     broken: int | None
@@ -66,7 +66,7 @@ class Scan:
     rewritten: bool = False
 
 
-def scan(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
+def scan_json(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
     """Every complete object and list in `text` that no other complete value holds.
 
     `member_key` matches a key that only a member has (never the object around the members): an unfinished
@@ -75,7 +75,7 @@ def scan(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
     scanner = _Scanner(text[:MAX_TEXT], member_key)
     scanner.run()
     return Scan(
-        found=tuple(scanner.found),
+        values=tuple(scanner.values),
         spans=tuple(scanner.spans),
         unfinished=scanner.unfinished,
         broken=scanner.broken,
@@ -108,7 +108,7 @@ class _Scanner:
 
     def __init__(self, text: str, member_key: re.Pattern[str] | None) -> None:
         self.text = text
-        self.found: list[Found] = []
+        self.values: list[JsonValue] = []
         self.spans: list[tuple[int, int]] = []
         self.unfinished: int | None = None
         self.broken: int | None = None
@@ -133,7 +133,7 @@ class _Scanner:
 
     def exhausted(self) -> bool:
         return (
-            len(self.found) >= MAX_VALUES
+            len(self.values) >= MAX_VALUES
             or self._failed_starts >= MAX_FAILED_STARTS
             or self._waste > MAX_WASTE * len(self.text)
         )
@@ -165,7 +165,7 @@ class _Scanner:
             self._waste += len(self.text)
             return self._fail(at, at)
         self.repeated += self._repeated_here
-        self.found.append(Found(value, salvaged=self.broken is not None))
+        self.values.append(JsonValue(value, salvaged=self.broken is not None))
         self.spans.append((at, end))
         return end
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from shared.core.replies import shape, spellings
 from shared.core.replies.items import RawItem, items_of
-from shared.core.replies.values import values_in
+from shared.core.replies.lenient_json import values_in
 
 if TYPE_CHECKING:
-    from shared.core.replies.jsonscan import Found, Scan
+    from shared.core.replies.jsonscan import JsonValue, Scan
 
 __all__ = ["MAX_ENTRIES", "ItemsReply", "RawItem", "RawList", "parse_items"]
 
@@ -59,10 +59,10 @@ class ItemsReply:
 def parse_items(text: str, *, max_items: int = MAX_ENTRIES) -> ItemsReply:
     """Every entry of the answer, whichever root it has; unusable entries are kept, with a reason."""
     seen = values_in(text, member_key=spellings.MEMBER)
-    values = shape.expected(seen.found)
+    values = shape.expected(seen.values)
     lists, capped = _lists(seen, max_items)
     nothing = text.strip() in {"null", "None"} or (
-        len(seen.found) == 1 and seen.broken is None and shape.is_nothing(seen.found[0].value)
+        len(seen.values) == 1 and seen.broken is None and shape.is_nothing(seen.values[0].value)
     )
     return ItemsReply(
         lists=lists,
@@ -80,13 +80,13 @@ def _lists(seen: Scan, most: int) -> tuple[tuple[RawList, ...], bool]:
     """The lists of an answer, and whether there is more than `most` items."""
     lists: list[RawList] = []
     left, end, was_lone = most, 0, False
-    for found, (start, stop) in zip(seen.found, seen.spans, strict=True):
-        if not shape.expected([found]):
+    for root, (start, stop) in zip(seen.values, seen.spans, strict=True):
+        if not shape.expected([root]):
             continue
-        offered = chain.from_iterable(map(items_of, shape.entries(found)))
+        offered = chain.from_iterable(map(items_of, shape.answer_entries(root)))
         items = tuple(islice(offered, left))
         left -= len(items)
-        before, lone = seen.text[max(end, start - _BETWEEN) : start], _is_lone(found)
+        before, lone = seen.text[max(end, start - _BETWEEN) : start], _is_lone(root)
         if lone and was_lone and lists:
             lists[-1] = RawList(lists[-1].items + items, lists[-1].before)
         elif items:
@@ -97,6 +97,6 @@ def _lists(seen: Scan, most: int) -> tuple[tuple[RawList, ...], bool]:
     return tuple(lists), False
 
 
-def _is_lone(found: Found) -> bool:
+def _is_lone(root: JsonValue) -> bool:
     """Whether a value is a member of a list that is not there, or was broken: one object per line, say."""
-    return found.salvaged or (isinstance(found.value, Mapping) and shape.is_entry(found.value))
+    return root.salvaged or (isinstance(root.value, Mapping) and shape.is_entry(root.value))

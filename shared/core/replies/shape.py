@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from shared.core.geometry import read_number
 from shared.core.replies import spellings
 from shared.core.replies.boxes import is_box, names_sides
+from shared.core.replies.lenient_json import value_of
 from shared.core.replies.spellings import box_key, is_wrapper, key_of, plain
-from shared.core.replies.values import value_of
 
 if TYPE_CHECKING:
-    from shared.core.replies.jsonscan import Found
+    from shared.core.replies.jsonscan import JsonValue
 
 _MAX_DEPTH = 6  # list in object in list …: deeper nesting was never seen and is not followed
 _SIDES = 4
@@ -21,7 +21,7 @@ _OF_ENTRIES = (*spellings.BOX, *spellings.LABEL, "mask", "polygon")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AnswerEntry:
     """One thing as it was sent; `above` is the label that stands over it, `by_key` says that it is a key."""
 
     value: Any
@@ -29,15 +29,15 @@ class Entry:
     by_key: bool = False
 
 
-def expected(found: Iterable[Found]) -> list[Found]:
+def expected(values: Iterable[JsonValue]) -> list[JsonValue]:
     """The values that can hold entries: coordinates, prose in brackets and other objects are something else."""
-    return [value for value in found if _holds_entries(value.value)]
+    return [value for value in values if _holds_entries(value.value)]
 
 
-def entries(found: Found) -> Iterator[Entry]:
+def answer_entries(root: JsonValue) -> Iterator[AnswerEntry]:
     """All entries of a value in order. From inside of something broken only those that name themselves as one."""
-    for entry in _walk(Entry(found.value)):
-        if not found.salvaged or (isinstance(entry.value, Mapping) and is_entry(entry.value)):
+    for entry in _walk(AnswerEntry(root.value)):
+        if not root.salvaged or (isinstance(entry.value, Mapping) and is_entry(entry.value)):
             yield entry
 
 
@@ -144,15 +144,15 @@ def _are_objects(child: Any) -> bool:
     return isinstance(child, list) and any(isinstance(each, Mapping) for each in child)
 
 
-def _walk(entry: Entry, depth: int = 0) -> Iterator[Entry]:
+def _walk(entry: AnswerEntry, depth: int = 0) -> Iterator[AnswerEntry]:
     value = entry.value
     if isinstance(value, str) and depth <= _MAX_DEPTH and (inside := value_of(value)) is not None:
-        yield from _walk(Entry(inside, entry.above, entry.by_key), depth + 1)
+        yield from _walk(AnswerEntry(inside, entry.above, entry.by_key), depth + 1)
     elif depth > _MAX_DEPTH or is_plain_box(value) or as_row(value):
         yield entry
     elif isinstance(value, list) and _holds_entries(value):
         for child in value:
-            yield from _walk(Entry(child, entry.above, entry.by_key), depth + 1)
+            yield from _walk(AnswerEntry(child, entry.above, entry.by_key), depth + 1)
     elif isinstance(value, Mapping) and not _has_geometry(value) and (branches := _branches(value, depth)):
         for child in _children(entry, value, branches):
             yield from _walk(child, depth + 1)
@@ -160,21 +160,23 @@ def _walk(entry: Entry, depth: int = 0) -> Iterator[Entry]:
         yield entry
 
 
-def _children(entry: Entry, parent: Mapping[str, Any], branches: Sequence[tuple[str, Any]]) -> Iterator[Entry]:
+def _children(
+    entry: AnswerEntry, parent: Mapping[str, Any], branches: Sequence[tuple[str, Any]]
+) -> Iterator[AnswerEntry]:
     """What is below an object, each with the label that stands over it."""
     key = key_of(parent, spellings.LABELS)
     labels = parent[key] if key else None
     for name, child in branches:
         if isinstance(labels, list) and child is not labels and _are_objects(child) and len(child) == len(labels):
-            yield from (Entry(each, label) for each, label in zip(child, labels, strict=True))
+            yield from (AnswerEntry(each, label) for each, label in zip(child, labels, strict=True))
         elif child is not labels or len(branches) == 1:
             yield _below(entry, parent, name, child)
 
 
-def _below(entry: Entry, parent: Mapping[str, Any], key: str, child: Any) -> Entry:
+def _below(entry: AnswerEntry, parent: Mapping[str, Any], key: str, child: Any) -> AnswerEntry:
     """A child under the label of its parent, under its key, or under what stood there already."""
     names = (*spellings.LABEL, *spellings.LABEL_ABOVE, *spellings.TRANSLATED_LABEL)
     own = key_of({name: said for name, said in parent.items() if isinstance(said, (str, int))}, names)
     if own is not None:
-        return Entry(child, parent[own])
-    return Entry(child, entry.above, entry.by_key) if is_wrapper(key) else Entry(child, key, by_key=True)
+        return AnswerEntry(child, parent[own])
+    return AnswerEntry(child, entry.above, entry.by_key) if is_wrapper(key) else AnswerEntry(child, key, by_key=True)

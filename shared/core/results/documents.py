@@ -20,8 +20,9 @@ from shared.core.ports import Message
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.core.delivery.journal import Asked, AskedImage, JournalledReply, Transport
+    from shared.core.delivery.journal import Asked, JournalledReply, SentImage
     from shared.core.events.envelopes import ImageEvent
+    from shared.core.gemini.transport import Transport
     from shared.core.replies.answer import Answer
     from shared.core.tasks.catalogue import Reading
     from shared.core.values import ImageInfo, Item, Mask, Status
@@ -204,11 +205,11 @@ def asked_document(asked: Asked) -> dict[str, Any]:
         "image": None,
         "transport": None,
         "question": asked.question,
-        "images": [_asked_image(each) for each in asked.images],
+        "images": [_sent_image(each) for each in asked.images],
     }
 
 
-def _asked_image(each: AskedImage) -> dict[str, Any]:
+def _sent_image(each: SentImage) -> dict[str, Any]:
     return {
         "uri": each.uri,
         "generation": None if each.generation is None else str(each.generation),

@@ -23,7 +23,7 @@ def problem(value: Any, schema: str = RESULT) -> str | None:
     return None if error is None else f"{error.json_path}: {error.message[:500]}"
 
 
-def load(name: str) -> dict[str, Any]:
+def load_schema(name: str) -> dict[str, Any]:
     """Return a shipped schema."""
     schema: dict[str, Any] = json.loads(resources.files(_FOLDERS[name]).joinpath(name).read_text(encoding="utf-8"))
     return schema
@@ -33,6 +33,6 @@ def load(name: str) -> dict[str, Any]:
 def _validator(name: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    schema = load(name)
+    schema = load_schema(name)
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)

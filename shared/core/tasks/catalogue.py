@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core.masks.reading import MaskWish
-from shared.core.replies import classifying, findings, words
+from shared.core.replies import classifying, findings, free_text
 from shared.core.tasks import response_schemas
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ def _ask_template(_wanted: Wanted) -> str:
 
 
 def _read_caption(answer: Answer, _settings: TaskSettings, _info: ImageInfo) -> Reading:
-    said = words.parse_caption(answer.text)
+    said = free_text.parse_caption(answer.text)
     if said.text is None:
         return _wordless(said, "a caption")
     return Reading("ok", caption=said.text, warnings=said.warnings)
 
 
-def _wordless(said: words.Words, what: str) -> Reading:
+def _wordless(said: free_text.Words, what: str) -> Reading:
     """An answer that says nothing is empty; one that cannot be read is not."""
     if not said.readable:
         return Reading("failed", f"unreadable: expected {what} in words or as JSON, found neither in the answer")
@@ -154,7 +154,7 @@ def _read_classes(answer: Answer, settings: TaskSettings, _info: ImageInfo) -> R
 
 
 def _read_answer(answer: Answer, _settings: TaskSettings, _info: ImageInfo) -> Reading:
-    said = words.parse_answer(answer.text)
+    said = free_text.parse_answer(answer.text)
     if said.text is None:
         return _wordless(said, "an answer")
     return Reading("ok", answer=said.text, warnings=said.warnings)

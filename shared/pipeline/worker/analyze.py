@@ -82,17 +82,17 @@ def _outcome(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
 
 
 def _answered(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
-    found = ask.answer(job, held, ports)
-    reply, reading = found.reply, found.reading
+    answered = ask.obtain_answer(job, held, ports)
+    reply, reading = answered.reply, answered.reading
     masks = result_files.mask_files(reading, reply.image, job.paths)
     soft = result_files.soft_files(reading, reply.image, job.paths)
-    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=found.image)
+    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=answered.image)
     files = [*masks.values(), *soft.values(), *overlay]
     document = documents.answered(
         job.event,
         job.key,
         reply=reply,
-        answer=found.answer,
+        answer=answered.answer,
         reading=replace(reading, warnings=(*reading.warnings, *lacking)),
         files=files,
         mask_files={index: file.name for index, file in masks.items()},

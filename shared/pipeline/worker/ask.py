@@ -39,7 +39,7 @@ from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
     from shared.pipeline.worker.inputs import Prompt
     from shared.pipeline.worker.lease import HeldLease
-    from shared.pipeline.worker.send import SentImage
+    from shared.pipeline.worker.send import Attached
     from shared.pipeline.worker.source_image import Image
 
 _MAX_REPLY_BYTES = 64_000_000
@@ -64,7 +64,7 @@ class Answered:
     image: Image | None
 
 
-def answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
+def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
     """Return the answer to this job: from the journal where an earlier attempt paid for it, else from the model.
 
     Raises:
@@ -83,16 +83,16 @@ def answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
             prompt = prompt or inputs.read_prompt(job, ports)
             stored = _ask_while_there(job, prompt, ports, number=number, addition=addition)
         reply = stored
-        found, reading = interpret(job.event, reply)
+        answer, reading = interpret(job.event, reply)
         if earlier is not None:
-            found = replace(found, usage=earlier.usage.plus(found.usage))
-        addition = another_ask(job.event, found, reading)
+            answer = replace(answer, usage=earlier.usage.plus(answer.usage))
+        addition = another_ask(job.event, answer, reading)
         if addition is None:
             break
         if number + 1 < MAX_ASKS:
             logs.warning("the answer is of no use: the model is asked once more", reason=reading.reason)
-        earlier = found
-    return Answered(reply, found, reading, prompt.images[0] if prompt else None)
+        earlier = answer
+    return Answered(reply, answer, reading, prompt.images[0] if prompt else None)
 
 
 def _ask_while_there(
@@ -142,32 +142,26 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
     if ports.refused_schemas.knows(request.model, job.event.task):
         request = replace(request, schema=None)
     with _parking(ports):
-        sent = send.attach(job, request, prompt.images, ports)
+        attached = send.attach(job, request, prompt.images, ports)
         watch.lap("transport")
-        response, sent, without_schema = _generate_by_any_schema(job, request, sent, ports)
+        response, attached, without_schema = _generate_by_any_schema(job, attached, ports)
     watch.lap("model")
-    with_retries(job, ports, lambda: send.verify(sent, ports))
+    with_retries(job, ports, lambda: send.verify(attached, ports))
     reply = JournalledReply(
         key=job.key,
         attempt=job.attempt,
         model=request.model,
         answered_at=ports.clock.now_iso(),
         image=prompt.images[0].info,
-        transport=sent[0].transport,
+        transport=attached.sent[0].transport,
         timing_ms=watch.laps_ms,
         response=response,
-        asked=_asked(prompt, sent),
+        asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
         without_schema=without_schema,
     )
     kept = _journal(job, reply, ports, number=number)
     ports.in_flight.reply_kept(job.attempt)
     return kept
-
-
-def _asked(prompt: Prompt, sent: Sequence[SentImage]) -> Asked | None:
-    if prompt.question is None:
-        return None
-    return Asked(prompt.question, tuple(each.record for each in sent))
 
 
 class _Watch:
@@ -185,14 +179,15 @@ class _Watch:
 
 
 def _generate_by_any_schema(
-    job: Job, request: ModelRequest, images: tuple[SentImage, ...], ports: WorkerPorts
-) -> tuple[Mapping[str, Any], tuple[SentImage, ...], bool]:
+    job: Job, attached: Attached, ports: WorkerPorts
+) -> tuple[Mapping[str, Any], Attached, bool]:
     """Ask, and once more without the schema of the answer where the model may refuse nothing but that.
 
     Returns the response, how the images travelled, and whether the task has a schema that was left out.
     """
+    request = attached.request
     try:
-        response, sent = _generate(job, request, images, ports)
+        response, sent = _generate(job, attached, ports)
     except SchemaRefusedError as error:
         if request.schema is None:
             raise
@@ -201,7 +196,7 @@ def _generate_by_any_schema(
     else:
         return response, sent, request.schema is None and requests.request_for(job.event).schema is not None
     try:
-        response, sent = _generate(job, replace(request, schema=None), images, ports)
+        response, sent = _generate(job, replace(attached, request=replace(request, schema=None)), ports)
     except SchemaRefusedError:
         raise refusal from None  # it was something else
     ports.refused_schemas.add(request.model, job.event.task)
@@ -209,26 +204,23 @@ def _generate_by_any_schema(
     return response, sent, True
 
 
-def _generate(
-    job: Job, request: ModelRequest, sent: tuple[SentImage, ...], ports: WorkerPorts
-) -> tuple[Mapping[str, Any], tuple[SentImage, ...]]:
+def _generate(job: Job, attached: Attached, ports: WorkerPorts) -> tuple[Mapping[str, Any], Attached]:
     """Ask, and once more with a fresh upload where the file had expired between upload and call."""
     try:
-        return _answer(job, request, sent, ports), sent
+        return _answer(job, attached, ports), attached
     except FileUnavailableError as error:
         logs.warning("a file or an object is not available to Gemini: it travels anew", reason=str(error))
         unavailable = str(error)
-    fresh = send.attach_again(job, request, sent, ports, refusal=unavailable)
+    fresh = send.attach_again(job, attached, ports, refusal=unavailable)
     try:
-        return _answer(job, request, fresh, ports), fresh
+        return _answer(job, fresh, ports), fresh
     except FileUnavailableError as error:
         raise TransientError(f"{error} (after a fresh upload too)") from error
 
 
-def _answer(job: Job, request: ModelRequest, sent: Sequence[SentImage], ports: WorkerPorts) -> Mapping[str, Any]:
-    whole = replace(request, images=tuple(each.part for each in sent))
-    estimate_usd = _estimate_usd(whole, sent, ports)
-    return with_retries(job, ports, lambda: _call(job, whole, estimate_usd, ports))
+def _answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any]:
+    estimate_usd = _estimate_usd(attached, ports)
+    return with_retries(job, ports, lambda: _call(job, attached.request, estimate_usd, ports))
 
 
 @contextlib.contextmanager
@@ -244,10 +236,11 @@ def _parking(ports: WorkerPorts) -> Iterator[None]:
         raise ParkError(ErrorCode.CONFIGURATION, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
-def _estimate_usd(request: ModelRequest, sent: Sequence[SentImage], ports: WorkerPorts) -> float | None:
+def _estimate_usd(attached: Attached, ports: WorkerPorts) -> float | None:
+    request = attached.request
     return prices.estimate_usd(
         profile(request.model),
-        images_px=[each.size_px for each in sent],
+        images_px=attached.sizes_px,
         text_bytes=request.text_bytes,
         max_output_tokens=request.max_output_tokens,
         media_resolution=request.media_resolution,

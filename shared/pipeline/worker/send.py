@@ -1,4 +1,4 @@
-"""How the images of one request reach the model: who takes which route, and what takes over where that is closed."""
+"""How the images of one request reach the model: which way each goes, and what takes over where that is closed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.delivery.journal import AskedImage, Transport
+from shared.core.delivery.journal import SentImage
 from shared.core.errors import ConfigurationError, ErrorCode, FileUnavailableError, ModelRejectedError, TransientError
 from shared.core.gemini import transport
 from shared.core.gemini.request import InlineImage, ReferencedImage
-from shared.core.gemini.transport import BY_REFERENCE, Route
+from shared.core.gemini.transport import BY_REFERENCE, Transport
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s
 from shared.pipeline.worker import files_api, source_image
@@ -23,32 +23,27 @@ if TYPE_CHECKING:
 
     from shared.core.gemini.limits import Backend
     from shared.core.gemini.request import ImagePart, ModelRequest
+    from shared.core.gemini.transport import Choice
     from shared.core.values import PreparedImage
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.worker.source_image import Image
 
+    _Sent = tuple[ImagePart, Transport, tuple[int, int]]
+    """An image's part of the request, how it travels, and its (width, height) as sent."""
+
 
 @dataclass(frozen=True, slots=True)
-class SentImage:
-    """One image on its way: its part of the request, and how it travels. `size_px` is (width, height) as sent."""
+class Attached:
+    """A request with its images attached.
 
-    image: Image
-    part: ImagePart
-    transport: Transport
-    size_px: tuple[int, int]
+    `images` are those that were read, `sent` what the journal says of each, and `sizes_px` their (width, height) as
+    sent, all in the order of the request's parts.
+    """
 
-    @property
-    def record(self) -> AskedImage:
-        """What the journal says of it where a question is about several."""
-        image, source = self.image, self.image.source
-        return AskedImage(
-            uri=image.uri,
-            generation=source.generation if source else None,
-            crc32c=source.crc32c if source else None,
-            sha256=image.sha256,
-            image=image.info,
-            transport=self.transport,
-        )
+    request: ModelRequest
+    images: tuple[Image, ...]
+    sent: tuple[SentImage, ...]
+    sizes_px: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,66 +63,89 @@ class _Sending:
     troubles: list[TransientError] = field(default_factory=list)
 
 
-def attach(job: Job, request: ModelRequest, images: Sequence[Image], ports: WorkerPorts) -> tuple[SentImage, ...]:
-    """Choose a route for each image and take it.
+def attach(job: Job, request: ModelRequest, images: Sequence[Image], ports: WorkerPorts) -> Attached:
+    """Choose a way for each image and take it.
 
     Raises:
         ImageRejectedError: an image must be decoded to travel, and cannot be.
-        ModelRejectedError: an image fits no route that there is.
-        TransientError: no route is open at the moment.
+        ModelRejectedError: an image fits no way that there is.
+        TransientError: no way is open at the moment.
     """
     backend, text_bytes = ports.settings.backend, request.sent_text_bytes
     # None: the bytes were not read, because they lie ready in a bucket.
     prepared = [ready_for_model(job, image, ports) if image.data is not None else None for image in images]
     sizes = [_size_to_send(image, ready) for image, ready in zip(images, prepared, strict=True)]
-    routes = transport.share(backend, sizes, text_bytes=text_bytes)
+    choices = transport.share(backend, sizes, text_bytes=text_bytes)
     inside = sum(
         transport.base64_bytes(size)
-        for (size, _), route in zip(sizes, routes, strict=True)
-        if route.kind == "inline" and not route.shrunk and len(images) > 1
+        for (size, _), (kind, _) in zip(sizes, choices, strict=True)
+        if kind == "inline" and len(images) > 1
     )
     sending = _sending(job, ports, text_bytes + inside)
-    sent = tuple(
-        _send(sending, image, ready, route) for image, ready, route in zip(images, prepared, routes, strict=True)
-    )
+    sent = [
+        _send(sending, image, ready, choice) for image, ready, choice in zip(images, prepared, choices, strict=True)
+    ]
     text = _lacks_room(sent, text_bytes, ports)
     if text and not backend.uploads:
         raise ModelRejectedError(ErrorCode.TOO_MANY_BYTES, f"{text} Name fewer images, or keep them in a bucket.")
     if text:  # the Files API would take them: it is away, or the key is wrong
         wrong = (trouble for trouble in sending.troubles if isinstance(trouble, ConfigurationError))
         raise next(wrong, TransientError(text))
-    return sent
+    return _attached(request, images, sent)
 
 
-def attach_again(
-    job: Job, request: ModelRequest, sent: Sequence[SentImage], ports: WorkerPorts, *, refusal: str
-) -> tuple[SentImage, ...]:
-    """Return the images, of which those that the refusal names are sent another way: they were there before.
+def attach_again(job: Job, attached: Attached, ports: WorkerPorts, *, refusal: str) -> Attached:
+    """Return the request, with another way for those images that the refusal names: they were there before.
 
     Raises:
         SourceGoneError: the object is gone indeed.
         ModelRejectedError: an image fits no other way.
         TransientError: as `attach`; or too many had to go another way at once, and may be readable again later.
     """
-    sending = _sending(job, ports, request.sent_text_bytes)
-    referenced = [each for each in sent if isinstance(each.part, ReferencedImage)]
-    named = [each for each in referenced if _is_named(each, refusal)]
-    again = named or referenced
-    fresh = tuple(_send_again(sending, each) if each in again else each for each in sent)
+    sending = _sending(job, ports, attached.request.sent_text_bytes)
+    before: list[_Sent] = [
+        (part, each.transport, size_px)
+        for part, each, size_px in zip(attached.request.images, attached.sent, attached.sizes_px, strict=True)
+    ]
+    referenced = [part for part in attached.request.images if isinstance(part, ReferencedImage)]
+    again = [part for part in referenced if _is_named(part, refusal)] or referenced
+    fresh = [
+        _send_again(sending, image, each[1]) if each[0] in again else each
+        for image, each in zip(attached.images, before, strict=True)
+    ]
     text = _lacks_room(fresh, sending.other_bytes, ports)
     if text:
         raise TransientError(f"{refusal} {text}")
-    return fresh
+    return _attached(attached.request, attached.images, fresh)
 
 
-def verify(sent: Sequence[SentImage], ports: WorkerPorts) -> None:
+def verify(attached: Attached, ports: WorkerPorts) -> None:
     """Make sure that the service read the very generations that are meant.
 
     Raises:
         SourceGoneError: one was overwritten before the answer came, which may therefore be about another image.
     """
-    referenced = [each for each in sent if each.transport.kind in BY_REFERENCE]
-    concurrently([partial(source_image.still_live, each.image, ports) for each in referenced])
+    pairs = zip(attached.images, attached.sent, strict=True)
+    referenced = [image for image, each in pairs if each.transport.kind in BY_REFERENCE]
+    concurrently([partial(source_image.still_live, image, ports) for image in referenced])
+
+
+def _attached(request: ModelRequest, images: Sequence[Image], sent: Sequence[_Sent]) -> Attached:
+    parts, transports, sizes_px = zip(*sent, strict=True)
+    records = tuple(_record(image, how) for image, how in zip(images, transports, strict=True))
+    return Attached(replace(request, images=parts), tuple(images), records, sizes_px)
+
+
+def _record(image: Image, how: Transport) -> SentImage:
+    source = image.source
+    return SentImage(
+        uri=image.uri,
+        generation=source.generation if source else None,
+        crc32c=source.crc32c if source else None,
+        sha256=image.sha256,
+        image=image.info,
+        transport=how,
+    )
 
 
 def _sending(job: Job, ports: WorkerPorts, other_bytes: int) -> _Sending:
@@ -143,17 +161,16 @@ def _size_to_send(image: Image, prepared: PreparedImage | None) -> tuple[int, bo
     return len(prepared.data), image.source is not None and not prepared.changes
 
 
-def _is_named(sent: SentImage, refusal: str) -> bool:
+def _is_named(part: ReferencedImage, refusal: str) -> bool:
     """Whether a refusal speaks of this image: of its `gs://` address, or of its file's name."""
-    assert isinstance(sent.part, ReferencedImage)  # noqa: S101 - asked of these alone
-    uri = sent.part.uri
+    uri = part.uri
     name = uri if uri.startswith("gs://") else uri.rpartition("/")[2]
     return re.search(rf"{re.escape(name)}(?![\w-]|\.\w|/)", refusal) is not None
 
 
-def _lacks_room(sent: Sequence[SentImage], text_bytes: int, ports: WorkerPorts) -> str | None:
+def _lacks_room(sent: Sequence[_Sent], text_bytes: int, ports: WorkerPorts) -> str | None:
     """Say why a request is too large into which images had to go that were to travel otherwise."""
-    parts = [each.part for each in sent if isinstance(each.part, InlineImage)]
+    parts = [part for part, _, _ in sent if isinstance(part, InlineImage)]
     total = sum(transport.base64_bytes(len(part.data)) for part in parts) + text_bytes
     limit = max(ports.settings.inline_limit_bytes, ports.settings.inline_hard_limit_bytes)
     if len(parts) > 1 and total > limit:
@@ -161,58 +178,58 @@ def _lacks_room(sent: Sequence[SentImage], text_bytes: int, ports: WorkerPorts) 
     return None
 
 
-def _send(sending: _Sending, image: Image, prepared: PreparedImage | None, route: Route) -> SentImage:
-    """Take a route, or the next best where it turns out to be closed.
+def _send(sending: _Sending, image: Image, prepared: PreparedImage | None, choice: Choice) -> _Sent:
+    """Take the chosen way, or the next best where it turns out to be closed.
 
     Raises:
         ImageRejectedError: the image must be decoded to travel, and cannot be.
-        ModelRejectedError: it fits no route that there is.
-        TransientError: no route is open at the moment.
+        ModelRejectedError: it fits no way that there is.
+        TransientError: no way is open at the moment.
     """
-    if route.kind in BY_REFERENCE:
-        sent = _by_reference(sending, image, route)
+    kind, reason = choice
+    if kind in BY_REFERENCE:
+        sent = _by_reference(sending, image, choice)
         if sent is not None:
             return sent
-        route = Route("file", "the object could not be registered where it lies")
+        kind, reason = "file", "the object could not be registered where it lies"
     ready = prepared or ready_for_model(sending.job, image, sending.ports)
-    if route.shrunk:
-        return _shrunk(sending, image, route.reason)
-    if route.kind == "inline":
-        return _inline(image, ready, route.reason)
-    return _uploaded(sending, image, ready, route)
+    if kind == "shrunk":
+        return _shrunk(sending, image, reason)
+    if kind == "inline":
+        return _inline(ready, reason)
+    return _uploaded(sending, image, ready, reason)
 
 
-def _send_again(sending: _Sending, sent: SentImage) -> SentImage:
+def _send_again(sending: _Sending, image: Image, before: Transport) -> _Sent:
     """Send an image another way: Gemini refused its file, or its object, although it was there before.
 
     Raises:
         SourceGoneError: the object is gone indeed.
         ModelRejectedError, TransientError: as `_send`.
     """
-    prepared = ready_for_model(sending.job, sent.image, sending.ports)
+    prepared = ready_for_model(sending.job, image, sending.ports)
     if not sending.backend.uploads:
-        return _inline_anyhow(sending, sent.image, prepared, "Vertex could not read the object from its bucket")
+        return _inline_anyhow(sending, image, prepared, "Vertex could not read the object from its bucket")
     file = files_api.upload_again(sending.uploading, prepared, sending.ports)
     refused = "the registered object was refused"
-    reason = refused if sent.transport.kind == "registered" else sent.transport.reason
-    return _by_file(sent.image, prepared, file.uri, Route("file", reason))
+    reason = refused if before.kind == "registered" else before.reason
+    return _by_file(prepared, file.uri, reason)
 
 
-def _by_reference(sending: _Sending, image: Image, route: Route) -> SentImage | None:
+def _by_reference(sending: _Sending, image: Image, choice: Choice) -> _Sent | None:
     """Name the object to the service; None where it cannot be registered."""
-    uri = image.uri
-    if route.kind == "registered":
+    uri, (kind, reason) = image.uri, choice
+    if kind == "registered":
         try:
             uri = files_api.register(sending.uploading, image.uri, sending.ports).uri
         except (FileUnavailableError, TransientError) as error:
             logs.warning("the object could not be registered: it is uploaded", reason=str(error))
             return None
-    how = Transport(route.kind, image.info.mime_type, image.size, reused=False, reason=route.reason)
-    part = ReferencedImage(uri, image.info.mime_type)
-    return SentImage(image, part, how, (image.info.width, image.info.height))
+    how = Transport(kind, image.info.mime_type, image.size, reused=False, reason=reason)
+    return ReferencedImage(uri, image.info.mime_type), how, (image.info.width, image.info.height)
 
 
-def _uploaded(sending: _Sending, image: Image, prepared: PreparedImage, route: Route) -> SentImage:
+def _uploaded(sending: _Sending, image: Image, prepared: PreparedImage, reason: str) -> _Sent:
     try:
         file, reused = files_api.ensure(sending.uploading, prepared, sending.ports)
     except TransientError as error:
@@ -221,8 +238,8 @@ def _uploaded(sending: _Sending, image: Image, prepared: PreparedImage, route: R
         if instead is None:
             raise
         logs.warning("the Files API did not take the image: it travels inline", reason=str(error))
-        return _inline(image, instead, f"instead of a file: {error}")
-    return _by_file(image, prepared, file.uri, route, reused=reused)
+        return _inline(instead, f"instead of a file: {error}")
+    return _by_file(prepared, file.uri, reason, reused=reused)
 
 
 def _inline_instead(sending: _Sending, image: Image, prepared: PreparedImage) -> PreparedImage | None:
@@ -234,30 +251,29 @@ def _inline_instead(sending: _Sending, image: Image, prepared: PreparedImage) ->
     return smaller if transport.request_bytes(len(smaller.data), sending.other_bytes) <= limit else None
 
 
-def _inline_anyhow(sending: _Sending, image: Image, prepared: PreparedImage, reason: str) -> SentImage:
+def _inline_anyhow(sending: _Sending, image: Image, prepared: PreparedImage, reason: str) -> _Sent:
     if transport.fits_inline(sending.backend, len(prepared.data), text_bytes=sending.other_bytes):
-        return _inline(image, prepared, reason)
+        return _inline(prepared, reason)
     return _shrunk(sending, image, reason)
 
 
-def _shrunk(sending: _Sending, image: Image, reason: str) -> SentImage:
+def _shrunk(sending: _Sending, image: Image, reason: str) -> _Sent:
     smaller = shrunk_for_model(sending.job, image, sending.ports)
     if not transport.fits_inline(sending.backend, len(smaller.data), text_bytes=sending.other_bytes):
         raise ModelRejectedError(
             ErrorCode.TOO_MANY_BYTES, f"{image.uri} does not fit the request even as a smaller JPEG."
         )
-    return _inline(image, smaller, reason)
+    return _inline(smaller, reason)
 
 
-def _inline(image: Image, prepared: PreparedImage, reason: str) -> SentImage:
+def _inline(prepared: PreparedImage, reason: str) -> _Sent:
     part = InlineImage(prepared.data, prepared.mime_type)
-    return SentImage(image, part, _transport("inline", prepared, reason), (prepared.width, prepared.height))
+    return part, _transport("inline", prepared, reason), (prepared.width, prepared.height)
 
 
-def _by_file(image: Image, prepared: PreparedImage, uri: str, route: Route, *, reused: bool = False) -> SentImage:
+def _by_file(prepared: PreparedImage, uri: str, reason: str, *, reused: bool = False) -> _Sent:
     part = ReferencedImage(uri, prepared.mime_type)
-    how = _transport(route.kind, prepared, route.reason, reused=reused)
-    return SentImage(image, part, how, (prepared.width, prepared.height))
+    return part, _transport("file", prepared, reason, reused=reused), (prepared.width, prepared.height)
 
 
 def _transport(kind: str, prepared: PreparedImage, reason: str, *, reused: bool = False) -> Transport:

@@ -193,8 +193,8 @@ def _examined(
 
 
 def _by_reference(size: int, ports: Ports) -> bool:
-    route = transport.choose(ports.settings.backend, image_bytes=size, text_bytes=0, in_bucket=True)
-    return route.kind in transport.BY_REFERENCE
+    kind, _ = transport.choose(ports.settings.backend, image_bytes=size, text_bytes=0, in_bucket=True)
+    return kind in transport.BY_REFERENCE
 
 
 def _require_upload_bucket(source: Source, ports: Ports) -> None:

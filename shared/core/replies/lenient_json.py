@@ -1,15 +1,22 @@
-"""Rewrites what is not JSON but means the same: Python's literals, commas too many, comments, an escape too many.
+"""Lenient JSON: the values in the text of an answer, as it is written, or as it is meant where that differs.
 
-Only what has one meaning is rewritten. Words without quotes, curly quotes and escapes that JSON does not know stay as
-they are (of "beta" behind a backslash JSON would make a backspace and "eta"), and so does all text outside of
-brackets. Whether the outcome is JSON is for `jsonscan` to see: nothing here closes what is open or adds what is
-missing.
+Rewritten is what is not JSON but means the same: Python's literals, commas too many, comments, an escape too many, and
+of these only what has one meaning. Words without quotes, curly quotes and escapes that JSON does not know stay as they
+are (of "beta" behind a backslash JSON would make a backspace and "eta"), and so does all text outside of brackets.
+Whether the outcome is JSON is for `jsonscan` to see: nothing here closes what is open or adds what is missing.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from shared.core.replies.jsonscan import MAX_TEXT, scan_json
+
+if TYPE_CHECKING:
+    from shared.core.replies.jsonscan import Scan
 
 MAX_FAILED_BRACKETS = 50
 """Brackets around something else than values: beyond, the text is prose, and the rest of it stays as it is."""
@@ -17,6 +24,7 @@ MAX_FAILED_BRACKETS = 50
 MAX_TOKENS = 100_000
 """That are looked at, about a sixth of a second: a hundred boxes with outlines take a third of them."""
 
+_VALUE_STARTS = ("[", "{")
 _MARKS = ("'", "(", "#", "//", "/*", "True", "False", "None")
 _COMMA_TOO_MANY = re.compile(r",\s*[\]})]")
 _OPENING = re.compile(r"[\[{]")
@@ -38,6 +46,33 @@ _WORDS = {word: word for word in ("true", "false", "null", "NaN", "Infinity", "-
 _WORDS |= {"True": "true", "False": "false", "None": "null"}
 _BRACKETS = {"(": "[", ")": "]"}  # a tuple is a list
 _ESCAPE_OR_QUOTE = re.compile(r'\\(x[0-9A-Fa-f]{2}|U00(?:0[0-9A-Fa-f]|10)[0-9A-Fa-f]{4}|.)|"', re.DOTALL)
+
+
+def values_in(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
+    """Every complete value of a text: of the text itself, unless its rewritten form holds more that is whole.
+
+    A text that is one JSON string, or JSON with all its quotes escaped, counts as what that string says.
+    """
+    plain = scan_json(text, member_key=member_key)
+    if not plain.values and (inside := unquoted(text[:MAX_TEXT])) is not None:
+        return replace(values_in_once(inside, member_key=member_key), rewritten=True)
+    return plain if plain.broken is None else _better(plain, text, member_key)
+
+
+def values_in_once(text: str, *, member_key: re.Pattern[str] | None = None) -> Scan:
+    """The same, but for a text in quotes."""
+    plain = scan_json(text, member_key=member_key)
+    return plain if plain.broken is None else _better(plain, text, member_key)
+
+
+def value_of(text: str) -> Any:
+    """The value that a text is, a fence around it aside; None for anything else, and for text after it or before."""
+    bare = text.strip().strip("`").removeprefix("json").strip()
+    if not bare.startswith(_VALUE_STARTS):
+        return None
+    seen = values_in_once(bare)
+    alone = len(seen.values) == 1 and seen.broken is None and seen.spans[0] == (0, len(seen.text))
+    return seen.values[0].value if alone else None
 
 
 def as_json(text: str) -> str:
@@ -69,6 +104,15 @@ def unquoted(text: str) -> str | None:
     except ValueError:
         return None
     return inside if isinstance(inside, str) else None
+
+
+def _better(plain: Scan, text: str, member_key: re.Pattern[str] | None) -> Scan:
+    rewritten = as_json(text[:MAX_TEXT])
+    if rewritten == plain.text:
+        return plain
+    seen = scan_json(rewritten, member_key=member_key)
+    more = seen.broken is None or (len(seen.values), -seen.lost) > (len(plain.values), -plain.lost)
+    return replace(seen, capped=seen.capped or len(text) > MAX_TEXT, rewritten=True) if more else plain
 
 
 class _Rewriting:

@@ -70,7 +70,7 @@ class Gemini:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ExternalServices:
     """What need not be started, the environment for the stack's parts, and what a person should know of both."""
 
     pubsub: str | None = None
@@ -80,7 +80,7 @@ class Given:
     notes: tuple[str, ...] = ()
 
 
-def read(environ: Mapping[str, str], *, real: bool = False) -> Given:
+def read(environ: Mapping[str, str], *, real: bool = False) -> ExternalServices:
     """Return what the environment gives, all of it within reach; `real` asks Gemini itself.
 
     Raises:
@@ -103,7 +103,7 @@ def read(environ: Mapping[str, str], *, real: bool = False) -> Given:
     ]
     if problems:
         raise ServiceError("\n".join(problems))
-    return Given(reader.optional(PUBSUB), reader.optional(STORAGE), gemini, kept, tuple(notes))
+    return ExternalServices(reader.optional(PUBSUB), reader.optional(STORAGE), gemini, kept, tuple(notes))
 
 
 def _gemini(reader: Reader) -> Gemini | None:

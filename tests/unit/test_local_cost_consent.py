@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from infra.local import paying
+from infra.local import cost_consent
 from infra.local.ceiling import ceiling
 from infra.local.process import ServiceError
 from shared.core.events.envelopes import ImageEvent, Upload
@@ -28,8 +28,8 @@ def _events(rules_text: str | None = None) -> tuple[ImageEvent, ...]:
     return plan(Upload(Source("uploads", "cat.jpg", 1)), rules, run="v1").events
 
 
-def _calls(count: int = 1, rules_text: str | None = None) -> list[paying.Call]:
-    return [paying.Call(event, ((1600, 1200),)) for event in _events(rules_text) for _ in range(count)]
+def _calls(count: int = 1, rules_text: str | None = None) -> list[cost_consent.Call]:
+    return [cost_consent.Call(event, ((1600, 1200),)) for event in _events(rules_text) for _ in range(count)]
 
 
 def test_the_estimate_is_the_products_own() -> None:
@@ -47,7 +47,7 @@ def test_the_estimate_is_the_products_own() -> None:
         assert usd is not None
         expected += usd
 
-    found = paying.estimate(_calls(), day=DAY)
+    found = cost_consent.estimate(_calls(), day=DAY)
 
     assert found.likely_usd == pytest.approx(expected)
     assert found.calls == Counter(event.settings.model for event in _events())
@@ -60,7 +60,7 @@ def _longest_usd(event: ImageEvent) -> float:
 
 
 def test_the_most_it_costs_counts_every_call_that_may_pass_with_the_longest_answer() -> None:
-    one, hundred = (paying.estimate(_calls(count), day=DAY) for count in (1, 100))
+    one, hundred = (cost_consent.estimate(_calls(count), day=DAY) for count in (1, 100))
     assert one.likely_usd is not None
     assert one.most_usd is not None
     assert hundred.most_usd is not None
@@ -73,17 +73,17 @@ def test_the_most_it_costs_counts_every_call_that_may_pass_with_the_longest_answ
 
 
 def test_nobody_guesses_the_price_of_a_model_that_has_none() -> None:
-    cost = paying.estimate(_calls(rules_text='[defaults]\ntasks = ["caption"]\nmodel = "gemini-99-new"'), day=DAY)
+    cost = cost_consent.estimate(_calls(rules_text='[defaults]\ntasks = ["caption"]\nmodel = "gemini-99-new"'), day=DAY)
 
     assert (cost.likely_usd, cost.most_usd) == (None, None)
-    assert "unknown" in paying.offer("1 image", "the Gemini API", cost)[-1]
+    assert "unknown" in cost_consent.offer("1 image", "the Gemini API", cost)[-1]
 
 
 def test_the_offer_says_what_goes_where_and_what_it_costs() -> None:
     model = _events()[0].settings.model
-    cost = paying.Estimate(Counter({model: 36}), 46, 0.0512, 4.001)
+    cost = cost_consent.Estimate(Counter({model: 36}), 46, 0.0512, 4.001)
 
-    assert paying.offer("12 images (3.4 MB)", "Vertex AI, in the project mine", cost) == [
+    assert cost_consent.offer("12 images (3.4 MB)", "Vertex AI, in the project mine", cost) == [
         "12 images (3.4 MB) would go to Vertex AI, in the project mine.",
         f"Calls: 36 of {model}; the ceiling of this run lets 46 pass.",
         "Cost at list price: about $0.06, at most $4.01.",
@@ -92,7 +92,7 @@ def test_the_offer_says_what_goes_where_and_what_it_costs() -> None:
 
 @pytest.mark.parametrize("answer", ["yes", "Y", " yes "])
 def test_yes_is_taken_in_a_terminal(answer: str) -> None:
-    paying.require_yes(yes=False, ask=lambda _: answer, terminal=True)
+    cost_consent.require_yes(yes=False, ask=lambda _: answer, terminal=True)
 
 
 def _closed(_: str) -> str:
@@ -102,13 +102,13 @@ def _closed(_: str) -> str:
 def test_anything_else_is_no() -> None:
     for ask in (lambda _: "", lambda _: "no", lambda _: "yes please", _closed):
         with pytest.raises(ServiceError, match="nothing was sent"):
-            paying.require_yes(yes=False, ask=ask, terminal=True)
+            cost_consent.require_yes(yes=False, ask=ask, terminal=True)
 
 
 def test_without_a_terminal_only_yes_1_agrees() -> None:
     with pytest.raises(ServiceError, match="YES=1"):
-        paying.require_yes(yes=False, ask=lambda _: "yes", terminal=False)
-    paying.require_yes(yes=True, terminal=False)
+        cost_consent.require_yes(yes=False, ask=lambda _: "yes", terminal=False)
+    cost_consent.require_yes(yes=True, terminal=False)
 
 
 def test_the_stack_has_a_ceiling_of_its_own_which_is_low_where_it_costs() -> None:

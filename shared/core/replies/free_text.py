@@ -1,4 +1,4 @@
-"""The words of an answer: a caption or the answer to a question, from JSON or from plain text."""
+"""The free text of an answer: a caption or the answer to a question, from JSON or from plain text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared.core.replies.lenient_json import values_in
 from shared.core.replies.spellings import is_wrapper, key_of, plain
 from shared.core.replies.texts import clean_text, unfenced
-from shared.core.replies.values import values_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def parse_answer(text: str) -> Words:
 def _words(text: str, keys: Sequence[str], *, values: bool) -> Words:
     bare = unfenced(text)
     seen = values_in(bare)
-    said = [words for found in seen.found if (words := _said(found.value, keys, values=values)) is not None]
+    said = [words for root in seen.values if (words := _said(root.value, keys, values=values)) is not None]
     spoken = [words for words in said if words.text]
     if spoken:
         last = spoken[-1]
@@ -74,7 +74,7 @@ def _words(text: str, keys: Sequence[str], *, values: bool) -> Words:
 
 def _is_json(bare: str, seen: Scan, keys: Sequence[str]) -> bool:
     """Whether a text without any words in JSON is meant as JSON all the same: its debris is no caption."""
-    if bare.startswith(_MEANT_AS_JSON) and (seen.found or seen.broken is not None):
+    if bare.startswith(_MEANT_AS_JSON) and (seen.values or seen.broken is not None):
         return True
     if seen.broken is None:
         return False

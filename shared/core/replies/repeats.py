@@ -137,8 +137,8 @@ def _is_draft(earlier: Listing, later: Listing) -> bool:
     if _CUE.search(later.before) and {each.label for each in fewer} & {each.label for each in more}:
         return True
     near = more[:_LOOKED_AT]
-    found = sum(any(_is_revision(one, other) for other in near) for one in fewer[:_LOOKED_AT])
-    return 2 * found >= min(len(fewer), _LOOKED_AT)
+    revised = sum(any(_is_revision(one, other) for other in near) for one in fewer[:_LOOKED_AT])
+    return 2 * revised >= min(len(fewer), _LOOKED_AT)
 
 
 def _is_revision(one: Sighting, other: Sighting) -> bool:

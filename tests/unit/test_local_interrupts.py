@@ -12,11 +12,11 @@ from tests.waiting import WAIT_S
 
 _COMMAND = """
 import threading
-from infra.local import ending
+from infra.local import interrupts
 
 ended = threading.Event()
-ending.interrupt_on_signals(ended)
-ending.interrupt_without_terminal(ended)
+interrupts.interrupt_on_signals(ended)
+interrupts.interrupt_without_terminal(ended)
 print("ready", flush=True)
 try:
     threading.Event().wait()

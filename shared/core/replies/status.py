@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from shared.core.replies.words import REWRITTEN
+from shared.core.replies.free_text import REWRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.core.replies.parsing import ItemsReply
-    from shared.core.replies.versions import Objects
+    from shared.core.replies.repeats import Objects
     from shared.core.values import Item
 
 _NOTES = {
@@ -66,9 +66,9 @@ def status_of(items: Sequence[Item], seen: Seen) -> tuple[Literal["ok", "empty",
         f"{len(items) - len(usable)} of {len(items)} items are unusable": len(items) > len(usable),
         f"{maskless} of {len(usable)} usable items have no mask": maskless,
     }
-    found = [reason for reason, holds in reasons.items() if holds]
-    if found:
-        return "partial", "; ".join(found)
+    holding = [reason for reason, holds in reasons.items() if holds]
+    if holding:
+        return "partial", "; ".join(holding)
     return ("ok", None) if items else ("empty", "the model found nothing")
 
 

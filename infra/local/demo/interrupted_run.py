@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from infra.local import ending, resources, topology
+from infra.local import interrupts, resources, topology
 from shared.core.naming import LEASES, paths
 from shared.core.values import Source
 
@@ -36,7 +36,7 @@ def let_finish(
     Raises:
         KeyboardInterrupt: somebody does not want to wait.
     """
-    ending.interrupt_on_signals(threading.Event())  # a second Ctrl-C
+    interrupts.interrupt_on_signals(threading.Event())  # a second Ctrl-C
     resources.stop_asking(pubsub)
     until_s = time.monotonic() + PATIENCE_S
     while (under_way := _under_way(collector.missing(), client, generations, run)) and time.monotonic() < until_s:

@@ -1,4 +1,4 @@
-"""What the masks of one answer may cost in memory and time, whoever wrote the answer."""
+"""The allowance of the masks of one answer in memory and time, whoever wrote the answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEPS_PER_BYTE = 1  # of the packed mask
 
 
 @dataclass(slots=True)
-class Budget:
+class MaskAllowance:
     """What is left for the next masks of an answer; a mask that would take more is refused, the others go on."""
 
     pixels: int = MAX_PIXELS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.local import endpoints, given, resources
+from infra.local import endpoints, external_services, resources
 from infra.local.endpoints import Endpoints, State
 from infra.local.process import ServiceError, free_port
 from infra.local.stack import Options, Stack
@@ -27,7 +27,7 @@ def _port() -> Iterator[int]:
 
 
 def test_nothing_is_given_by_an_empty_environment() -> None:
-    found = given.read({"PUBSUB_EMULATOR_HOST": " "})
+    found = external_services.read({"PUBSUB_EMULATOR_HOST": " "})
 
     assert (found.pubsub, found.storage, found.gemini, found.notes) == (None, None, None, ())
 
@@ -35,14 +35,14 @@ def test_nothing_is_given_by_an_empty_environment() -> None:
 def test_what_is_given_is_taken_where_somebody_listens(port: int) -> None:
     environ = {"PUBSUB_EMULATOR_HOST": f"localhost:{port}", "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
 
-    found = given.read(environ)
+    found = external_services.read(environ)
 
     assert (found.pubsub, found.storage) == (f"localhost:{port}", f"http://127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("name", given.TO_GEMINI)
+@pytest.mark.parametrize("name", external_services.TO_GEMINI)
 def test_no_variable_leads_to_gemini_unless_that_is_asked_for(name: str) -> None:
-    found = given.read({name: "true", "PATH": "/bin"})
+    found = external_services.read({name: "true", "PATH": "/bin"})
 
     assert found.gemini is None
     assert found.environ == {"PATH": "/bin"}
@@ -52,9 +52,9 @@ def test_no_variable_leads_to_gemini_unless_that_is_asked_for(name: str) -> None
 def test_the_key_of_the_sdks_own_choice_is_named_and_passed_on() -> None:
     environ = {"GEMINI_API_KEY": "one", "GOOGLE_API_KEY": "two"}
 
-    found = given.read(environ, real=True)
+    found = external_services.read(environ, real=True)
 
-    assert found.gemini == given.Gemini("GOOGLE_API_KEY")
+    assert found.gemini == external_services.Gemini("GOOGLE_API_KEY")
     assert found.environ == environ
     assert "two" not in repr(found)
 
@@ -62,9 +62,9 @@ def test_the_key_of_the_sdks_own_choice_is_named_and_passed_on() -> None:
 def test_vertex_is_asked_as_the_project_that_pays() -> None:
     environ = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "mine", "GOOGLE_CLOUD_LOCATION": "eu"}
 
-    found = given.read(environ, real=True).gemini
+    found = external_services.read(environ, real=True).gemini
 
-    assert found == given.Gemini(None, project="mine", location="eu")
+    assert found == external_services.Gemini(None, project="mine", location="eu")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_vertex_is_asked_as_the_project_that_pays() -> None:
 )
 def test_a_real_gemini_that_nothing_leads_to_is_refused(environ: dict[str, str], words: str) -> None:
     with pytest.raises(ServiceError, match=words):
-        given.read(environ, real=True)
+        external_services.read(environ, real=True)
 
 
 def _sourced(tmp_path: Path, *, vertex: bool) -> dict[str, str]:
@@ -93,7 +93,7 @@ def _sourced(tmp_path: Path, *, vertex: bool) -> dict[str, str]:
 
 @pytest.mark.parametrize("vertex", [False, True])
 def test_what_a_stack_that_has_ended_left_in_a_shell_is_not_taken_for_given(tmp_path: Path, vertex: bool) -> None:
-    found = given.read({"PATH": "/bin", **_sourced(tmp_path, vertex=vertex)})
+    found = external_services.read({"PATH": "/bin", **_sourced(tmp_path, vertex=vertex)})
 
     assert (found.pubsub, found.storage, found.gemini) == (None, None, None)
     assert found.environ == {"PATH": "/bin"}
@@ -102,15 +102,15 @@ def test_what_a_stack_that_has_ended_left_in_a_shell_is_not_taken_for_given(tmp_
 
 def test_its_placeholder_is_no_key_even_where_gemini_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="needs a key of yours"):
-        given.read(_sourced(tmp_path, vertex=False), real=True)
+        external_services.read(_sourced(tmp_path, vertex=False), real=True)
     with pytest.raises(ServiceError, match="needs a key of yours"):
-        given.read(_sourced(tmp_path, vertex=True), real=True)
+        external_services.read(_sourced(tmp_path, vertex=True), real=True)
 
 
 def test_what_was_set_after_a_stack_env_was_read_counts(tmp_path: Path, port: int) -> None:
     mine = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}", "GEMINI_API_KEY": "a-key-of-mine"}
 
-    found = given.read({**_sourced(tmp_path, vertex=False), **mine}, real=True)
+    found = external_services.read({**_sourced(tmp_path, vertex=False), **mine}, real=True)
 
     assert (found.pubsub, found.storage) == (None, mine["STORAGE_EMULATOR_HOST"])
     assert found.environ == mine
@@ -151,14 +151,14 @@ def test_every_address_of_a_stack_that_has_ended_is_named(tmp_path: Path) -> Non
 )
 def test_what_makes_no_sense_is_refused_in_words(name: str, address: str, words: str) -> None:
     with pytest.raises(ServiceError) as refused:
-        given.read({name: address})
+        external_services.read({name: address})
     assert f"{name}: {words}" in str(refused.value)
 
 
 def test_a_gemini_elsewhere_is_not_looked_for_because_a_proxy_may_lead_there() -> None:
     environ = {"GOOGLE_GEMINI_BASE_URL": "https://gemini.invalid", "GEMINI_API_KEY": "a-key-of-mine"}
 
-    found = given.read(environ, real=True).gemini
+    found = external_services.read(environ, real=True).gemini
 
     assert found is not None
     assert found.words == "the Gemini API at gemini.invalid, with the key in GEMINI_API_KEY"
@@ -180,12 +180,12 @@ def test_somebody_else_at_the_address_is_told_from_a_service(monkeypatch: pytest
 
         with (
             pytest.raises(ServiceError, match=r"PUBSUB_EMULATOR_HOST\) answers like no such service"),
-            given.answering(given.PUBSUB, place),
+            external_services.answering(external_services.PUBSUB, place),
         ):
             resources.create_topics(place)
         with (
             pytest.raises(ServiceError, match=r"STORAGE_EMULATOR_HOST\) answers like no such service"),
-            given.answering(given.STORAGE, f"http://{place}"),
+            external_services.answering(external_services.STORAGE, f"http://{place}"),
         ):
             resources.create_buckets(f"http://{place}", notify=False)
         server.shutdown()

@@ -10,8 +10,8 @@ import pytest
 
 from infra.local.demo.answers import Answers, Kept, lay_out
 from infra.local.demo.planned import Planner, Upload
+from infra.local.demo.resume import take_up
 from infra.local.demo.samples import Sample
-from infra.local.demo.taking_up import take_up
 from shared.core.planning.rules import parse_rules
 from tests.export_documents import document, folder, item, mask_of
 

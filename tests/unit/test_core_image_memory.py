@@ -65,7 +65,7 @@ WORST = {
     "progressive jpeg": lambda: build.with_jpeg_frame(
         build.encode(build.picture(), "JPEG", progressive=True), size=(8_700, 6_900)
     ),
-    "png": lambda: flat_png((8_000, 6_900), 3 * 8_000, bits=8, colour_type=2),
+    "png": lambda: flat_png((7_400, 6_000), 3 * 7_400, bits=8, colour_type=2),
     "png 16 bit": lambda: flat_png((8_900, 8_900), 2 * 8_900, bits=16, colour_type=0),
     "webp": lambda: build.encode(Image.new("RGB", (5_050, 5_050)), "WEBP", lossless=True, quality=0),
     "gif": lambda: build.encode(Image.new("P", (11_900, 11_900)), "GIF"),

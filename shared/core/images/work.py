@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shared.core.images.structure import Structure
 
 _PIXEL_NS: dict[str, dict[str, int]] = {
-    "png": {"1": 12, "L": 16, "P": 20, "LA": 30, "RGB": 36, "RGBA": 56, "I;16": 25},
+    "png": {"1": 12, "L": 16, "P": 20, "LA": 30, "RGB": 44, "RGBA": 68, "I;16": 25},
     "gif": {"": 14},
     "bmp": {"1": 8, "L": 8, "P": 12, "": 15},
     "tiff": {"1": 10, "L": 15, "P": 18, "I;16": 25, "": 25, "F": 45, "I": 45},

@@ -1,13 +1,11 @@
-"""The deploy root: one import per entry point, by the name it is deployed under. Nothing else belongs here."""
+"""The deploy root: every entry point by the name it is deployed under, a worker for each task among them."""
 
-from functions.ask import ask
-from functions.caption import caption
-from functions.classify import classify
 from functions.dead_letter import dead_letter
-from functions.detect import detect
 from functions.forget import forget
 from functions.ingest import ingest
 from functions.release import release
-from functions.segment import segment
+from functions.workers import WORKERS
 
-__all__ = ["ask", "caption", "classify", "dead_letter", "detect", "forget", "ingest", "release", "segment"]
+__all__ = ["dead_letter", "forget", "ingest", "release", *WORKERS]  # noqa: PLE0604 - these are strings, too
+
+globals().update(WORKERS)

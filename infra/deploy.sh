@@ -16,12 +16,10 @@ readonly WORKER_S=300 PLATFORM_S=330 ACK_S=390 LEASE_S=450
 readonly RUNTIME=python314
 # name part concurrency memory instances: as local.entry_points in infra/functions.tf
 readonly INSTANCES="${MAX_INSTANCES:-5}"
+WORKERS=$(tr -d '[]," ' <infra/tasks.json | sed "/./!d; s/$/ worker 8 4Gi ${INSTANCES}/")
+readonly WORKERS
 readonly FUNCTIONS="\
-caption worker 8 4Gi ${INSTANCES}
-detect worker 8 4Gi ${INSTANCES}
-segment worker 8 4Gi ${INSTANCES}
-classify worker 8 4Gi ${INSTANCES}
-ask worker 8 4Gi ${INSTANCES}
+${WORKERS}
 dead_letter bookkeeper 4 512Mi 2
 release releaser 1 512Mi 1
 ingest ingester 16 512Mi 10

@@ -1,17 +1,17 @@
 # One function per entry point of main.py, all of one source. Each block says what kind of part it plays: rights follow
 # from that, beside the resources they are for.
 locals {
-  entry_points = {
+  # Written by `python -m tests.generated` from shared/core/tasks.
+  tasks = jsondecode(file("${path.module}/tasks.json"))
+
+  task_workers = { for task in local.tasks : task => { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances } }
+  other_functions = {
     ingest      = { part = "ingester", concurrency = 16, memory = "512Mi", instances = 10 }
-    caption     = { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances }
-    detect      = { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances }
-    segment     = { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances }
-    classify    = { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances }
-    ask         = { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances }
     dead_letter = { part = "bookkeeper", concurrency = 4, memory = "512Mi", instances = 2 }
     release     = { part = "releaser", concurrency = 1, memory = "512Mi", instances = 1 }
     forget      = { part = "forgetter", concurrency = 4, memory = "512Mi", instances = 2 }
   }
+  entry_points = merge(local.task_workers, local.other_functions)
 
   functions   = { for name, each in local.entry_points : name => each if name != "forget" || var.forget }
   ingesters   = { for name, each in local.functions : name => each if each.part == "ingester" }

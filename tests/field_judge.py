@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.core.replies.answer import Answer
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
     from shared.core.values import Item
 
 FOLDER = Path(__file__).parent / "field_replies"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from infra.local.process import ServiceError
 from shared.core.gemini import prices
 from shared.core.gemini.registry import profile
-from shared.core.tasks.requests import request_for
+from shared.core.tasks.common.requests import request_for
 
 if TYPE_CHECKING:
     import datetime as dt

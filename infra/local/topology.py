@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.core.tasks.catalogue import TASKS
+
 PROJECT = "local-dev"
 UPLOADS, RESULTS, WORK = "uploads", "results", "work"
 BUCKETS = (UPLOADS, RESULTS, WORK)
@@ -28,11 +30,7 @@ class Function:
 
 FUNCTIONS = (
     Function("ingest", 16),
-    Function("caption", 8),
-    Function("detect", 8),
-    Function("segment", 8),
-    Function("classify", 8),
-    Function("ask", 8),
+    *(Function(task, 8) for task in TASKS),
     Function("dead_letter", 4),
     Function("release", 1),
     Function("forget", 4),
@@ -77,11 +75,7 @@ SUBSCRIPTIONS = (
         max_backoff_s=60,
         cloud_event=True,
     ),
-    Subscription("caption", IMAGE_EVENTS, "caption", message_filter='attributes.task = "caption"'),
-    Subscription("detect", IMAGE_EVENTS, "detect", message_filter='attributes.task = "detect"'),
-    Subscription("segment", IMAGE_EVENTS, "segment", message_filter='attributes.task = "segment"'),
-    Subscription("classify", IMAGE_EVENTS, "classify", message_filter='attributes.task = "classify"'),
-    Subscription("ask", IMAGE_EVENTS, "ask", message_filter='attributes.task = "ask"'),
+    *(Subscription(task, IMAGE_EVENTS, task, message_filter=f'attributes.task = "{task}"') for task in TASKS),
     Subscription("dead-letter", IMAGE_DEAD, "dead_letter", attempts=None),
     Subscription("release", IMAGE_TICKS, "release", attempts=None),
 )

@@ -13,7 +13,7 @@ variables {
 
 run "by_default" {
   assert {
-    condition     = join(" ", sort(keys(google_cloudfunctions2_function.pushed))) == "ask caption classify dead_letter detect release segment"
+    condition     = join(" ", sort(keys(google_cloudfunctions2_function.pushed))) == join(" ", sort(concat(local.tasks, ["dead_letter", "release"])))
     error_message = "Expected every function but those with a storage trigger."
   }
 
@@ -64,8 +64,8 @@ run "by_default" {
   }
 
   assert {
-    condition     = length(google_secret_manager_secret.gemini_api_key) == 0 && length(google_project_iam_member.ask_models) == 5
-    error_message = "Expected Vertex AI: no key, and five workers that may ask models."
+    condition     = length(google_secret_manager_secret.gemini_api_key) == 0 && length(google_project_iam_member.ask_models) == length(local.tasks)
+    error_message = "Expected Vertex AI: no key, and a worker for each task that may ask models."
   }
 
   assert {
@@ -130,12 +130,12 @@ run "with_alerts" {
   }
 
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.backlog[0].conditions[0].condition_threshold[0].filter, "one_of(\"uplook-ask\", \"uplook-caption\", \"uplook-classify\", \"uplook-detect\", \"uplook-segment\", \"uplook-dead-letter\")")
+    condition     = strcontains(google_monitoring_alert_policy.backlog[0].conditions[0].condition_threshold[0].filter, "one_of(${join(", ", formatlist("\"uplook-%s\"", concat(local.tasks, ["dead-letter"])))})")
     error_message = "Expected an alert on what waits for any worker."
   }
 
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.held[0].conditions[0].condition_matched_log[0].filter, "(\"uplook-ask\" OR \"uplook-caption\" OR \"uplook-classify\" OR \"uplook-detect\" OR \"uplook-segment\")")
+    condition     = strcontains(google_monitoring_alert_policy.held[0].conditions[0].condition_matched_log[0].filter, "(${join(" OR ", formatlist("\"uplook-%s\"", local.tasks))})")
     error_message = "Expected an alert on what any worker holds."
   }
 }
@@ -159,8 +159,8 @@ run "with_a_key" {
   }
 
   assert {
-    condition     = length(google_secret_manager_secret_iam_member.worker) == 5 && length(google_project_iam_member.ask_models) == 0
-    error_message = "Expected five accounts that may read the key, and none that may ask Vertex AI."
+    condition     = length(google_secret_manager_secret_iam_member.worker) == length(local.tasks) && length(google_project_iam_member.ask_models) == 0
+    error_message = "Expected an account for each task that may read the key, and none that may ask Vertex AI."
   }
 
   assert {

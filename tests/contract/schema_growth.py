@@ -48,6 +48,7 @@ def _canonical(schema: dict[str, Any]) -> dict[str, Any]:
     if "if" in schema:
         rules.append({key: schema[key] for key in ("if", "then", "else") if key in schema})
     split = [each for rule in rules for each in _without_else(rule, plain.get("properties", {}))]
+    split = [each for rule in split for each in _for_each_value(rule)]
     return _listing(plain) | ({"allOf": split} if split else {})
 
 
@@ -77,6 +78,17 @@ def _without_else(rule: dict[str, Any], properties: dict[str, Any]) -> Iterator[
         ((name, test),) = _condition(rule["if"])["properties"].items()
         others = [value for value in _listing(properties[name])["known"] if value not in test["enum"]]
         yield {"if": {"properties": {name: {"enum": others}}}, "then": rule["else"]}
+
+
+def _for_each_value(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a rule of its own for each value in a condition: `a or b` asks for the same as two rules do."""
+    tests = rule.get("if", {}).get("properties", {})
+    several = next((name for name, test in tests.items() if len(test.get("enum", ())) > 1), None)
+    if several is None:
+        yield rule
+        return
+    for value in tests[several]["enum"]:
+        yield from _for_each_value({**rule, "if": {"properties": {**tests, several: {"enum": [value]}}}})
 
 
 def _condition(test: Any) -> Any:

@@ -18,13 +18,15 @@ from shared.core.gemini.request import InlineImage, ModelRequest
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.planning.plan import resolve_settings
 from shared.core.replies.answer import read_answer
-from shared.core.tasks.catalogue import TASKS, Reading
+from shared.core.tasks.catalogue import TASKS
 from shared.core.values import ImageInfo, TaskSettings
 from tests.rig import picture, reply
 from tests.services import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shared.core.tasks.common.task import Reading
 
 TIMEOUT_S = 60.0
 INFO = ImageInfo(80, 60, "jpeg", "image/jpeg")

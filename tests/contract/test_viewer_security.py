@@ -18,6 +18,7 @@ CSP = "default-src 'self'; img-src 'self' blob: data:;"
         ("/app.js", "text/javascript"),
         ("/card.js", "text/javascript"),
         ("/overlay.js", "text/javascript"),
+        ("/tasks.js", "text/javascript"),
         ("/words.js", "text/javascript"),
         ("/style.css", "text/css"),
     ],

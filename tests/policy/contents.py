@@ -12,6 +12,7 @@ import main
 from shared.config import Settings
 from shared.core.errors import SettingsError
 from shared.core.tasks.catalogue import TASKS
+from tests.policy.evaluated import local_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +71,7 @@ def environment(infra: Infra) -> list[str]:
 
 def entry_points(infra: Infra) -> list[str]:
     """What `main.py` exports is deployed, and nothing else; every task has a worker."""
-    parts = {name: each["part"] for name, each in infra.local_values["entry_points"].items()}
+    parts = {name: each["part"] for name, each in local_value(infra, "entry_points").items()}
     workers = {name for name, part in parts.items() if part == "worker"}
     return [
         *(

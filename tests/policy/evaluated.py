@@ -55,6 +55,11 @@ def made(infra: Infra, *types: str, **variables: Hashable) -> list[Made]:
     return [each for kind in types or module.types for each in module.made(kind)]
 
 
+def local_value(infra: Infra, name: str) -> Any:
+    """Return what a local value comes to, where variables have their defaults."""
+    return _module(infra).local_value(name)
+
+
 def anything(infra: Infra, *types: str) -> list[Made]:
     """Return all that can be made of these types; what differs between the backends stands there twice."""
     first, second = (made(infra, *types, **choice) for choice in EVERYTHING)
@@ -147,6 +152,10 @@ class _Module:
                 for key, each in ([("", found)] if isinstance(found, _Instance) else items(found))
             ]
         return self._made[kind]
+
+    def local_value(self, name: str) -> Any:
+        """Return what a local value comes to."""
+        return self._names["local"][name]
 
     def _evaluate(self, value: Callable[[Mapping[str, Any]], Any]) -> Any:
         return value(self._names)

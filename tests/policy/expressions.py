@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import operator
 import re
 from collections.abc import Callable, Mapping
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lark import Token, Tree
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 Expression: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """Evaluates to what it comes to where identifiers stand for these values."""
 
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _LITERALS: Final = {"true": True, "false": False, "null": None}
 _ESCAPED: Final = re.compile(r'\\([nrt"\\])')
 _UNESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
@@ -186,8 +189,10 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "basename": lambda path: path.rpartition("/")[2],
     "concat": lambda *lists: [each for values in lists for each in values],
     "contains": lambda values, value: value in values,
+    "file": lambda path: (_ROOT / path).read_text("utf-8"),
     "formatlist": lambda form, values: [form % value for value in values],
     "join": lambda separator, values: separator.join(_text(value) for value in values),
+    "jsondecode": json.loads,
     "keys": sorted,
     "length": len,
     "lower": str.lower,

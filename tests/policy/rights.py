@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.policy.computed import NUMBER, PROJECT
-from tests.policy.evaluated import EVERYTHING, made
+from tests.policy.evaluated import EVERYTHING, local_value, made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def ours(infra: Infra, *parts: str) -> set[str]:
 
 def functions(infra: Infra, **variables: Any) -> dict[str, str]:
     """Return the deployed functions with the parts they play."""
-    entry_points: Mapping[str, Mapping[str, Any]] = infra.local_values["entry_points"]
+    entry_points: Mapping[str, Mapping[str, Any]] = local_value(infra, "entry_points")
     accounts = made(infra, "google_service_account", **variables)
     deployed = [each.key for each in accounts if each.address == "google_service_account.function"]
     return {name: entry_points[name]["part"] for name in deployed}

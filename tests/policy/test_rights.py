@@ -10,6 +10,7 @@ import pytest
 from shared.core.events.envelopes import Upload, format_image_event
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
+from shared.core.tasks.catalogue import TASKS
 from shared.pipeline.ingest import ingest
 from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.upkeep.forget import forget
@@ -123,7 +124,7 @@ SCENARIOS: Final[dict[str, Callable[[Rig, WorkerPorts], None]]] = {
     "dead_letter": record,
     "release": publish_held,
     "forget": remove,
-    **{name: work(name) for name in ("caption", "detect", "segment", "classify", "ask")},
+    **{name: work(name) for name in TASKS},
 }
 
 

@@ -21,7 +21,7 @@ from tests.rig import TEXTS, reply
 from tests.strategies import json_values, replies
 
 if TYPE_CHECKING:
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
 
 CARRIED = Transport("inline", "image/jpeg", 1, reused=False, reason="it fits")
 JOURNALLED = JournalledReply("k", "a", "m", "2026-11-21", ImageInfo(80, 60, "jpeg", "image/jpeg"), CARRIED, {}, {})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.core.gemini.registry import ModelProfile, caution, known_models, profile, refusal, switched_off, unserved
-from shared.core.tasks.catalogue import TASKS, Task
+from shared.core.tasks.catalogue import TASKS
+
+if TYPE_CHECKING:
+    from shared.core.tasks.common.task import Task
 
 TODAY = dt.date(2026, 11, 21)
 LEVELS = ("minimal", "low", "medium", "high", "xhigh")

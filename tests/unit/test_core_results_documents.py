@@ -20,7 +20,8 @@ from shared.core.replies.answer import Answer
 from shared.core.replies.findings import find_items
 from shared.core.results import schemas
 from shared.core.results.documents import ResultFile, answered, result_event, unanswered
-from shared.core.tasks.catalogue import TASKS, Reading
+from shared.core.tasks.catalogue import TASKS
+from shared.core.tasks.common.task import Reading
 from shared.core.values import ClassLabel, ImageInfo, Item, Mask, Source, Status, Usage
 from tests.strategies import images, replies
 

@@ -16,7 +16,7 @@ from shared.core.gemini.registry import profile
 from shared.core.planning.plan import plan
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
-from shared.core.tasks.requests import request_for
+from shared.core.tasks.common.requests import request_for
 from shared.core.values import Source
 
 DAY = dt.date(2026, 11, 29)

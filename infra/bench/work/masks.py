@@ -16,14 +16,14 @@ from shared.core.planning.choices import Choices
 from shared.core.replies.answer import Answer
 from shared.core.results import result_files
 from shared.core.results.documents import ResultFile
-from shared.core.tasks.catalogue import SEGMENT
+from shared.core.tasks import segment
 from shared.core.values import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.bench.model import Facts, Work
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
     from shared.core.values import ImageInfo
 
 _PATHS = naming.paths(Source("uploads", "photo.jpg", 1), run="v1", task="segment")
@@ -49,7 +49,7 @@ def _work(folder: Path, form: str, overlay_px: int) -> Work:
 
     def work() -> Facts:
         info = probing.probe(photo)
-        reading = SEGMENT.read(Answer(text, "usable"), settings, info)
+        reading = segment.TASK.read(Answer(text, "usable"), settings, info)
         masks = result_files.mask_files(reading, info, _PATHS)
         return _written([*masks.values(), _overlay(reading, info, photo, overlay_px)], target)
 

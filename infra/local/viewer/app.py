@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import signal
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ from infra.local.viewer.guard import SECURITY_HEADERS, Guard
 from infra.local.viewer.live import Live
 from infra.local.viewer.preview import preview
 from infra.local.viewer.store import Store
+from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -48,7 +50,7 @@ _NEVER = {"Cache-Control": "no-store"}
 
 def create_app(project: str) -> Starlette:
     """Return the application, for the buckets and topics of one project."""
-    routes = [Route(path, _asset) for path in _ASSETS]
+    routes = [*(Route(path, _asset) for path in _ASSETS), Route("/tasks.js", _tasks)]
     routes += [
         Route("/api/uploads", _upload, methods=["POST"]),
         Route("/api/events", _events),
@@ -84,6 +86,12 @@ async def _asset(request: Request) -> Response:
     name, media_type = _ASSETS[request.url.path]
     content = await anyio.Path(PAGE / name).read_bytes()
     return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
+
+
+async def _tasks(_request: Request) -> Response:
+    """The names of all tasks, in the order in which a card shows them."""
+    script = f"export const TASKS = {json.dumps(list(TASKS))};\n"
+    return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 async def _upload(request: Request) -> Response:

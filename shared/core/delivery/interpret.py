@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.core.replies.answer import read_answer
-from shared.core.tasks.catalogue import TASKS, Reading
+from shared.core.tasks.catalogue import TASKS
+from shared.core.tasks.common.task import Reading
 
 if TYPE_CHECKING:
     from shared.core.delivery.journal import JournalledReply

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.replies.texts import MAX_LABEL
-from shared.core.tasks.catalogue import ASK, TASKS
+from shared.core.tasks import ask
+from shared.core.tasks.catalogue import TASKS
 from shared.core.values import MAX_LANGUAGE, MAX_MASK_THRESHOLD, MAX_QUESTION
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 PREFIX = "uplook-"
 MAX_LABELS = 200
-DEFAULT_MAX_ITEMS = 25
 
 _Value = tuple[str, ...] | str | int
 
@@ -53,8 +53,8 @@ def from_metadata(metadata: Mapping[str, str], chosen: Choices) -> tuple[Choices
     tasks = said.pop("tasks", None)
     if "question" in said:
         if tasks is None:
-            tasks = tuple(dict.fromkeys((*(chosen.tasks or ()), ASK.name)))
-        elif ASK.name not in tasks:
+            tasks = tuple(dict.fromkeys((*(chosen.tasks or ()), ask.TASK.name)))
+        elif ask.TASK.name not in tasks:
             warnings.append(f"metadata {PREFIX}question: not asked, because ask is not among {PREFIX}tasks")
     own = Choices(tasks=tasks, for_all=TaskChoices(**said))
     capped, more = _capped(own, chosen)
@@ -66,7 +66,7 @@ def _capped(own: Choices, chosen: Choices) -> tuple[Choices, tuple[str, ...]]:
     wish = own.for_all.max_items
     if wish is None:
         return own, ()
-    most = {task: chosen.of(task).max_items or DEFAULT_MAX_ITEMS for task in TASKS}
+    most = {task: chosen.of(task).max_items or TASKS[task].max_items for task in TASKS}
     named = {task: TaskChoices(max_items=min(wish, limit)) for task, limit in most.items()}
     capped = replace(own, for_all=replace(own.for_all, max_items=None), for_task=named)
     lowest = min(most.values())

@@ -12,9 +12,9 @@ from shared.core.events.envelopes import ImageEvent, settings_document
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
 from shared.core.planning.choices import Choices
-from shared.core.planning.metadata import DEFAULT_MAX_ITEMS
-from shared.core.tasks.catalogue import ASK, TASKS
-from shared.core.tasks.prompts import QUESTION_LATER, Wanted, render
+from shared.core.tasks import ask
+from shared.core.tasks.catalogue import TASKS
+from shared.core.tasks.common.prompts import QUESTION_LATER, Wanted, render
 from shared.core.values import TaskSettings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.core.gemini.registry import ModelProfile
     from shared.core.planning.choices import TaskChoices
     from shared.core.planning.rules import Rules
-    from shared.core.tasks.catalogue import Task
+    from shared.core.tasks.common.task import Task
     from shared.core.values import Source
 
 _IMAGE_SUFFIXES = frozenset(
@@ -96,11 +96,11 @@ def _plan_manifest(upload: Upload, rules: Rules, *, run: str) -> Plan:
     choices, warnings = rules.choices_for(source.bucket, source.name, upload.metadata)
     if choices.exclude:
         return Plan(left_out=EXCLUDED, warnings=warnings)
-    wish = choices.of(ASK.name)
+    wish = choices.of(ask.TASK.name)
     later = replace(wish, question=QUESTION_LATER, language=None)
-    settings, clamped = resolve(ASK.name, Choices(for_task={ASK.name: later}))
+    settings, clamped = resolve(ask.TASK.name, Choices(for_task={ask.TASK.name: later}))
     settings = replace(settings, question=None, language=wish.language)
-    return Plan(events=(ImageEvent(source, ASK.name, settings, run),), warnings=(*warnings, *clamped))
+    return Plan(events=(ImageEvent(source, ask.TASK.name, settings, run),), warnings=(*warnings, *clamped))
 
 
 def _unlike_an_image(source: Source) -> str | None:
@@ -159,7 +159,7 @@ def resolve(task_name: str, choices: Choices) -> tuple[TaskSettings, tuple[str, 
         question=wish.question if "question" in task.takes else None,
         # A choice from a closed set is a label as it was given, in whatever language that is.
         language=None if labels and "multi_label" in task.takes else wish.language,
-        max_items=(wish.max_items if "max_items" in task.takes else None) or DEFAULT_MAX_ITEMS,
+        max_items=(wish.max_items if "max_items" in task.takes else None) or task.max_items,
     )
     resolution, warnings = _media_resolution(task_name, model, wish.media_resolution)
     settings = TaskSettings(

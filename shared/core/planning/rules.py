@@ -13,7 +13,7 @@ from shared.core.planning.metadata import MAX_LABELS, from_metadata
 from shared.core.replies.findings import MAX_ITEMS
 from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import TASKS
-from shared.core.tasks.prompts import template_problem
+from shared.core.tasks.common.prompts import template_problem
 from shared.core.values import MAX_MASK_THRESHOLD
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
     from shared.core.gemini.transport import Transport
     from shared.core.replies.answer import Answer
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
     from shared.core.values import ImageInfo, Item, Mask, Status
 
 RESULT_SCHEMA = "uplook.result/1"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
     from shared.core.images.structure import Structure
     from shared.core.naming import Paths
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
     from shared.core.values import ImageInfo
 
 OVERLAY_MAX_SIDE_PX = 2000

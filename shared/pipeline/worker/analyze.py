@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.core.delivery.journal import JournalledReply
     from shared.core.events.envelopes import ImageEvent
     from shared.core.results.documents import ResultFile
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
     from shared.core.values import Status
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports

@@ -31,7 +31,7 @@ from shared.core.errors import (
 from shared.core.gemini import prices
 from shared.core.gemini.registry import profile
 from shared.core.replies.answer import is_answer
-from shared.core.tasks import requests
+from shared.core.tasks.common import requests
 from shared.pipeline.job import remaining_s, require_time
 from shared.pipeline.retry import with_retries
 from shared.pipeline.worker import inputs, send
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
-    from shared.core.tasks.catalogue import Reading
+    from shared.core.tasks.common.task import Reading
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
     from shared.pipeline.worker.inputs import Prompt

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError
 from shared.core.events import manifest
 from shared.core.events.manifest import Permitted, StoredImage
-from shared.core.tasks.catalogue import ASK
-from shared.core.tasks.prompts import ask_later
+from shared.core.tasks import ask
+from shared.core.tasks.common.prompts import ask_later
 from shared.core.values import Source
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s, require_time
@@ -57,7 +57,7 @@ def read_prompt(job: Job, ports: WorkerPorts) -> Prompt:
     """
     settings, source = job.event.settings, job.event.source
     begun_s = ports.clock.monotonic_s()
-    if job.event.task == ASK.name and manifest.is_manifest(source.name):
+    if job.event.task == ask.TASK.name and manifest.is_manifest(source.name):
         named = _manifest(job, ports)
         text = ask_later(settings.prompt, question=named.question, language=named.language or settings.language)
         images = _named_images(job, named, ports)

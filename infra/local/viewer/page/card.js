@@ -1,9 +1,9 @@
 // One image and everything that is known about it.
 
 import { arrangeLabels, colours, drawOverlay, emphasize } from "./overlay.js";
+import { TASKS } from "./tasks.js";
 import { answerOf, classesOf, element, factsOf, problemsOf, smallPrint, wordsOf } from "./words.js";
 
-const ORDER = ["caption", "classify", "ask", "detect", "segment"];
 const PATIENCE_MS = 15_000;
 const GAP_PX = 20;
 
@@ -194,7 +194,7 @@ export class Card {
 }
 
 function byRank(one, other) {
-  const rank = (task) => (ORDER.includes(task) ? ORDER.indexOf(task) : ORDER.length);
+  const rank = (task) => (TASKS.includes(task) ? TASKS.indexOf(task) : TASKS.length);
   return rank(one) - rank(other) || one.localeCompare(other);
 }
 

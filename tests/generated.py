@@ -1,0 +1,159 @@
+"""What derives from the list of tasks and is a file, or a part of one: `python -m tests.generated` writes all of it.
+
+Entry points, the local stack and the viewer read `shared.core.tasks` themselves. Terraform, `deploy.sh`, those who read
+a JSON Schema and those who read a page cannot: their files hold a copy, and tests/repo/test_generated.py holds it to
+the list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.core.planning.rules import parse_rules
+from shared.core.tasks.catalogue import TASKS
+from tests import fields_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from shared.core.tasks.common.task import Task
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES = "shared/rules.toml"
+
+
+def stale() -> list[str]:
+    """Return the files that are not as the list of tasks has them."""
+    return [name for name, make in FILES.items() if (ROOT / name).read_text(encoding="utf-8") != _made(name, make)]
+
+
+def write() -> None:
+    """Write every file as the list of tasks has it, and then the page of fields, which is made of the schemas."""
+    for name, make in FILES.items():
+        (ROOT / name).write_text(_made(name, make), encoding="utf-8")
+    fields_page.PAGE.write_text(fields_page.page(), encoding="utf-8")
+
+
+def _made(name: str, make: Callable[[str], str]) -> str:
+    """Return what a file ought to hold; `make` gets what it holds."""
+    path = ROOT / name
+    return make(path.read_text(encoding="utf-8") if path.exists() else "")
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """Return names as a sentence has them: `a, b and c`."""
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema(text: str, *, condition: bool) -> str:
+    """The known values of `task`; and of a result (`condition`) which payload each task certainly has."""
+    schema = json.loads(text)
+    schema["properties"]["task"]["anyOf"][0]["enum"] = list(TASKS)
+    if condition:
+        others = [rule for rule in schema["allOf"] if "task" not in rule["if"]["properties"]]
+        schema["allOf"] = [*others, *map(_has_payload, TASKS.values())]
+        for payload in {task.payload: None for task in TASKS.values()}:
+            field = schema["properties"][payload]
+            field["description"] = f"Of {_tasks_with(payload)}: {field['description'].partition(': ')[2]}"
+    return _json(schema)
+
+
+def _has_payload(task: Task) -> Mapping[str, Any]:
+    status = {"const": task.payload_if[0]} if len(task.payload_if) == 1 else {"enum": list(task.payload_if)}
+    return {
+        "if": {"properties": {"task": {"const": task.name}, "status": status}},
+        "then": {"properties": {task.payload: {}}, "required": [task.payload]},
+    }
+
+
+def _tasks_with(payload: str) -> str:
+    names = [task.name for task in TASKS.values() if task.payload == payload]
+    return f"task{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def _tasks_page(text: str) -> str:
+    wanted = parse_rules((ROOT / RULES).read_text(encoding="utf-8")).defaults.tasks or ()
+    rows = [
+        f"| `{task.name}` | {task.about} | {task.made} | {'yes' if task.name in wanted else 'on request'} |\n"
+        for task in TASKS.values()
+    ]
+    text = _block(
+        text, "tasks", "".join(["| task | asks for | in the result | by default |\n|---|---|---|---|\n", *rows])
+    )
+    for setting in {name for task in TASKS.values() for name in task.takes}:
+        text = _second_cell(text, f"`{setting}`", ", ".join(_with(setting, "takes")))
+    for name in {name for task in TASKS.values() for name in task.placeholders}:
+        needing = [f"{task}, required" for task in _with(name, "needs")]
+        text = _second_cell(text, f"`{{{name}}}`", ", ".join(needing or _with(name, "placeholders")))
+    return text
+
+
+def _with(word: str, attribute: str) -> list[str]:
+    return [task.name for task in TASKS.values() if word in getattr(task, attribute)]
+
+
+def _second_cell(text: str, first: str, second: str) -> str:
+    """Give the rows of a table that begin with `first` this second cell; there has to be one."""
+    return _put(text, rf"(?m)^(\| {re.escape(first)} \| )[^|]*(?= \|)", second)
+
+
+def _block(text: str, name: str, content: str) -> str:
+    """Put `content` between the marks of a block; they have to be there."""
+    return _put(text, rf"(?s)(<!-- {name} -->\n).*?(?=<!-- /{name} -->)", content)
+
+
+def _put(text: str, pattern: str, content: str) -> str:
+    """Put `content` behind the first group of a pattern, wherever it matches.
+
+    Raises:
+        ValueError: it matches nowhere.
+    """
+    made, count = re.subn(pattern, lambda found: found[1] + content, text)
+    if not count:
+        raise ValueError(f"Expected a place for {content[:80]!r}, found nothing that matches {pattern}: mend either.")
+    return made
+
+
+def _deploy_page(text: str) -> str:
+    text = _put(
+        text, r"(?m)^(\| )`[a-z`, ]+`(?= \| read uploads and results)", ", ".join(f"`{task}`" for task in TASKS)
+    )
+    return _put(text, r"(?m)^(for name in (?:ingest forget )?)[a-z ]+(?= dead-letter release)", " ".join(TASKS))
+
+
+def _glossary(text: str) -> str:
+    return _put(text, r"(\| task \| one thing to ask about an image: )[a-z, ]+(?= \|)", listed(TASKS, "or"))
+
+
+def _rules(text: str) -> str:
+    return _put(text, r"(#   tasks, exclude +\(not per task\) a list of )[a-z, ]+(?=;)", ", ".join(TASKS))
+
+
+def _bigquery(text: str) -> str:
+    return _put(text, r'("name": "task", [^}]*"description": ")[a-z, ]+(?=; more may come)', ", ".join(TASKS))
+
+
+FILES: Mapping[str, Callable[[str], str]] = {
+    "docs/deploy.md": _deploy_page,
+    "docs/glossary.md": _glossary,
+    "docs/tasks.md": _tasks_page,
+    "infra/examples/bigquery/result_events.json": _bigquery,
+    "infra/tasks.json": lambda _: _json(list(TASKS)),
+    "shared/core/events/image_event.schema.json": partial(_schema, condition=False),
+    "shared/core/results/result.schema.json": partial(_schema, condition=True),
+    "shared/core/results/result_event.schema.json": partial(_schema, condition=False),
+    RULES: _rules,
+}
+"""What is written, by the path in the repository."""
+
+if __name__ == "__main__":
+    write()

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .vision.analysis import Analysis, Region
 
 MAX_ITEMS = 25
+TEXT_NAMES = frozenset({"text", "transcription", "words"})
+LANGUAGE_NAMES = frozenset({"language", "lang", "language_code"})
+UNREAD, UNDETERMINED = "a line of text that this emulator cannot read", "und"
+"""What is said of a line: it is seen and not read. `und` is BCP 47's tag of a language that is not known."""
 LABEL_NAMES = frozenset({"label", "name", "class", "category", "tag", "object", "item", "type", "value"})
 SCORE_NAMES = frozenset({"confidence", "score", "probability", "certainty"})
 POINT_NAMES = frozenset({"point", "centre", "center"})
@@ -152,7 +156,10 @@ def _array(schema: dict[str, Any], place: _Place, facts: Facts) -> list[Any]:
 def _items(items: dict[str, Any], place: _Place, facts: Facts) -> list[_Item]:
     """Return what a list's elements are about: regions, chosen classes or tags."""
     properties = field(items, "properties", {})
-    if {str(name).lower() for name in properties} & (BOX_NAMES | MASK_NAMES | POINT_NAMES):
+    named = {str(name).lower() for name in properties}
+    if named & TEXT_NAMES and named & BOX_NAMES and not named & LABEL_NAMES:
+        return [_Item(UNREAD, line.score, line) for line in facts.analysis.text_lines]
+    if named & (BOX_NAMES | MASK_NAMES | POINT_NAMES):
         return [_Item(region.label, region.score, region) for region in facts.analysis.regions]
     values = items.get("enum") or next(
         (_resolved(each, place)["enum"] for each in properties.values() if _resolved(each, place).get("enum")), None
@@ -171,9 +178,11 @@ def _string(schema: dict[str, Any], place: _Place, facts: Facts) -> str:
 def _text(name: str, item: _Item | None, facts: Facts) -> str:
     if name in MASK_NAMES and item and item.region:
         return str(mask_value(item.region, MaskForm.PNG))
+    if name in LANGUAGE_NAMES:
+        return UNDETERMINED
     if item:
         described = located(item.region) if item.region else item.label
-        return item.label if name in LABEL_NAMES or not name else described
+        return item.label if name in LABEL_NAMES | TEXT_NAMES or not name else described
     if name in LABEL_NAMES:
         return next(iter(facts.analysis.tags), facts.caption)
     if name in ANSWER_NAMES:

@@ -29,7 +29,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What is known of one picture; `width` and `height` in pixels, upright."""
+    """What is known of one picture; `width` and `height` in pixels, upright.
+
+    `lines` are the boxes of what looks like lines of text, from top to bottom, as a region's box.
+    """
 
     digest: str
     width: int
@@ -40,6 +43,12 @@ class Analysis:
     texture: str
     regions: tuple[Region, ...]
     faces: int
+    lines: tuple[tuple[int, int, int, int], ...] = ()
+
+    @property
+    def text_lines(self) -> tuple[Region, ...]:
+        """What looks like lines of text, as regions without a mask."""
+        return tuple(Region("line of text", box, (), b"", share=0.0, score=0.5) for box in self.lines)
 
     @property
     def tags(self) -> tuple[str, ...]:

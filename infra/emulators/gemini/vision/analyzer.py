@@ -14,6 +14,7 @@ from .analysis import Analysis, Region
 from .colours import brightness, colour_name, kind, texture, tones
 from .contours import box_of, mask_png, polygon_of
 from .faces import find_faces
+from .lines import find_lines
 from .picture import read_picture
 from .regions import MAX_REGIONS, find_regions
 
@@ -46,6 +47,7 @@ def analyze(data: bytes) -> Analysis:
         texture=texture(picture.rgb),
         regions=tuple(regions),
         faces=len(faces),
+        lines=tuple(box_of(line) for line in find_lines(picture.rgb)),
     )
 
 

@@ -135,6 +135,8 @@ def _item(fields: Fields, files: Mapping[str, File]) -> Item:
         box_px_stored=fields.optional_box("box_px_stored"),
         mask=None if mask is None else _mask(mask, files),
         notes=fields.optional_texts("notes"),
+        text=fields.optional_text("text"),
+        language=fields.optional_text("language"),
     )
 
 

@@ -96,7 +96,8 @@ class Item:
     """One thing found; `status` is `ok`, or `unusable` with the `reason`.
 
     `box_px` is `(x0, y0, x1, y1)` in pixels of the upright image, half open; `box_px_stored` the same in pixels of the
-    file as stored; `box_2d` is `(ymin, xmin, ymax, xmax)`, 0-1000, as the model gave it.
+    file as stored; `box_2d` is `(ymin, xmin, ymax, xmax)`, 0-1000, as the model gave it. A line of text has its `text`
+    and, if the model names it, its `language` (BCP 47); `label` is then the beginning of the text.
     """
 
     index: int
@@ -108,6 +109,8 @@ class Item:
     box_px_stored: Box | None
     mask: Mask | None = None
     notes: tuple[str, ...] = ()
+    text: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

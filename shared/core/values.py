@@ -116,7 +116,10 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing the model found, in both frames. `status` says whether it can be used, `reason` why not."""
+    """One thing the model found, in both frames. `status` says whether it can be used, `reason` why not.
+
+    A line of text has its `text`, of which `label` is the beginning, and its `language` (BCP 47) if that is known.
+    """
 
     index: int
     label: str
@@ -127,6 +130,8 @@ class Item:
     box_px_stored: BoxPx | None = None
     mask: Mask | None = None
     notes: tuple[str, ...] = ()
+    text: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNLABELLED: Final = "object"
+_TEXT: Final = "text"
 _CHAR_BITS: Final = 5
 _MORE: Final = 0x20
 _SIGN: Final = 0x10
@@ -105,7 +106,9 @@ def is_usable(item: Mapping[str, Any]) -> bool:
 
 
 def category(item: Mapping[str, Any]) -> str:
-    """Return the name of an item's class: its label in one line, or `object`."""
+    """Return the name of an item's class: `text` for a line of text, else its label in one line, or `object`."""
+    if item.get("text") is not None:
+        return _TEXT
     return " ".join(item["label"].split()) or _UNLABELLED
 
 
@@ -234,5 +237,7 @@ def _annotation(image: Mapping[str, Any], item: Mapping[str, Any], masks: _Masks
         "iscrowd": 0,
         "segmentation": [],
     }
+    if item.get("text") is not None:
+        annotation["utf8_string"] = item["text"]  # as in COCO-Text
     mask = item.get("mask")
     return annotation | masks.of(mask["file"], image) if mask and mask["status"] == "ok" else annotation

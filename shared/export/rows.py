@@ -56,6 +56,8 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "item_index": item.get("index"),
         "label": item.get("label"),
+        "text": item.get("text"),
+        "text_language": item.get("language"),
         "item_status": item.get("status"),
         "item_reason": item.get("reason"),
         **_box("", item.get("box_px")),

@@ -48,7 +48,7 @@ def _canonical(schema: dict[str, Any]) -> dict[str, Any]:
     if "if" in schema:
         rules.append({key: schema[key] for key in ("if", "then", "else") if key in schema})
     split = [each for rule in rules for each in _without_else(rule, plain.get("properties", {}))]
-    split = [each for rule in split for each in _for_each_value(rule)]
+    split = [each for rule in split for each in _for_each_task(rule)]
     return _listing(plain) | ({"allOf": split} if split else {})
 
 
@@ -80,15 +80,14 @@ def _without_else(rule: dict[str, Any], properties: dict[str, Any]) -> Iterator[
         yield {"if": {"properties": {name: {"enum": others}}}, "then": rule["else"]}
 
 
-def _for_each_value(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a rule of its own for each value in a condition: `a or b` asks for the same as two rules do."""
+def _for_each_task(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a rule of its own for each task in a condition: what holds for one of two tasks holds for each."""
     tests = rule.get("if", {}).get("properties", {})
-    several = next((name for name, test in tests.items() if len(test.get("enum", ())) > 1), None)
-    if several is None:
+    if "task" not in tests:
         yield rule
         return
-    for value in tests[several]["enum"]:
-        yield from _for_each_value({**rule, "if": {"properties": {**tests, several: {"enum": [value]}}}})
+    for task in tests["task"]["enum"]:
+        yield {**rule, "if": {"properties": {**tests, "task": {"enum": [task]}}}}
 
 
 def _condition(test: Any) -> Any:

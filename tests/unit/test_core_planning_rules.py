@@ -40,9 +40,10 @@ prefix = "receipts/old/"
 exclude = true
 """)
 
+TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
     "tasks, exclude, model, thinking, system_instruction, media_resolution, safety, language, max_bytes, labels,"
-    " max_items, question, mask_threshold, soft_masks, or a task's table (caption, detect, segment, classify, ask)"
+    f" max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
 )
 
 _word = st.text("abc", min_size=1, max_size=3)
@@ -144,9 +145,7 @@ def test_unknown_tasks_in_metadata_are_warned_about_and_the_known_ones_kept() ->
     chosen, warnings = RULES.choices_for("uploads", "cat.jpg", {"uplook-tasks": "caption,paint"})
 
     assert chosen.tasks == ("caption",)
-    assert warnings == (
-        "metadata uplook-tasks: expected some of caption, detect, segment, classify, ask, found 'caption,paint'",
-    )
+    assert warnings == (f"metadata uplook-tasks: expected some of {TASK_NAMES}, found 'caption,paint'",)
 
 
 @pytest.mark.parametrize("value", ["", " ", ",", " , ", "paint"])
@@ -306,15 +305,15 @@ def test_an_empty_file_wants_nothing() -> None:
         ("[defaults]\nprompt = 'a'", f"defaults.prompt: expected one of {GENERAL}"),
         (
             "[defaults]\ntasks = ['paint']",
-            "defaults.tasks: expected a list of some of caption, detect, segment, classify, ask, found ['paint']",
+            f"defaults.tasks: expected a list of some of {TASK_NAMES}, found ['paint']",
         ),
         (
             "[defaults]\ntasks = [['caption']]",
-            "defaults.tasks: expected a list of some of caption, detect, segment, classify, ask, found [['caption']]",
+            f"defaults.tasks: expected a list of some of {TASK_NAMES}, found [['caption']]",
         ),
         (
             "[defaults]\ntasks = 'caption'",
-            "defaults.tasks: expected a list of some of caption, detect, segment, classify, ask, found 'caption'",
+            f"defaults.tasks: expected a list of some of {TASK_NAMES}, found 'caption'",
         ),
         ("[defaults]\nexclude = 'yes'", "defaults.exclude: expected true or false, found 'yes'"),
         ("[defaults]\nlabels = ['']", "defaults.labels: expected a list of texts, found ['']"),

@@ -158,7 +158,7 @@ def resolve(task_name: str, choices: Choices) -> tuple[TaskSettings, tuple[str, 
         multi_label=bool(wish.multi_label),
         question=wish.question if "question" in task.takes else None,
         # A choice from a closed set is a label as it was given, in whatever language that is.
-        language=None if labels and "multi_label" in task.takes else wish.language,
+        language=None if task.verbatim or (labels and "multi_label" in task.takes) else wish.language,
         max_items=(wish.max_items if "max_items" in task.takes else None) or task.max_items,
     )
     resolution, warnings = _media_resolution(task_name, model, wish.media_resolution)

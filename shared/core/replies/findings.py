@@ -13,6 +13,7 @@ from shared.core.geometry import to_pixels, to_stored
 from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.reading import MaskWish, bounds_of_polygon, read_mask
 from shared.core.replies.boxes import read_sides
+from shared.core.replies.lines import with_text
 from shared.core.replies.parsing import parse_items
 from shared.core.replies.repeats import Listing, Sighting, one_each
 from shared.core.replies.scale import BoxReading, Scale, scale_of, to_thousandths
@@ -58,11 +59,12 @@ def find_items(
     max_items: int,
     limited: bool = True,
     labels: Sequence[str] = (),
+    texts: bool = False,
 ) -> Findings:
     """Every object of the answer once, in both pixel frames; with `masks`, each has a mask or the reason for none.
 
     `max_items` were asked for, and are a limit if `limited`: what was paid for beyond is kept otherwise. `labels` are
-    those that were given, if any; another one is noted.
+    those that were given, if any; another one is noted. With `texts`, items are lines of text.
     """
     reply = parse_items(text)
     if not reply.readable:
@@ -74,6 +76,8 @@ def find_items(
         scale_of(boxes, width=info.width, height=info.height), info, {clean_label(each): each for each in labels}
     )
     items = _mark_twins([_item(index, each.raw, frame) for index, each in enumerate(taken)])
+    if texts:
+        items = with_text(items, [each.raw for each in taken], text)
     if masks:
         items = _with_masks(items, [each.raw for each in taken], info, MaskWish() if masks is True else masks)
     seen = Seen(reply, objects, capped=reply.capped or len(objects.sightings) > len(taken))

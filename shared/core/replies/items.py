@@ -30,7 +30,7 @@ _ENCODED = re.compile(r"\s*(?:data:|iVBORw0KGgo|[\[{<])")  # texts that are some
 class RawItem:
     """One item as it was sent: the label is clean text, the rest is untouched JSON; None is absent.
 
-    `reason` says why nothing can be made of the entry at all.
+    `reason` says why nothing can be made of the entry at all; `entry` is the whole object, where it is one.
     """
 
     label: str | None = None
@@ -39,6 +39,7 @@ class RawItem:
     point: Any = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
+    entry: Mapping[str, Any] | None = None
 
 
 def items_of(entry: AnswerEntry) -> Iterator[RawItem]:
@@ -77,6 +78,7 @@ def _of_object(value: Mapping[str, Any], entry: AnswerEntry) -> Iterator[RawItem
             mask=_nth(mask, index, many),
             point=value[point_key] if point_key else None,
             notes=notes,
+            entry=value,
         )
         yield _labelled(raw, _nth(label, index, many) if isinstance(label, list) else label, entry)
 
@@ -99,7 +101,7 @@ def _labelled(raw: RawItem, label: Any, entry: AnswerEntry) -> RawItem:
         text, notes = _text(entry.above)
         if text is not None:
             notes = (*notes, "label_is_key" if entry.by_key else "label_above")
-    return RawItem(text, raw.box, raw.mask, raw.point, raw.reason, (*raw.notes, *notes))
+    return RawItem(text, raw.box, raw.mask, raw.point, raw.reason, (*raw.notes, *notes), raw.entry)
 
 
 def _label(value: Mapping[str, Any], place: str | None) -> tuple[Any, str]:

@@ -252,6 +252,8 @@ def _item(item: Item, mask_file: str | None, soft: Mapping[str, Any]) -> dict[st
         "box_px": _list(item.box_px),
         "box_px_stored": _list(item.box_px_stored),
     }
+    if item.text is not None:
+        document |= {"text": item.text, "language": item.language}
     if item.mask is not None:
         document["mask"] = {**_mask(item.mask, mask_file), **soft}
     if item.notes:

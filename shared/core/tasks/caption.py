@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.replies import free_text
 from shared.core.tasks.common.reading import wordless
-from shared.core.tasks.common.response_schemas import TEXT, members
+from shared.core.tasks.common.response_schemas import TEXT, json_object
 from shared.core.tasks.common.task import WORDS, Reading, Task
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _template(_wanted: Wanted) -> str:
 
 
 def _schema(_model: ModelProfile, _settings: TaskSettings) -> Mapping[str, Any]:
-    return members(caption=TEXT)
+    return json_object(caption=TEXT)
 
 
 def _read(answer: Answer, _settings: TaskSettings, _info: ImageInfo) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.core.replies import classifying, findings
-from shared.core.tasks.common.response_schemas import label, members
+from shared.core.tasks.common.response_schemas import json_object, label
 from shared.core.tasks.common.task import LISTS, Reading, Task
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def _template(wanted: Wanted) -> str:
 def _schema(_model: ModelProfile, settings: TaskSettings) -> Mapping[str, Any]:
     """`{"label": …}` out of the given labels, `{"labels": […]}` for several of them, or for open tags."""
     if settings.labels and not settings.multi_label:
-        return members(label=label(settings))
+        return json_object(label=label(settings))
     most = min(settings.max_items, len(settings.labels)) if settings.labels else settings.max_items
-    return members(labels={"type": "array", "items": label(settings), "maxItems": most})
+    return json_object(labels={"type": "array", "items": label(settings), "maxItems": most})
 
 
 def _read(answer: Answer, settings: TaskSettings, _info: ImageInfo) -> Reading:

@@ -23,11 +23,11 @@ def label(settings: TaskSettings) -> Mapping[str, Any]:
     return {"type": "string", "enum": list(settings.labels)} if settings.labels else TEXT
 
 
-def members(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object with these members, all of them."""
+def json_object(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object with these json_object, all of them."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def entries(key: str, **properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`{key: [{…}]}`, with these members in each entry."""
-    return members(**{key: {"type": "array", "items": members(**properties)}})
+    """`{key: [{…}]}`, with these json_object in each entry."""
+    return json_object(**{key: {"type": "array", "items": json_object(**properties)}})

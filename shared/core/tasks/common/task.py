@@ -42,6 +42,8 @@ class Task:
     multi_label, question, mask_threshold, soft_masks; `max_items` is how many the model is asked for if nobody says.
     `shorter` is added to the prompt when it is asked again after an answer that ran out of tokens.
 
+    A task that is `verbatim` gives words as they stand in the picture: no language is asked for.
+
     `payload` is the field of the result that holds the answer, and `payload_if` the statuses with which it certainly
     does; `made` names in the documents all that comes of it.
     """
@@ -63,5 +65,6 @@ class Task:
     needs: tuple[str, ...] = ()
     subject: str = "all of the prominent objects"
     max_items: int = 25
+    verbatim: bool = False
     wants_masks: bool = False
     draws_overlay: bool = False

@@ -46,6 +46,7 @@ TEXTS = {
     "detect": '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750]}]}',
     "segment": '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750],'
     ' "mask": [[250, 250], [750, 250], [750, 750], [250, 750]]}]}',
+    "read": '{"lines": [{"text": "square", "language": "en", "box_2d": [250, 250, 750, 750]}]}',
     "classify": '{"labels": ["square", "red"]}',
     "ask": '{"answer": "The square."}',
 }
@@ -112,7 +113,7 @@ class Rig:
         """Return which task a request belongs to, by its prompt."""
         if "masks" in request.prompt:
             return "segment"
-        marks = {"box_2d": "detect", '"labels"': "classify", "Question:": "ask"}
+        marks = {'"lines"': "read", "box_2d": "detect", '"labels"': "classify", "Question:": "ask"}
         return next((task for mark, task in marks.items() if mark in request.prompt), "caption")
 
     def upload(self, name: str = "square.jpg", data: bytes | None = None, *, task: str = "detect") -> ImageEvent:

@@ -1,8 +1,8 @@
-"""What derives from the list of tasks and is a file, or a part of one: `python -m tests.generated` writes all of it.
+"""What derives from the lists of tasks and of models, and is a file or a part of one.
 
-Entry points, the local stack and the viewer read `shared.core.tasks` themselves. Terraform, `deploy.sh`, those who read
-a JSON Schema and those who read a page cannot: their files hold a copy, and tests/repo/test_generated.py holds it to
-the list.
+`python -m tests.generated` writes all of it. Entry points, the local stack and the viewer read `shared.core.tasks`
+themselves. Terraform, `deploy.sh`, the emulator, and those who read a JSON Schema or a page cannot: their files hold a
+copy, and tests/repo/test_generated.py holds it to the lists.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared.core.gemini.registry import known_models, switched_off
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
 from tests import fields_page
@@ -20,6 +21,7 @@ from tests import fields_page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from shared.core.gemini.registry import ModelProfile
     from shared.core.tasks.common.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,20 +30,20 @@ RULES = "shared/rules.toml"
 
 def stale() -> list[str]:
     """Return the files that are not as the list of tasks has them."""
-    return [name for name, make in FILES.items() if (ROOT / name).read_text(encoding="utf-8") != _made(name, make)]
+    return [name for name, make in FILES.items() if _text(name) != make(_text(name))]
 
 
 def write() -> None:
     """Write every file as the list of tasks has it, and then the page of fields, which is made of the schemas."""
     for name, make in FILES.items():
-        (ROOT / name).write_text(_made(name, make), encoding="utf-8")
+        (ROOT / name).write_text(make(_text(name)), encoding="utf-8")
     fields_page.PAGE.write_text(fields_page.page(), encoding="utf-8")
 
 
-def _made(name: str, make: Callable[[str], str]) -> str:
-    """Return what a file ought to hold; `make` gets what it holds."""
+def _text(name: str) -> str:
+    """Return what a file holds: nothing, before it is written for the first time."""
     path = ROOT / name
-    return make(path.read_text(encoding="utf-8") if path.exists() else "")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:
@@ -142,10 +144,51 @@ def _bigquery(text: str) -> str:
     return _put(text, r'("name": "task", [^}]*"description": ")[a-z, ]+(?=; more may come)', ", ".join(TASKS))
 
 
+_MODELS_HEAD = """\
+| model | thinking | masks | media resolutions | image tokens | back ends | USD in / out from | retired |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def _models_page(text: str) -> str:
+    text = _block(text, "models", _MODELS_HEAD + "".join(map(_model_row, known_models())))
+    rows = [f"| `{model.id}` | {model.retired} | `{model.successor}` |\n" for model in switched_off()]
+    return _block(text, "switched off", "".join(["| id | since | name instead |\n|---|---|---|\n", *rows]))
+
+
+def _model_row(model: ModelProfile) -> str:
+    thinking = {"level": ", ".join(model.levels), "budget": f"budget {model.least_budget}", "none": "none"}
+    prices = "; ".join(f"{price.usd_in:.2f} / {price.usd_out:.2f} {price.start}" for price in model.prices)
+    cells = [
+        f"`{model.id}`",
+        thinking[model.thinking],
+        model.masks,
+        f"up to {model.media_resolutions[-1]}",
+        model.counting,
+        ", ".join(model.backends),
+        prices or "unknown",
+        f"{model.retired}: `{model.successor}`" if model.retired else "",
+    ]
+    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+
+
+def _emulated(_: str) -> str:
+    """The models that think, by level or by budget: those of before are the emulator's own affair."""
+    return _json(
+        {
+            model.id: {"thinking": model.thinking, "levels": list(model.levels)}
+            for model in known_models()
+            if model.thinking != "none"
+        }
+    )
+
+
 FILES: Mapping[str, Callable[[str], str]] = {
     "docs/deploy.md": _deploy_page,
     "docs/glossary.md": _glossary,
+    "docs/models.md": _models_page,
     "docs/tasks.md": _tasks_page,
+    "infra/emulators/gemini/models.json": _emulated,
     "infra/examples/bigquery/result_events.json": _bigquery,
     "infra/tasks.json": lambda _: _json(list(TASKS)),
     "shared/core/events/image_event.schema.json": partial(_schema, condition=False),
@@ -153,7 +196,7 @@ FILES: Mapping[str, Callable[[str], str]] = {
     "shared/core/results/result_event.schema.json": partial(_schema, condition=False),
     RULES: _rules,
 }
-"""What is written, by the path in the repository."""
+"""What is written, by the path in the repository; each function gets what the file holds."""
 
 if __name__ == "__main__":
     write()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.core.gemini import registry
 from shared.core.gemini.registry import ModelProfile, caution, known_models, profile, refusal, switched_off, unserved
 from shared.core.tasks.catalogue import TASKS
 
@@ -38,7 +39,6 @@ def test_a_model_takes_media_resolutions_from_the_lowest_up_and_counts_tokens_by
     assert list(model.media_resolutions) == [each for each in RESOLUTIONS if each in model.media_resolutions]
     assert model.media_resolutions
     assert (model.counting == "tiles") is (model.thinking != "level")
-    assert ("ultra_high" in model.media_resolutions) is (model.counting == "fixed")
 
 
 @each_model
@@ -53,8 +53,32 @@ def test_prices_stand_in_the_order_of_their_days_and_answers_cost_more_than_prom
     days = [price.start for price in model.prices]
 
     assert days == sorted(set(days))
-    assert not days or days[0] <= TODAY
     assert all(0 < price.usd_in < price.usd_out < 100 for price in model.prices)
+
+
+def test_a_model_of_today_is_a_table_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the day is: its price may begin today, and a model that counts tiles may take `ultra_high`."""
+    table = {
+        "thinking": "budget",
+        "masks": "png",
+        "media_resolutions": ["low", "ultra_high"],
+        "sampling": False,
+        "counting": "tiles",
+        "backends": ["vertex"],
+        "prices": [{"from": dt.datetime.now(dt.UTC).date(), "usd_in": 1.0, "usd_out": 2.0}],
+    }
+    document = {"gemini-9-plutonium": table, "switched_off": {}}
+    monkeypatch.setattr(registry, "_document", lambda: document)
+    registry._registry.cache_clear()
+    try:
+        (model,) = known_models()
+    finally:
+        registry._registry.cache_clear()
+
+    test_prices_stand_in_the_order_of_their_days_and_answers_cost_more_than_prompts(model)
+    test_a_model_takes_media_resolutions_from_the_lowest_up_and_counts_tokens_by_its_generation(model)
+    assert refusal(model, model.prices[0].start) is None
+    assert model.resolution("ultra_high") == "ultra_high"
 
 
 @each_model

@@ -38,7 +38,7 @@ def _plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 def test_it_names_the_tasks_and_who_decided_each_setting(capsys: pytest.CaptureFixture[str]) -> None:
     lines = _plan(capsys, "gs://uploads/cat.jpg", "--metadata", "uplook-question=Whose = it?")
 
-    assert lines[0] == "gs://uploads/cat.jpg: caption, detect, segment, ask"
+    assert lines[0] == "gs://uploads/cat.jpg: ask, caption, detect, segment"
     assert lines[1] == "Who has a say, the last word last: defaults, metadata"
     assert any(line.split() == ["max_items", "default", "25"] for line in lines)
     assert any(line.split() == ["question", "metadata.question", "Whose", "=", "it?"] for line in lines)

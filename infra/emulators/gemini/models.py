@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .errors import invalid
 
@@ -34,39 +36,33 @@ class Model:
     image_tokens: Mapping[str, int] = field(default_factory=lambda: GEMINI_3_TOKENS)
 
 
-LOW_TO_HIGH = ("LOW", "MEDIUM", "HIGH")
-ALL_LEVELS = ("MINIMAL", *LOW_TO_HIGH)
-WITH_XHIGH = (*LOW_TO_HIGH, "XHIGH")
 TOLERATED = (1, 65_536)
 """3.x still takes a budget; Argon, and so the other Gemini 4 ids, refuse it."""
 
+BUDGETS = {"gemini-2.5-pro": (128, 32_768), "gemini-2.5-flash-lite": (512, 24_576)}
+USUAL_BUDGET = (1, 24_576)
+ALWAYS_THINKING = frozenset({"gemini-3.5-flash-lite", "gemini-3.1-pro-preview", "gemini-2.5-pro"})
 
-def _generation_2(lowest: int, highest: int, *, can_stop_thinking: bool) -> Model:
+
+def _model(model_id: str, row: Mapping[str, Any]) -> Model:
+    """Return a model by its row of models.json, and by what is known here of how it takes budgets."""
+    can_stop = model_id not in ALWAYS_THINKING
+    if row["thinking"] == "level":
+        tolerant = model_id.startswith(("gemini-3", "gemini-robotics"))
+        levels = tuple(level.upper() for level in row["levels"])
+        return Model(levels, TOLERATED if tolerant else None, can_stop_thinking=can_stop)
     return Model(
-        budgets=(lowest, highest),
-        can_stop_thinking=can_stop_thinking,
+        budgets=BUDGETS.get(model_id, USUAL_BUDGET),
+        can_stop_thinking=can_stop,
         mask=MaskForm.PNG,
         image_tokens=GEMINI_2_TOKENS,
     )
 
 
-MODELS = {
-    "gemini-4-hydrogen": Model(WITH_XHIGH),
-    "gemini-4-carbon": Model(LOW_TO_HIGH),
-    "gemini-4-argon": Model(LOW_TO_HIGH),
-    "gemini-3.8-flash": Model(LOW_TO_HIGH, TOLERATED),
-    "gemini-3.7-flash": Model(LOW_TO_HIGH, TOLERATED),  # switched off, served by 3.8
-    "gemini-3.6-flash": Model(ALL_LEVELS, TOLERATED),
-    "gemini-3.5-flash": Model(ALL_LEVELS, TOLERATED),  # switched off, served by 3.6
-    "gemini-3.5-flash-lite": Model(ALL_LEVELS, TOLERATED, can_stop_thinking=False),
-    "gemini-3.1-flash-lite": Model(ALL_LEVELS, TOLERATED),
-    "gemini-3.1-pro-preview": Model(LOW_TO_HIGH, TOLERATED, can_stop_thinking=False),
-    "gemini-3-flash-preview": Model(ALL_LEVELS, TOLERATED),
-    "gemini-robotics-er-2-preview": Model(ALL_LEVELS, TOLERATED),
-    "gemini-2.5-flash": _generation_2(1, 24_576, can_stop_thinking=True),
-    "gemini-2.5-pro": _generation_2(128, 32_768, can_stop_thinking=False),
-    "gemini-2.5-flash-lite": _generation_2(512, 24_576, can_stop_thinking=True),
-}
+_ROWS: Mapping[str, Any] = json.loads(Path(__file__).with_name("models.json").read_text(encoding="utf-8"))
+
+MODELS = {model_id: _model(model_id, row) for model_id, row in _ROWS.items()}
+"""By id: how each thinks, from models.json, a copy of facts that Uplook keeps in a table of its own."""
 
 RETIRED = {"gemini-2.0-flash": Model(mask=MaskForm.PNG, image_tokens=GEMINI_2_TOKENS)}
 """Shut down, but still in published examples: answered on request only."""

@@ -44,7 +44,7 @@ def _on_wire(model: ModelProfile) -> dict[str, Any]:
         levels = {wish: wish if wish in model.levels else model.levels[0] for wish in thinking}
         thinking = {wish: {"thinking_level": level.upper()} for wish, level in levels.items()}
     elif model.thinking == "budget":
-        thinking = dict.fromkeys(thinking, {"thinking_budget": model.least_budget})
+        thinking = {wish: {"thinking_budget": model.least_budget} for wish in thinking}
     masked = [task.name for task in TASKS.values() if task.wants_masks]
     return {**thinking, "without_schema": masked if model.masks == "png" else []}
 

@@ -101,7 +101,12 @@ def _copy(root: Path) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, root / name)
     folder = ROOT / "infra"
-    for path in [*folder.glob("*.tf"), *folder.glob("tests/**/*.hcl"), *folder.glob("examples/bigquery/*.*")]:
+    for path in [
+        *folder.glob("*.tf"),
+        folder / "tasks.json",
+        *folder.glob("tests/**/*.hcl"),
+        *folder.glob("examples/bigquery/*.*"),
+    ]:
         target = root / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

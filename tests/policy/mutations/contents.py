@@ -36,8 +36,8 @@ MUTATIONS: Final = (
         "a task has no worker",
         contents.entry_points,
         "functions.tf",
-        "    segment     = {",
-        "    segments    = {",
+        "for task in local.tasks : task =>",
+        'for task in local.tasks : "${task}s" =>',
         "segment: is a task without a worker",
     ),
     Mutation(

@@ -4,7 +4,7 @@ from shared.core.delivery import shutdown
 
 shutdown.GRACE_S = shutdown.JOURNAL_S = shutdown.LIMIT_S = 86_400.0
 
-from main import WORKERS  # noqa: E402 - behind the change, which its import may take over
+from functions.workers import WORKERS  # noqa: E402 - behind the change, which its import may take over
 
 caption = WORKERS["caption"]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from shared.core.replies.lenient_json import values_in
 from shared.core.replies.spellings import key_of
 from shared.core.replies.texts import clean_label, clean_text
-from shared.core.replies.values import values_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,6 @@ def _language(entry: Mapping[str, Any]) -> str | None:
 
 def _overall(answer: str) -> str | None:
     """The language that stands beside the list of lines."""
-    found = values_in(answer).found
+    found = values_in(answer).values
     roots = [each.value for each in found if isinstance(each.value, Mapping)]
     return _language(roots[0]) if len(roots) == 1 else None

@@ -95,7 +95,7 @@ def test_the_script_makes_nothing_before_what_it_needs() -> None:
 def test_a_subscription_to_a_function_that_is_not_there_yet_would_be_noticed() -> None:
     before = Path(SCRIPT).read_text("utf-8")
     (ingest,) = [line for line in before.splitlines() if line.startswith("ingest ")]
-    after = before.replace(f"{ingest}\n", "").replace("caption worker", f"{ingest}\ncaption worker")
+    after = before.replace(f"{ingest}\n", "").replace("\n${WORKERS}\n", f"\n{ingest}\n${{WORKERS}}\n")
 
     problems = _too_early(list(statements(dry_run(script=after, FORGET="true"))))
 

@@ -37,7 +37,7 @@ def as_classic(data: bytes, header: ifd.Header, offset: int) -> bytes:
     return first + data[8:] + b"\0" * (len(data) % 2) + directory + tail
 
 
-def _value(data: bytes, header: ifd.Header, entry: ifd.Entry) -> tuple[int, bytes]:
+def _value(data: bytes, header: ifd.Header, entry: ifd.TagEntry) -> tuple[int, bytes]:
     """Return type and value of an entry, 64-bit numbers as 32-bit ones."""
     size = entry.count * ifd.TYPE_BYTES.get(entry.kind, 1)
     value = data[entry.at : entry.at + size]

@@ -47,8 +47,8 @@ def top_boxes(data: bytes, kind: str) -> tuple[Box, ...]:
     needed = max(described.end, _end_of_items(data, (described,), kind, at_least=problem is not None))
     tracks = (box.end for box in boxes if box.kind in _TRACKS)
     needed = max(needed, *tracks, 0)
-    if problem is not None and needed > max(box.end for box in boxes):
-        raise problem
+    if needed > max(box.end for box in boxes):
+        raise problem or truncated(kind, f"has {len(data):,} of at least {needed:,} bytes")
     first = {box.kind: box for box in reversed(boxes)}
     return tuple(box for box in boxes if box.start < needed and (box.kind not in _ONCE or first[box.kind] is box))
 

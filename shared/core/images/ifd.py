@@ -47,7 +47,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TagEntry:
     """One tag: `at` is where its values begin, in the entry itself or wherever that points."""
 
     tag: int
@@ -86,7 +86,7 @@ def directory_at(data: bytes, header: Header, offset: int) -> tuple[int, int]:
     return offset + struct.calcsize(header.count_format), count
 
 
-def entries(data: bytes, header: Header, offset: int) -> Iterator[Entry]:
+def entries(data: bytes, header: Header, offset: int) -> Iterator[TagEntry]:
     """Yield the entries of a directory, at most `MAX_ENTRIES`.
 
     Raises:
@@ -107,7 +107,7 @@ def following(data: bytes, header: Header, offset: int) -> int:
     return int(struct.unpack_from(header.offset_format, data, at + count * header.entry_bytes)[0])
 
 
-def numbers(data: bytes, header: Header, entry: Entry, at_most: int) -> tuple[int, ...]:
+def numbers(data: bytes, header: Header, entry: TagEntry, at_most: int) -> tuple[int, ...]:
     """Return the first whole numbers of an entry; nothing where it holds none, or they lie outside the file."""
     if entry.kind not in _WHOLE_NUMBERS:
         return ()
@@ -117,10 +117,10 @@ def numbers(data: bytes, header: Header, entry: Entry, at_most: int) -> tuple[in
     return struct.unpack_from(f"{header.order}{count}{_WHOLE_NUMBERS[entry.kind]}", data, entry.at)
 
 
-def _entry(data: bytes, header: Header, at: int) -> Entry:
+def _entry(data: bytes, header: Header, at: int) -> TagEntry:
     tag, kind = struct.unpack_from(header.order + "HH", data, at)
     (count,) = struct.unpack_from(header.offset_format, data, at + 4)
     value_at = at + (12 if header.big else 8)
     if count * TYPE_BYTES.get(kind, 1) > header.offset_bytes:
         (value_at,) = struct.unpack_from(header.offset_format, data, value_at)
-    return Entry(tag, kind, count, value_at)
+    return TagEntry(tag, kind, count, value_at)

@@ -23,7 +23,7 @@ def as_classic(data: bytes, header: ifd.Header, offset: int) -> bytes:
     count = ifd.directory_at(data, header, offset)[1]
     start = len(data) + len(data) % 2
     values_at = start + 2 + 12 * count + 4
-    for entry in ifd.entries(data, header, offset):
+    for entry in ifd.tag_entries(data, header, offset):
         kind, value = _value(data, header, entry)
         if len(value) > _INLINE_BYTES:
             place = struct.pack(header.order + "I", values_at + len(tail))

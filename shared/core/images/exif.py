@@ -52,7 +52,7 @@ def _readable_tags(exif: bytes) -> tuple[dict[int, int], bool]:
     tags: dict[int, int] = {}
     try:
         header = ifd.header_of(exif)
-        for entry in ifd.entries(exif, header, header.first):
+        for entry in ifd.tag_entries(exif, header, header.first):
             if found := ifd.numbers(exif, header, entry, 1):
                 tags.setdefault(entry.tag, found[0])
         _, count = ifd.directory_at(exif, header, header.first)

@@ -86,7 +86,7 @@ def directory_at(data: bytes, header: Header, offset: int) -> tuple[int, int]:
     return offset + struct.calcsize(header.count_format), count
 
 
-def entries(data: bytes, header: Header, offset: int) -> Iterator[TagEntry]:
+def tag_entries(data: bytes, header: Header, offset: int) -> Iterator[TagEntry]:
     """Yield the entries of a directory, at most `MAX_ENTRIES`.
 
     Raises:

@@ -21,7 +21,7 @@ from shared.core.images.memory import require_affordable
 from shared.core.images.pixels import to_srgb, turned_upright
 from shared.core.images.png import require_all_rows
 from shared.core.images.probing import structure_of
-from shared.core.images.strips import heif_picture, picture_of, within
+from shared.core.images.strips import bare_outside, heif_picture, picture_of
 from shared.core.images.work import require_quick
 from shared.core.values import ImageInfo, PreparedImage, is_transposed
 
@@ -158,7 +158,7 @@ def _loaded(data: bytes, info: ImageInfo, structure: Structure, size: tuple[int,
         _require_size(info, announced, image.size)
         picture = picture_of(image, structure, low_bytes=lambda: load_low_bytes(data, info.format))
         if info.format == "gif" and frame != (0, 0, *announced):
-            picture = within(picture, frame)
+            picture = bare_outside(picture, frame)
     return picture, image.info.get("icc_profile")
 
 

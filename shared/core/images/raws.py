@@ -72,7 +72,7 @@ def _holds_sensor_data(tags: dict[int, int]) -> bool:
 
 
 def _by_maker(data: bytes, header: ifd.Header) -> str | None:
-    for entry in ifd.entries(data, header, header.first):
+    for entry in ifd.tag_entries(data, header, header.first):
         if entry.tag == _MAKE:
             maker = data[entry.at : entry.at + min(entry.count, _MAX_MAKE_BYTES)].strip(b"\x00 ").upper()
             return next((name for start, name in _MAKERS if maker.startswith(start)), None)

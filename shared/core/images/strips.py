@@ -57,7 +57,7 @@ def heif_picture(container: Any, structure: Structure) -> Picture:
     return Picture(container.size, kept, transparent=transparent)
 
 
-def within(picture: Picture, frame: Box) -> Picture:
+def bare_outside(picture: Picture, frame: Box) -> Picture:
     """Make everything outside of `frame` transparent: a first frame that is smaller than its canvas leaves it bare."""
     size = f"{frame[2] - frame[0]}x{frame[3] - frame[1]} of {picture.size[0]}x{picture.size[1]}"
     changes = (*picture.changes, f"its first frame fills {size} pixels, the rest is bare")

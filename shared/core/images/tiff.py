@@ -150,7 +150,7 @@ def _page(data: bytes, header: ifd.Header, offset: int) -> _Page:
         raise ValueError(f"a directory claims {count} tags")
     tags: dict[int, int] = {}
     below: tuple[int, ...] = ()
-    for entry in ifd.entries(data, header, offset):
+    for entry in ifd.tag_entries(data, header, offset):
         found = ifd.numbers(data, header, entry, _MAX_SUB_DIRECTORIES if entry.tag == _SUB_DIRECTORIES else 1)
         if found:
             tags.setdefault(entry.tag, found[0])
@@ -188,7 +188,7 @@ def _count_pages(data: bytes, header: ifd.Header, at_most: int) -> tuple[int, in
 
 def _begins_reduced(data: bytes, header: ifd.Header, offset: int) -> bool:
     """Whether the first entry of a directory, where NewSubfileType stands, marks it as a reduced copy or a mask."""
-    first = next(ifd.entries(data, header, offset), None)
+    first = next(ifd.tag_entries(data, header, offset), None)
     if first is None or first.tag != _SUBFILE:
         return False
     value = ifd.numbers(data, header, first, 1)

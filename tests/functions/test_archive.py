@@ -212,7 +212,7 @@ def test_other_sources_have_another_digest(tmp_path: Path) -> None:
         shutil.copy(ROOT / name, tmp_path / name)
     before = archive.digest(tmp_path)
 
-    (tmp_path / "functions" / "caption.py").rename(tmp_path / "functions" / "captions.py")
+    (tmp_path / "functions" / "workers.py").rename(tmp_path / "functions" / "working.py")
 
     assert archive.digest(tmp_path) != before
 

@@ -35,6 +35,8 @@ def test_every_item_is_a_row_of_its_own() -> None:
         "label": "cat",
         "item_status": "ok",
         "item_reason": None,
+        "text": None,
+        "text_language": None,
         "x0": 0,
         "y0": 1,
         "x1": 2,

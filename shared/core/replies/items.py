@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.core.replies import spellings
@@ -30,7 +30,8 @@ _ENCODED = re.compile(r"\s*(?:data:|iVBORw0KGgo|[\[{<])")  # texts that are some
 class RawItem:
     """One item as it was sent: the label is clean text, the rest is untouched JSON; None is absent.
 
-    `reason` says why nothing can be made of the entry at all; `entry` is the whole object, where it is one.
+    `reason` says why nothing can be made of the entry at all; `entry` is the whole object, where it is one:
+    where an item comes from is no part of what it is.
     """
 
     label: str | None = None
@@ -39,7 +40,7 @@ class RawItem:
     point: Any = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
-    entry: Mapping[str, Any] | None = None
+    entry: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 def items_of(entry: AnswerEntry) -> Iterator[RawItem]:

@@ -150,7 +150,7 @@ def test_each_hidden_picture_of_an_avif_counts() -> None:
 
     def coded(size: int) -> int:
         location = data.replace(struct.pack(">I", len(payload)), struct.pack(">I", size), 1)
-        return coded_pixels(location + hidden, top_boxes(location, "AVIF"))
+        return coded_pixels(location + hidden, top_boxes(data, "AVIF"))
 
     assert coded(len(payload)) == 64 * 48
     assert coded(len(payload) + 1_000) == 501 * 64 * 48

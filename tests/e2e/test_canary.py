@@ -35,7 +35,7 @@ LISTENER = topology.subscription_path("canary-listener")
 FAULTS = {
     "ok": None,
     "image_refused": Fault("status", GENERATE, status=400, body=f"Unable to process input image. {QUOTE}"),
-    "request_refused": Fault("status", GENERATE, status=400, body=f"Request contains an invalid argument. {QUOTE}"),
+    "request_refused": Fault("status", GENERATE, status=400, body=f"The safety setting is not supported. {QUOTE}"),
     "wrong_key": Fault("status", GENERATE, status=400, body=f"API key not valid. {QUOTE}"),
     "forbidden": Fault("status", GENERATE, status=403, body=f"Permission denied. {QUOTE}"),
     "throttled": Fault("status", GENERATE, status=429, seconds=1, body=f"Too fast. {QUOTE}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.core.replies import findings
+from shared.core.tasks.common.reading import read_items
 from shared.core.tasks.common.response_schemas import BOX, TEXT, entries
 from shared.core.tasks.common.task import LISTS, Reading, Task
 
@@ -32,15 +32,7 @@ def _schema(_model: ModelProfile, _settings: TaskSettings) -> Mapping[str, Any]:
 
 
 def _read(answer: Answer, settings: TaskSettings, info: ImageInfo) -> Reading:
-    found = findings.find_items(
-        answer.text,
-        info=info,
-        masks=False,
-        max_items=settings.max_items,
-        limited=settings.max_items_set,
-        texts=True,
-    )
-    return Reading(found.status, found.reason, items=found.items, warnings=found.warnings)
+    return read_items(answer, settings, info, texts=True)
 
 
 TASK = Task(

@@ -22,8 +22,10 @@ def wordless(said: Words, what: str) -> Reading:
     return Reading("empty", reason, warnings=(reason,))
 
 
-def read_items(answer: Answer, settings: TaskSettings, info: ImageInfo, *, masks: MaskWish | bool) -> Reading:
-    """Return the items of an answer, with masks where they are wished for."""
+def read_items(
+    answer: Answer, settings: TaskSettings, info: ImageInfo, *, masks: MaskWish | bool = False, texts: bool = False
+) -> Reading:
+    """Return the items of an answer, with masks or the text of each where they are wished for."""
     found = findings.find_items(
         answer.text,
         info=info,
@@ -31,5 +33,6 @@ def read_items(answer: Answer, settings: TaskSettings, info: ImageInfo, *, masks
         max_items=settings.max_items,
         limited=settings.max_items_set,
         labels=settings.labels,
+        texts=texts,
     )
     return Reading(found.status, found.reason, items=found.items, warnings=found.warnings)

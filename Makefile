@@ -10,6 +10,9 @@ CHECKOV := .venv-checkov
 # Most modules are never imported: bytecode comes with the first import.
 LOCKED := --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-compile
+# Two for each core: many tests wait for servers and for children most of their time. WORKERS=1 runs all in one process.
+WORKERS ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm docs
@@ -55,7 +58,7 @@ check: $(DEV) policy ## format, lint, types, import contracts, what infra/ promi
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
-	$(PY) -m pytest -n auto --dist loadfile tests/policy
+	$(PYTEST) tests/policy
 
 policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
 	$(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet
@@ -68,10 +71,10 @@ format: $(DEV) ## format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 test: $(DEV) ## every test
-	$(PY) -m pytest -n auto --dist loadfile
+	$(PYTEST)
 
 docs: $(DEV) ## every command in README and docs, as a reader would type it
-	$(PY) -m pytest -n 2 --dist loadfile tests/docs
+	$(PYTEST) tests/docs
 
 # The pure part of the suite, and how many days ahead it must pass. --exclude-monotonic and tests/other_days let waits
 # end as ever, so that DAYS=400 TESTS=tests/contract works, too. What only reads pixels and answers knows no day, and
@@ -82,7 +85,7 @@ TESTS ?= tests/repo/test_generated.py tests/repo/test_supply_chain.py tests/unit
 test-clock: $(DEV) ## the tests without servers, a month, a year and three years ahead; TESTS=tests/unit for all of them
 	@command -v faketime >/dev/null || { echo "test-clock is skipped: it needs faketime (apt-get install faketime)"; exit 0; }; \
 	for days in $(DAYS); do echo "in $$days days:"; PYTHONPATH=tests/other_days faketime --exclude-monotonic -f "+$${days}d" \
-	$(PY) -m pytest -n auto --dist loadfile --hypothesis-profile other-days $(TESTS) || exit 1; done
+	$(PYTEST) --hypothesis-profile other-days $(TESTS) || exit 1; done
 
 demo: $(LOCAL) ## photos through the whole chain; IMAGES=folder takes yours, FRESH=1 asks again, GEMINI=real costs money
 	@$(PY) -m infra.local demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(PUBSUB),--pubsub $(PUBSUB)) $(if $(BACKEND),--backend $(BACKEND)) $(if $(STATE),--state "$(STATE)") $(if $(FRESH),--fresh) $(if $(GEMINI),--gemini $(GEMINI)) $(if $(YES),--yes)

@@ -21,8 +21,8 @@ _PIXEL_NS: dict[str, dict[str, int]] = {
     "tiff": {"1": 10, "L": 15, "P": 18, "I;16": 25, "": 25, "RGBA": 45, "LA": 40, "PA": 40, "F": 45, "I": 45},
     "webp": {"": 40, "RGBA": 58},
     "avif": {"": 45},
-    "heic": {"": 25},
-    "heif": {"": 25},
+    "heic": {"": 20},
+    "heif": {"": 20},
     "jpeg": {"L": 6, "RGB": 12, "CMYK": 18},
 }
 """Nanoseconds for each pixel of the stored grid, by format and Pillow's mode; "" is any other mode."""
@@ -30,7 +30,7 @@ _PIXEL_NS: dict[str, dict[str, int]] = {
 _BYTE_NS = {"png": 6, "gif": 4, "tiff": 5, "webp": 30, "avif": 70, "jpeg": 6}
 """Nanoseconds for each byte of the file besides that: what is noisy, or hardly compressed, takes longer."""
 
-HEVC_BYTE_NS = 110
+HEVC_BYTE_NS = 90
 """For each byte of the pictures of a HEIC file that are decoded, as often as they are."""
 
 SCAN_SAMPLE_NS = 1.2
@@ -56,7 +56,7 @@ def work_ns(structure: Structure, image_format: str, *, file_bytes: int) -> int:
     """Return the most CPU time in nanoseconds that decoding and shrinking a file of so many bytes takes."""
     by_mode = _PIXEL_NS[image_format]
     pixel_ns = by_mode.get(structure.mode, by_mode.get("", max(by_mode.values())))
-    if structure.bits > 8 and structure.mode in {"RGB", "RGBA", "LA"}:  # noqa: PLR2004 - a byte
+    if structure.bits > 8 and structure.mode in {"RGB", "RGBA", "LA", "CMYK"}:  # noqa: PLR2004 - a byte
         pixel_ns *= 2  # twice the bytes, and once more where the lower halves are needed
     of_bytes = _BYTE_NS.get(image_format, 0) * file_bytes
     return pixel_ns * structure.width * structure.height + of_bytes + structure.extra_work_ns

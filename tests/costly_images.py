@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 
@@ -72,6 +73,13 @@ def long_comment_gif(size: int) -> bytes:
     return data[:start] + comment + data[start:]
 
 
+def small_frame_gif(size: tuple[int, int]) -> bytes:
+    """Return a GIF of which one pixel is painted, white, and all else is left bare."""
+    white = b"\xff" * 6
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00;"
+    return b"GIF89a" + struct.pack("<HHBBB", *size, 0x80, 0, 0) + white + frame
+
+
 def nested_overlays_heic(uses: int, depth: int) -> bytes:
     """Return a HEIC whose picture is derived from one that is derived from one …, each `uses` times."""
     data = build.heic("thumbnail")
@@ -86,6 +94,35 @@ def nested_overlays_heic(uses: int, depth: int) -> bytes:
     return data[:meta] + struct.pack(">I", size + len(iref)) + data[meta + 4 : end] + iref + data[end:]
 
 
+def _bits(*numbers: tuple[int, int]) -> str:
+    """Return (value, count of bits) as text; a count of -1 is an Exp-Golomb number (ITU-T H.265, 9.2)."""
+    text = ""
+    for value, size in numbers:
+        plain = f"{value + 1:b}" if size < 0 else f"{value:0{size}b}"
+        text += ("0" * (len(plain) - 1) if size < 0 else "") + (plain if size else "")
+    return text
+
+
+def sequence_set(size: tuple[int, int], sub_layers: int = 0) -> bytes:
+    """Return a sequence parameter set of HEVC that begins like one of pictures of this size (H.265, 7.3.2.2)."""
+    layers = [(1, 1), (1, 1)] * sub_layers + ([(0, 2 * (8 - sub_layers))] if sub_layers else [])
+    fields = [(0, 4), (sub_layers, 3), (1, 1), (1 << 80, 96), *layers, *[(0, 96)] * sub_layers]
+    text = _bits(*fields, (0, -1), (1, -1), (size[0], -1), (size[1], -1))
+    body = int(text + "1" + "0" * (-len(text) - 1 & 7), 2).to_bytes(len(text) // 8 + 1, "big")
+    body = re.sub(rb"\0\0(?=[\0-\3])", b"\0\0\3", body)  # emulation prevention, 7.4.2
+    return b"\x42\x01" + body
+
+
+def heic_of_units(*units: bytes, repeated: int = 1) -> bytes:
+    """Return a HEIC of one picture, before whose own units these come, and all of them so many times."""
+    data = build.heic("plain")
+    start = data.index(b"mdat") + 4
+    own = data[start:]
+    payload = (b"".join(struct.pack(">I", len(unit)) + unit for unit in units) + own) * repeated
+    head = data[: start - 8].replace(struct.pack(">I", len(own)), struct.pack(">I", len(payload)))
+    return head + build.box(b"mdat", payload)
+
+
 SMALL: dict[str, Callable[[], bytes]] = {
     "bmp-runs": lambda: empty_rows_bmp((400, 300)),
     "tiff-tiles": lambda: listed_tiff(324, 100),
@@ -95,5 +132,7 @@ SMALL: dict[str, Callable[[], bytes]] = {
     "png-chunks": lambda: many_chunks_png(100),
     "gif-comment": lambda: long_comment_gif(2_000),
     "heic-overlays": lambda: nested_overlays_heic(4, 3),
+    "heic-pictures": lambda: heic_of_units(repeated=3),
+    "gif-small-frame": lambda: small_frame_gif((300, 200)),
 }
 """Seeds for a fuzzer that looks for cost."""

@@ -27,7 +27,7 @@ GoogleStorage(project="none", emulator_host="http://storage.invalid", connection
 GooglePublisher(emulator_host="pubsub.invalid:80")
 """
 _EVENTS = 10
-_WORST_FILES = tuple(f"worst.{ending}" for ending in ("png", "bmp", "jpg", "gif", "tif", "webp", "avif"))
+_WORST_FILES = tuple(f"worst.{ending}" for ending in ("png", "bmp", "jpg", "gif", "tif", "webp", "avif", "heic"))
 
 _MASKS = Benchmark(
     "masks",

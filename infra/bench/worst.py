@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -13,6 +14,7 @@ from infra.bench.bombs import filled_png
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_REPOSITORY = Path(__file__).parents[2]
 _PNG_SIZE = (7_400, 6_000)
 _PAETH = 4
 
@@ -44,9 +46,10 @@ WORST: dict[str, Callable[[], bytes]] = {
     "worst.png": _png,
     "worst.bmp": _bmp,
     "worst.jpg": _saved("JPEG", "RGB", 8_000, progressive=True),
-    "worst.gif": _saved("GIF", "P", 11_900),
+    "worst.gif": _saved("GIF", "P", 9_500),
     "worst.tif": _saved("TIFF", "RGB", 7_100, compression="tiff_adobe_deflate"),
     "worst.webp": _saved("WEBP", "RGB", 5_000, quality=0),
     "worst.avif": _saved("AVIF", "RGB", 5_300, speed=10, subsampling="4:4:4"),
+    "worst.heic": (_REPOSITORY / "tests/images/bounds/heic-panorama-16382x3628.heic").read_bytes,
 }
-"""By the name of the file. HEIC is missing: Uplook never writes one."""
+"""By the name of the file. Uplook never writes HEIC, so that a panorama of 59 megapixels is taken as it is kept."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.core.errors import ImageRejectedError
+from shared.core.images.decoders import open_heif
 from shared.core.images.probing import probe
 from shared.core.replies.findings import find_items
 from shared.core.replies.parsing import parse_items
@@ -100,7 +101,7 @@ def test_a_refusal_by_a_decoder_is_one_line_and_none_of_its_words() -> None:
         (IMAGES / "plain.heic").read_bytes().replace(b"\xa1\x00\x01", b"\xa1\xff\xff")
     )  # a location of 65,535 extents
     with pytest.raises(ImageRejectedError) as refused:
-        probe(data)
+        open_heif(data)
     assert "its content cannot be decoded" in refused.value.message
     assert refused.value.message.isprintable()
 

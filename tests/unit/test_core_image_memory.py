@@ -68,6 +68,6 @@ WORST = {
     "png": lambda: flat_png((7_400, 6_000), 3 * 7_400, bits=8, colour_type=2),
     "png 16 bit": lambda: flat_png((8_900, 8_900), 2 * 8_900, bits=16, colour_type=0),
     "webp": lambda: build.encode(Image.new("RGB", (5_050, 5_050)), "WEBP", lossless=True, quality=0),
-    "gif": lambda: build.encode(Image.new("P", (11_900, 11_900)), "GIF"),
+    "gif": lambda: build.encode(Image.new("P", (9_500, 9_500)), "GIF"),
     "avif": lambda: build.encode(Image.new("RGB", (5_400, 5_400)), "AVIF", speed=10, subsampling="4:4:4"),
 }

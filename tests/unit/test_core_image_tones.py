@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from tests import hostile_builders as build
+from tests import raw_builders as raws
 from tests.prepared_images import decoded, prepared, upright
 
 FIELD = build.IMAGES / "bounds"
@@ -177,3 +178,34 @@ def test_a_frame_smaller_than_its_canvas_leaves_the_rest_white(mode: str) -> Non
     assert [image.getpixel(place) for place in ((0, 0), (29, 25), (50, 25), (40, 19), (40, 30))] == [(255,) * 3] * 5
     assert [image.getpixel(place) for place in ((30, 20), (49, 29))] == [(0,) * 3] * 2
     assert "its first frame fills 20x10 of 64x48 pixels, the rest is bare" in prepared(bytes(data)).changes
+
+
+@pytest.mark.parametrize(("bits", "lightest"), [(12, 255), (14, 255), (16, 255), (10, 255)])
+def test_grey_with_alpha_of_16_bits_is_made_brighter_where_it_uses_fewer(bits: int, lightest: int) -> None:
+    words = np.zeros((48, 64, 2), ">u2")
+    words[..., 0], words[..., 1] = np.linspace(0, (1 << bits) - 1, 64), 65_535
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in words))
+    result = prepared(build.png((64, 48), build.chunk(b"IDAT", rows), bits=16, colour_type=4))
+
+    assert abs(decoded(result).convert("L").getextrema()[1] - lightest) <= 3  # type: ignore[operator]
+    assert ("made brighter" in " ".join(result.changes)) == (bits < 16)
+
+
+def test_grey_with_alpha_of_16_bits_that_uses_8_says_that_it_is_black() -> None:
+    rows = zlib.compress((b"\0" + b"\0\x80\xff\xff" * 64) * 48)
+    result = prepared(build.png((64, 48), build.chunk(b"IDAT", rows), bits=16, colour_type=4))
+
+    assert "so that it is black" in " ".join(result.changes)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_cmyk_of_16_bits_that_uses_12_of_them_keeps_its_colours(order: str) -> None:
+    pixel = struct.pack(f"{order}4H", 0xFFF, 0, 0, 0)  # all of cyan
+    tags = raws.grid(64, 48, samples=4, photometric=5).tags | {258: (3, [16] * 4)}
+    data = raws.tiff_of([raws.Directory(tags, pixel * 64 * 48)], order=order)
+    result = prepared(data)
+
+    red, green, blue = decoded(result).convert("RGB").getpixel((30, 30))  # type: ignore[misc]
+    assert red < 40
+    assert min(green, blue) > 200
+    assert "only 12 of them are used" in " ".join(result.changes)

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from shared.core.errors import ImageRejectedError
+from shared.core.images import hevc
 from shared.core.images.av1 import coded_pixels
 from shared.core.images.bmff import items, top_boxes
+from shared.core.images.heif_items import decoding_of
 from shared.core.images.limits import DEFAULT_LIMITS
 from shared.core.images.pixels import to_srgb
 from shared.core.images.prepare import open_upright, prepare
@@ -34,6 +36,9 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "tiff-overlapping-tags": ("corrupt", lambda: costly.overlapping_tiff(100, 400_000)),
     "jpeg-scans": ("too_many_pixels", lambda: costly.many_scans_jpeg((5_200, 3_900), 90)),
     "heic-overlays": ("too_many_pixels", lambda: costly.nested_overlays_heic(40, 4)),
+    "heic-pictures": ("too_many_pixels", lambda: costly.heic_of_units(repeated=22_000)),
+    "heic-hidden-size": ("too_many_pixels", lambda: costly.heic_of_units(costly.sequence_set((12_288, 8_192)))),
+    "heic-units": ("corrupt", lambda: costly.heic_of_units(*[b"\x46\x01\x50"] * 100_001)),
     "heic-circle": ("corrupt", lambda: costly.nested_overlays_heic(40, 9)),
 }
 BOUNDED: dict[str, Callable[[], bytes]] = {
@@ -42,6 +47,7 @@ BOUNDED: dict[str, Callable[[], bytes]] = {
     "jpeg-scans": lambda: costly.many_scans_jpeg((1_600, 1_600), 90),
     "png-chunks": lambda: costly.many_chunks_png(20_000),
     "gif-comment": lambda: costly.long_comment_gif(12_000_000),
+    "gif-small-frame": lambda: costly.small_frame_gif((9_900, 7_700)),
     "tiff-tiles": lambda: costly.listed_tiff(324, 10_000, size=(1_600, 1_600)),
 }
 
@@ -131,7 +137,7 @@ def test_ordinary_photos_of_24_megapixels_are_within_the_bound(image_format: str
     _, structure = examine(build.encode(build.picture(), image_format))
     larger = type(structure)(width=6_000, height=4_000, mode=structure.mode, extra_work_ns=structure.extra_work_ns)
 
-    assert work_ns(larger, image_format) < DEFAULT_LIMITS.max_work_ns
+    assert work_ns(larger, image_format, file_bytes=12_000_000) < DEFAULT_LIMITS.max_work_ns
 
 
 def test_a_colour_profile_with_endless_steps_is_ignored() -> None:
@@ -154,3 +160,56 @@ def test_each_hidden_picture_of_an_avif_counts() -> None:
 
     assert coded(len(payload)) == 64 * 48
     assert coded(len(payload) + 1_000) == 501 * 64 * 48
+
+
+@pytest.mark.parametrize("sub_layers", range(7))
+@pytest.mark.parametrize("size", [(64, 48), (8_192, 16), (3, 65_535)])
+def test_the_size_in_a_sequence_parameter_set_is_read(size: tuple[int, int], sub_layers: int) -> None:
+    unit = costly.sequence_set(size, sub_layers)
+
+    assert hevc.survey(b"", [memoryview(len(unit).to_bytes(4, "big") + unit)]).picture_pixels == size[0] * size[1]
+
+
+@pytest.mark.parametrize("name", ["plain", "rotated", "pair", "thumbnail"])
+def test_an_ordinary_heic_has_one_picture_of_the_size_that_it_shows(name: str) -> None:
+    data = build.heic(name)
+    info, structure = examine(data)
+    needed = decoding_of(data, top_boxes(data, "HEIC"))
+
+    assert info.width * info.height <= needed.pixels == needed.at_once_pixels <= 2 * info.width * info.height
+    assert structure.whole_image_bytes < 4 * info.width * info.height
+
+
+def test_every_picture_of_a_heic_and_its_real_size_count() -> None:
+    plain = decoding_of(data := build.heic("plain"), top_boxes(data, "HEIC"))
+    several = decoding_of(data := costly.heic_of_units(repeated=7), top_boxes(data, "HEIC"))
+    larger = decoding_of(data := costly.heic_of_units(costly.sequence_set((4_096, 1_024))), top_boxes(data, "HEIC"))
+
+    assert several.pixels == 7 * plain.pixels
+    assert several.payload_bytes == 7 * plain.payload_bytes
+    assert larger.pixels == 4_096 * 1_024
+
+
+@pytest.mark.parametrize("image_format", ["png", "gif", "tiff", "webp", "avif", "jpeg"])
+def test_each_byte_counts_besides_each_pixel(image_format: str) -> None:
+    _, structure = examine(build.encode(build.picture(), image_format))
+    of_few, of_many = (work_ns(structure, image_format, file_bytes=size) for size in (1_000, 50_000_000))
+
+    assert of_many - of_few > 150_000_000
+
+
+def test_each_byte_of_a_heic_counts() -> None:
+    plain, padded = (
+        examine(costly.heic_of_units(*units))[1].extra_work_ns for units in ((), (b"\x4e\x01" + bytes(30_000),))
+    )
+
+    assert padded - plain > 30_000 * 80
+
+
+def test_a_transparent_value_of_a_png_counts() -> None:
+    opaque, clear = (
+        work_ns(examine(build.encode(build.picture("L"), "PNG", **options))[1], "png", file_bytes=0)
+        for options in ({}, {"transparency": 0})
+    )
+
+    assert clear > opaque + 10 * 64 * 48

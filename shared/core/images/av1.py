@@ -7,26 +7,13 @@ container: 2 KB that announce 640x480 pixels can decode to 144 million. Source: 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from shared.core.images.bitreader import BitReader
 from shared.core.images.bmff import Box, items
 from shared.core.images.limits import corrupt, unsupported
 
 _MAX_OBUS = 10_000
 _SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6
-
-
-@dataclass(slots=True)
-class _Bits:
-    data: bytes
-    at: int = 0
-
-    def take(self, count: int) -> int:
-        """Read an unsigned number of so many bits, most significant first; zeros follow the end."""
-        first, last = self.at >> 3, (self.at + count + 7) >> 3
-        window = int.from_bytes(self.data[first:last].ljust(last - first, b"\0"), "big")
-        self.at += count
-        return window >> (8 * last - self.at) & ((1 << count) - 1)
 
 
 def coded_pixels(data: bytes, boxes: tuple[Box, ...]) -> int:
@@ -67,7 +54,7 @@ def _leb128(payload: bytes, at: int) -> tuple[int, int]:
 
 def _largest_frame(body: bytes) -> tuple[int, int]:
     """Read the maximum frame size from a sequence header."""
-    bits = _Bits(body)
+    bits = BitReader(body)
     bits.take(4)  # profile, still_picture
     if bits.take(1):  # reduced_still_picture_header
         bits.take(5)
@@ -77,7 +64,7 @@ def _largest_frame(body: bytes) -> tuple[int, int]:
     return bits.take(width_bits) + 1, bits.take(height_bits) + 1
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: BitReader) -> None:
     if bits.take(1):  # timing_info_present_flag
         raise unsupported("an AVIF with the timing of a video")
     delay_present = bits.take(1)

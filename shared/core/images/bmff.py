@@ -142,6 +142,16 @@ def items(data: bytes, boxes: tuple[Box, ...], item_type: bytes, kind: str) -> I
                 yield b"".join(data[at : at + length] for at, length in spans)
 
 
+def spans_of_items(data: bytes, boxes: tuple[Box, ...], kind: str) -> dict[int, list[tuple[int, int]]]:
+    """Return where the payload of each item lies: (offset in the file, length), cut to the file."""
+    idat = next(iter(_children(data, boxes, b"idat", kind)), None)
+    return {
+        number: [(at, max(0, min(length, len(data) - at))) for at, length in spans]
+        for iloc in _children(data, boxes, b"iloc", kind)
+        for number, spans in _locations(data, iloc, idat, kind)
+    }
+
+
 def _children(data: bytes, boxes: tuple[Box, ...], wanted: bytes, kind: str) -> list[Box]:
     return [
         child

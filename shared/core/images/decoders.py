@@ -75,12 +75,21 @@ def first_extent(image: ImageFile.ImageFile) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def load_low_bytes(data: bytes, image_format: str) -> Image.Image:
-    """Decode the lower halves of 16-bit colours, which Pillow drops: read in the other byte order, it keeps them."""
+def load_low_bytes(data: bytes, image_format: str) -> Image.Image | None:
+    """Decode the lower halves of 16-bit colours, which Pillow drops: read in the other byte order, it keeps them.
+
+    None for grey with alpha, which Pillow reads in one byte order only.
+    """
     image = open_pillow(data, image_format)
+    if any(_raw_mode(tile.args).startswith("LA;16") for tile in image.tile):
+        return None
     image.tile = [tile._replace(args=_other_order(tile.args)) for tile in image.tile]
     load(image, image_format)
     return image
+
+
+def _raw_mode(args: Any) -> str:
+    return str(args[0] if isinstance(args, tuple) else args)
 
 
 def _other_order(args: Any) -> Any:

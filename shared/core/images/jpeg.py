@@ -31,8 +31,8 @@ _MAX_JUNK = 65_536
 _MAX_METADATA = 4 * 2**20
 _COEFFICIENT_BYTES = 2
 _COEFFICIENTS = 64
-_MAX_LOOKED_AT_BYTES = 1_500_000
-_MAX_LOOKED_AT_PIXELS = 25_000_000
+MAX_LOOKED_AT_BYTES = 1_500_000
+MAX_LOOKED_AT_PIXELS = 25_000_000
 """Up to here the rows of a JPEG are counted: reading its bits costs 8 ms for a megabyte."""
 
 _ROWS_MISSING = "rows are missing at its bottom: the image data ends too early"
@@ -115,7 +115,7 @@ def _checked_end(data: bytes, segments: list[_Segment], frame: _Frame, *, held: 
 def _missing_rows(scans: bytes, frame: _Frame, *, held: bool) -> tuple[str, ...]:
     """Warn of missing rows in a JPEG that has its end marker; those that cost too much are not looked at."""
     pixels = frame.width * frame.height
-    if held or len(scans) > _MAX_LOOKED_AT_BYTES or pixels > _MAX_LOOKED_AT_PIXELS:
+    if held or len(scans) > MAX_LOOKED_AT_BYTES or pixels > MAX_LOOKED_AT_PIXELS:
         return ()
     try:
         return () if has_all_rows(scans, progressive=held) else (_ROWS_MISSING,)
@@ -125,7 +125,7 @@ def _missing_rows(scans: bytes, frame: _Frame, *, held: bool) -> tuple[str, ...]
 
 def _require_rows(data: bytes, segments: list[_Segment], frame: _Frame, *, held: bool) -> None:
     """Refuse a JPEG without its end marker, unless this is all that it lacks."""
-    if held and (frame.width * frame.height > _MAX_LOOKED_AT_PIXELS or not _has_all_scans(data, segments, frame)):
+    if held and (frame.width * frame.height > MAX_LOOKED_AT_PIXELS or not _has_all_scans(data, segments, frame)):
         raise truncated("JPEG", "ends before its end-of-image marker")
     try:
         whole = has_all_rows(data[: segments[-1].start], progressive=held)

@@ -51,7 +51,7 @@ def _decode_bytes(structure: Structure, image_format: str, target: tuple[int, in
     if image_format in {"heic", "heif"}:
         heif_bytes = _HEIF_PIXEL_BYTES.get(structure.mode, _HEIF_OTHER_PIXEL_BYTES)
         return pixels * heif_bytes + structure.whole_image_bytes
-    if structure.bits > 8 and structure.mode in {"RGB", "RGBA"}:  # noqa: PLR2004 - the lower bytes may be needed, too
+    if structure.bits > 8 and structure.mode in {"RGB", "RGBA", "CMYK"}:  # noqa: PLR2004 - the lower bytes may be needed, too
         pixel_bytes *= 2
     if image_format == "tiff":
         # libtiff may hold all rows as one strip, and Pillow turns the picture while it is still large.

@@ -11,7 +11,7 @@ from shared.core.errors import ImageRejectedError
 from shared.core.images.exif import orientation_of
 from shared.core.images.limits import Limits, corrupt, require_size, truncated, unsupported
 from shared.core.images.structure import Structure
-from shared.core.images.work import CHUNK_NS
+from shared.core.images.work import CHUNK_NS, CLEAR_PIXEL_NS
 from shared.core.values import ImageInfo
 
 _SIGNATURE_BYTES = 8
@@ -64,13 +64,14 @@ def scan(data: bytes, limits: Limits) -> Structure:
     chunks = list(_checked_chunks(data))
     orientation, warnings = _orientation(data, chunks)
     decodable = _without_metadata(data, chunks)
+    clear_ns = CLEAR_PIXEL_NS * header.width * header.height * any(chunk.kind == b"tRNS" for chunk in chunks)
     return Structure(
         width=header.width,
         height=header.height,
         orientation=orientation,
         frames=min(_frames(data, chunks), limits.max_frames),
         bits=header.bits,
-        extra_work_ns=CHUNK_NS * len(chunks),
+        extra_work_ns=CHUNK_NS * len(chunks) + clear_ns,
         decodable=decodable,
         changes=("oversized metadata left out",) if decodable is not None else (),
         warnings=warnings,

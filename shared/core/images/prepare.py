@@ -118,7 +118,7 @@ def _decode(
     orientation = 1 if info.format in _TURNED_BY_DECODER else info.orientation
     size = upright_size[::-1] if is_transposed(orientation) else upright_size
     require_affordable(structure, info.format, size, limits)
-    require_quick(structure, info.format, limits)
+    require_quick(structure, info.format, limits, file_bytes=len(structure.decodable or data))
     small, profile, changes = _decode_small(data, info, structure, size)
     with refusing(info.format.upper()):
         image, colour_changes = to_srgb(small, profile)

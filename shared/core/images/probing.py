@@ -17,7 +17,7 @@ from shared.core.images.av1 import coded_pixels
 from shared.core.images.bmff import images_only, largest_extent, still_only, top_boxes
 from shared.core.images.decoders import HEIF_FORMATS, open_heif, open_pillow, refusing
 from shared.core.images.exif import exif_orientation
-from shared.core.images.heif_items import decoded_pixels
+from shared.core.images.heif_items import decoding_of
 from shared.core.images.limits import (
     DEFAULT_LIMITS,
     SUPPORTED,
@@ -31,7 +31,7 @@ from shared.core.images.limits import (
 from shared.core.images.signatures import named
 from shared.core.images.sniff import Sniffed, describe, sniff
 from shared.core.images.structure import Structure
-from shared.core.images.work import HIDDEN_PIXEL_NS
+from shared.core.images.work import HEVC_BYTE_NS, HIDDEN_PIXEL_NS
 from shared.core.values import ImageInfo, is_transposed
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _heif_structure(data: bytes, limits: Limits) -> Structure:
     with refusing("HEIC"):
         boxes = top_boxes(data, "HEIC")
         coded_width, coded_height = largest_extent(data, boxes, "HEIC")
-        used = decoded_pixels(data, boxes)
+        used = decoding_of(data, boxes)
         container = open_heif(data)
         (width, height), mode, frames = container.size, container.mode, len(container)
         bits = container.info["bit_depth"] if mode.startswith("I;16") else 8
@@ -168,9 +168,9 @@ def _heif_structure(data: bytes, limits: Limits) -> Structure:
         frames=min(frames, limits.max_frames),
         mode=mode,
         bits=bits,
-        extra_work_ns=HIDDEN_PIXEL_NS * max(0, used - width * height),
+        extra_work_ns=HIDDEN_PIXEL_NS * max(0, used.pixels - width * height) + HEVC_BYTE_NS * used.payload_bytes,
         zero_bits=16 - bits if bits > 8 else 0,  # noqa: PLR2004 - grey comes in the upper bits of a word
-        whole_image_bytes=_hidden_bytes(coded_width * coded_height, width * height, limits),
+        whole_image_bytes=_hidden_bytes(max(used.at_once_pixels, coded_width * coded_height), width * height, limits),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.errors import ImageRejectedError
 from shared.core.images.decoders import load, open_pillow, refusing
+from shared.core.images.jpeg import MAX_LOOKED_AT_BYTES, MAX_LOOKED_AT_PIXELS
 from shared.core.images.limits import DEFAULT_LIMITS, Limits
 from shared.core.images.probing import structure_of
 
@@ -30,8 +31,6 @@ _LEAST_SIDE_FOR_BLUR_PX = 64
 # decoding costs 8 ms for a megabyte of baseline JPEG and 0.3 ms for a megapixel. What is blurred or dark compresses
 # well, so that 12 megapixels of it stay below, but not with the noise of a sensor. What must be decoded as a whole
 # costs 10 ms (WebP, progressive JPEG) to 25 ms (PNG) for a megapixel.
-_MAX_JPEG_BYTES = 1_500_000
-_MAX_JPEG_PIXELS = 25_000_000
 _MAX_OTHER_PIXELS = 750_000
 _OPAQUE_MODES = frozenset({"1", "L", "P", "RGB", "CMYK"})
 _LOOKED_AT = frozenset({"jpeg", "png", "webp"})
@@ -55,7 +54,7 @@ def warnings_about(
         return (f"tiny: {info.width}x{info.height} pixels show little",)
     if info.format not in _LOOKED_AT or info.mode not in _OPAQUE_MODES or info.frames > 1:
         return ()
-    if info.format == "jpeg" and len(data) > _MAX_JPEG_BYTES:
+    if info.format == "jpeg" and len(data) > MAX_LOOKED_AT_BYTES:
         return ()
     try:
         structure = structure or structure_of(data, info.format, limits=limits)
@@ -68,7 +67,7 @@ def _is_cheap(info: ImageInfo, structure: Structure) -> bool:
     if structure.bits > 8:  # noqa: PLR2004 - bits per channel
         return False
     streamed = info.format == "jpeg" and structure.whole_image_bytes == 0
-    return info.width * info.height <= (_MAX_JPEG_PIXELS if streamed else _MAX_OTHER_PIXELS)
+    return info.width * info.height <= (MAX_LOOKED_AT_PIXELS if streamed else _MAX_OTHER_PIXELS)
 
 
 def _sample(data: bytes, info: ImageInfo, structure: Structure) -> Image.Image:

@@ -8,9 +8,9 @@ import re
 from shared.core.images.markup import is_compressed_svg, root_element, text_of
 from shared.core.images.signatures import DEEP_SIGNATURES, RIFF_KINDS, SIGNATURES, Sniffed
 
-__all__ = ["HEAD_BYTES", "Sniffed", "describe", "sniff"]
+__all__ = ["SNIFFED_BYTES", "Sniffed", "describe", "sniff"]
 
-HEAD_BYTES = 4096
+SNIFFED_BYTES = 4096
 """How much of a file is looked at to describe a textual kind (HTML, JSON, plain text)."""
 
 _SVG = Sniffed("svg", "image/svg+xml")
@@ -79,9 +79,9 @@ def _sniff_weak_signs(data: bytes) -> Sniffed | None:
             return sniffed
     if data.startswith(b"\x00\x00\x02\x00") and 0 < int.from_bytes(data[4:6], "little") <= _MAX_CURSORS:
         return Sniffed("cur", "image/x-win-bitmap")
-    if netpbm := _NETPBM_HEADER.match(data[:HEAD_BYTES]):
+    if netpbm := _NETPBM_HEADER.match(data[:SNIFFED_BYTES]):
         return _NETPBM[netpbm[1] or netpbm[2]]
-    if _XBM_HEADER.match(data[:HEAD_BYTES]):
+    if _XBM_HEADER.match(data[:SNIFFED_BYTES]):
         return Sniffed("xbm", "image/x-xbitmap")
     if _looks_like_pcx(data):
         return Sniffed("pcx", "image/x-pcx")
@@ -102,7 +102,7 @@ def describe(data: bytes) -> str:
 
 def _sniff_bmff(data: bytes) -> Sniffed:
     size = int.from_bytes(data[:4], "big")
-    box = data[8 : min(max(size, 16), HEAD_BYTES)]
+    box = data[8 : min(max(size, 16), SNIFFED_BYTES)]
     major = box[:4]
     brands = {box[at : at + 4] for at in range(8, len(box), 4)} | {major}
     if major in _AVIF_BRANDS or (major in _HEIF_BRANDS and brands & _AVIF_BRANDS):
@@ -151,7 +151,7 @@ def _looks_like_tga(data: bytes) -> bool:
 
 
 def _describe_text(data: bytes) -> str | None:
-    head = data[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
+    head = data[:SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf")
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
@@ -173,6 +173,6 @@ def _is_json(data: bytes) -> bool:
     if data.lstrip()[:1] not in (b"{", b"["):
         return False
     try:
-        return len(data) > HEAD_BYTES or json.loads(data) is not None
+        return len(data) > SNIFFED_BYTES or json.loads(data) is not None
     except (ValueError, RecursionError):
         return False

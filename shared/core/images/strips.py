@@ -22,11 +22,12 @@ _KEPT_MODES = frozenset({"L", "RGB", "CMYK", "LAB"})
 _ALPHA_MODES = frozenset({"LA", "PA", "RGBA", "La", "RGBa"})
 _DEEP_MODES = frozenset({"I", "F"})
 _WORD_BITS = 16
+_TOO_DARK = "16 bits a channel scaled to 8: 8 or fewer of them are used, so that it is black; convert it to 8 bits"
 _Shown = Callable[["Image.Image"], "Image.Image"]
 
 
 def picture_of(
-    image: Image.Image, structure: Structure, *, low_bytes: Callable[[], Image.Image] | None = None
+    image: Image.Image, structure: Structure, *, low_bytes: Callable[[], Image.Image | None] | None = None
 ) -> Picture:
     """Choose how the strips of `image` become 8 bits, and say what that changes.
 
@@ -37,7 +38,7 @@ def picture_of(
         return _grey_words(image, structure, take)
     if image.mode in _DEEP_MODES:
         return _numbers(image, structure, take)
-    if low_bytes is not None and structure.bits == _WORD_BITS and image.mode in {"RGB", "RGBA"}:
+    if low_bytes is not None and structure.bits == _WORD_BITS and image.mode in {"RGB", "RGBA", "CMYK"}:
         return _colour_words(image, take, low_bytes)
     words = (tones.words_of(structure.bits, structure.bits),) if structure.bits > 8 else ()  # noqa: PLR2004 - a byte
     return _bytes(image, structure, take, words)
@@ -81,16 +82,33 @@ def _numbers(image: Image.Image, structure: Structure, take: Rows) -> Picture:
     return Picture(image.size, lambda y0, y1: tones.stretched(take(y0, y1), black=black, white=white), words)
 
 
-def _colour_words(image: Image.Image, take: Rows, low_bytes: Callable[[], Image.Image]) -> Picture:
+def _colour_words(image: Image.Image, take: Rows, low_bytes: Callable[[], Image.Image | None]) -> Picture:
     """Use the lower bytes where the upper ones say too little: for dark data, and to find one transparent colour."""
     clear = image.info.get("transparency")
     if not clear and not tones.looks_dark(image):
         words = (tones.words_of(_WORD_BITS, _WORD_BITS),)
-        return Picture(image.size, take, words, image.mode == "RGBA", image if image.mode == "RGB" else None)
+        return Picture(image.size, take, words, image.mode == "RGBA", image if image.mode in _KEPT_MODES else None)
     low = low_bytes()
+    if low is None:
+        return _coarse_words(image, take)
     used = tones.colour_bits_in_use(image, low)
     rows = partial(_joined_rows, high=take, low=partial(_crop, low), used_bits=used, clear=clear)
     return Picture(image.size, rows, (tones.words_of(_WORD_BITS, used),), bool(clear) or image.mode == "RGBA")
+
+
+def _coarse_words(image: Image.Image, take: Rows) -> Picture:
+    """Use the upper bytes alone, made brighter, where a decoder gives no lower ones."""
+    used = tones.high_bits_in_use(image)
+    words = (f"{tones.words_of(_WORD_BITS, used)}, in {1 << used - 8} steps only",) if used > 8 else (_TOO_DARK,)  # noqa: PLR2004 - a byte
+    rows = partial(_brighter, take=take, white=max(1, (1 << max(0, used - 8)) - 1))
+    return Picture(image.size, rows, words, image.mode == "RGBA")
+
+
+def _brighter(y0: int, y1: int, *, take: Rows, white: int) -> Image.Image:
+    strip = take(y0, y1)
+    table = [min(255, round(level * 255 / white)) for level in range(256)]
+    untouched = list(range(256))
+    return strip.point(table * 3 + untouched if strip.mode == "RGBA" else table * len(strip.getbands()))
 
 
 def _bytes(image: Image.Image, structure: Structure, take: Rows, words: tuple[str, ...]) -> Picture:

@@ -46,6 +46,11 @@ def colour_bits_in_use(high: Image.Image, low: Image.Image) -> int:
     return _bits(_colour_histogram(low))
 
 
+def high_bits_in_use(high: Image.Image) -> int:
+    """Return how many of 16 bits the colours use, by their high bytes alone; 8 stands for 8 or fewer."""
+    return max(8, _bits([seen for level in _colour_histogram(high) for seen in (level, *[0] * 255)]))
+
+
 def _bits(levels: Sequence[int]) -> int:
     """Return the bits that a histogram needs.
 
@@ -125,7 +130,8 @@ def joined(high: Image.Image, low: Image.Image, *, used_bits: int) -> Image.Imag
 
 def _colour_histogram(image: Image.Image) -> list[int]:
     counts = image.histogram()
-    bands = [counts[at : at + 256] for at in range(0, len(counts), 256)][:3]
+    bands = [counts[at : at + 256] for at in range(0, len(counts), 256)]
+    bands = bands if image.mode == "CMYK" else bands[:3]
     return [sum(column) for column in zip(*bands, strict=True)]
 
 

@@ -11,7 +11,7 @@ from shared.core.masks.refused import MaskRefusedError
 if TYPE_CHECKING:
     from shared.core.values import BoxPx
 
-MAX_PIXELS = 1_000_000_000
+MAX_FILLED_PIXELS = 1_000_000_000
 """Of all masks of one answer, inside of their boxes with rows padded to whole bytes: 125 MB of memory."""
 
 MAX_STEPS = 300_000_000
@@ -28,7 +28,7 @@ _STEPS_PER_BYTE = 1  # of the packed mask
 class MaskAllowance:
     """What is left for the next masks of an answer; a mask that would take more is refused, the others go on."""
 
-    pixels: int = MAX_PIXELS
+    pixels: int = MAX_FILLED_PIXELS
     steps: int = MAX_STEPS
     soft_pixels: int = MAX_SOFT_PIXELS
 
@@ -40,7 +40,7 @@ class MaskAllowance:
         """
         size = packed_size(box_px)
         if 8 * size > self.pixels:
-            raise MaskRefusedError(f"the masks of one answer may cover {MAX_PIXELS} pixels, this one is beyond")
+            raise MaskRefusedError(f"the masks of one answer may cover {MAX_FILLED_PIXELS} pixels, this one is beyond")
         self.spend(_STEPS_PER_BYTE * size)
 
     def has_soft(self, pixels: int) -> bool:

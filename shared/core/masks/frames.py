@@ -28,7 +28,8 @@ Extent = tuple[float, float, float, float]
 SLACK = 40
 """Thousandths by which a vertex may lie outside of its box and still count as inside."""
 
-_GOOD_FIT = 0.3
+GOOD_FIT = 0.3
+"""From this overlap (0 to 1) of a mask and its box on, they are held to belong together."""
 _LEAST_INSIDE = 0.5
 _LEAST_LENGTH = 0.1
 
@@ -86,7 +87,7 @@ def fit(extent: Extent, box: Box1000, *, what: str) -> float:
         MaskRefusedError: they hardly overlap.
     """
     found = overlap(extent, box)
-    if found >= _GOOD_FIT or (_inside(extent, box) >= _LEAST_INSIDE and _length(extent, box) >= _LEAST_LENGTH):
+    if found >= GOOD_FIT or (_inside(extent, box) >= _LEAST_INSIDE and _length(extent, box) >= _LEAST_LENGTH):
         return round(found, 2)
     raise MaskRefusedError(f"expected a mask that fits its box, found a {what} that hardly overlaps it")
 

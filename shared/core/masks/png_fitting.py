@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.geometry import SCALE
 from shared.core.masks.bits import widened
-from shared.core.masks.frames import fit, overlap
+from shared.core.masks.frames import GOOD_FIT, fit, overlap
 from shared.core.masks.png_reading import decode_png
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _COARSEST = 1024
 """Pixels along a side that a resize makes at least, before pixels are repeated to fill a larger box."""
 
 _STEPS_PER_PIXEL = 2  # of both halves of a resize
-_GOOD_FIT = 0.3
 _LEAD = 0.25
 """By how much the whole image must fit better than the box to be the frame of a picture of any other size."""
 
@@ -115,8 +114,8 @@ def _framed(grey: Image, place: MaskPlace, threshold: int) -> tuple[Extent, floa
 def _is_of_image(grey: Image, place: MaskPlace, fit_of_box: float, fit_of_image: float) -> bool:
     """Whether a picture shows the whole image and not the box: by its shape, or by where its pixels are set."""
     if _has_shape_of_image(grey, place):
-        return fit_of_image > fit_of_box or fit_of_box < _GOOD_FIT
-    return fit_of_image >= _GOOD_FIT and fit_of_image > fit_of_box + _LEAD
+        return fit_of_image > fit_of_box or fit_of_box < GOOD_FIT
+    return fit_of_image >= GOOD_FIT and fit_of_image > fit_of_box + _LEAD
 
 
 def _has_shape_of_image(grey: Image, place: MaskPlace) -> bool:

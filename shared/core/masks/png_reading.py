@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shared.core.masks.allowance import MaskAllowance
 
-MAX_PIXELS = 2048 * 2048
+MAX_PNG_PIXELS = 2048 * 2048
 """Of a mask as sent; the masks of real answers are 256x256."""
 
 _DATA_URL = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.-]{1,40})*,", re.IGNORECASE)
@@ -126,8 +126,8 @@ def _header(data: bytes | bytearray) -> _Header:
     width, height, depth, colour, _compression, _filter, interlace = _IHDR.unpack(data)
     if colour not in _CHANNELS or depth not in {1, 2, 4, 8, 16} or interlace:
         raise MaskRefusedError("expected a plain PNG, found an interlaced or unknown kind")
-    if not 0 < width * height <= MAX_PIXELS:
-        raise MaskRefusedError(f"expected at most {MAX_PIXELS} pixels in a mask, found {width}x{height}")
+    if not 0 < width * height <= MAX_PNG_PIXELS:
+        raise MaskRefusedError(f"expected at most {MAX_PNG_PIXELS} pixels in a mask, found {width}x{height}")
     return _Header(width, height, depth, colour)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WAIT_S = 180.0
+WAIT_S = 600.0
 """How long the slowest machine may take; only a test that fails waits so long."""
 _POLL_S = 0.02
 

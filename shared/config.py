@@ -76,6 +76,11 @@ class Settings:
             return limits.vertex(self.inline_limit_bytes, reads_buckets=reads_buckets)
         return limits.developer(self.inline_limit_bytes, register_files=self.register_files and reads_buckets)
 
+    @property
+    def results_among_uploads(self) -> bool:
+        """Whether results share a bucket with uploads: whoever may upload may then write where results belong."""
+        return self.results_bucket in self.upload_buckets
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read the settings.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core.gemini.prices import billed, cost_usd
+from shared.core.naming import SPENDING
 from shared.core.replies.answer import read_answer
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def grant(ceiling: Ceiling, number: int) -> Allowance:
 
 def folder(ceiling: Ceiling, day: str) -> str:
     """Return where the grants of a day lie in the work bucket."""
-    return f"spending/{day}/{ceiling.name}/"
+    return f"{SPENDING}{day}/{ceiling.name}/"
 
 
 def taken_grants(names: Iterable[str], folder: str) -> tuple[frozenset[int], tuple[str, ...]]:

@@ -95,13 +95,7 @@ def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
     of the same `attempt` is ours.
     """
     lease = ports.store.stat(ports.settings.work_bucket, paths.lease)
-    at_work = (
-        lease is not None
-        and lease.metadata.get(ATTEMPT) != attempt
-        and not _free(lease, ports.settings.lease_ttl_s)
-        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
-    )
-    if at_work:
+    if _is_at_work(lease, paths, ports, attempt=attempt):
         return None
     try:
         return ports.store.replace(
@@ -114,6 +108,20 @@ def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
         )
     except ChangedError:
         return None  # somebody was faster
+
+
+def is_at_work(paths: Paths, ports: Ports) -> bool:
+    """Whether a delivery is at work on a key now."""
+    return _is_at_work(ports.store.stat(ports.settings.work_bucket, paths.lease), paths, ports, attempt="")
+
+
+def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt: str) -> bool:
+    return (
+        lease is not None
+        and lease.metadata.get(ATTEMPT) != attempt
+        and not _free(lease, ports.settings.lease_ttl_s)
+        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
+    )
 
 
 def settled(job: Job, ports: Ports) -> Settled | None:

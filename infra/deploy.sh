@@ -149,7 +149,7 @@ let_workers_ask() {
     if [ -n "${GEMINI_API_KEY:-}" ]; then
         run gcloud secrets versions add "${secret}" --data-file=- --project="${project}" < <(printf '%s' "${GEMINI_API_KEY}")
     fi
-    for name in ${workers}; do
+    for name in ${workers} $([ "${forget}" = true ] && printf forget); do # which deletes copies of images
         grant secrets "${secret}" "$(account "${name}")" roles/secretmanager.secretAccessor --project="${project}"
     done
 }
@@ -165,23 +165,56 @@ make_buckets() {
     done
     run gcloud storage buckets update "$(bucket work)" --lifecycle-file=infra/work-lifecycle.json
 
-    for name in ${workers}; do
-        grant "storage buckets" "$(bucket uploads)" "$(account "${name}")" roles/storage.objectViewer
+    for name in ${workers} $([ "${forget}" = true ] && printf forget); do
+        grant "storage buckets" "$(bucket uploads)" "$(account "${name}")" roles/storage.objectViewer --condition=None
     done
     if [ "${backend}" = vertex ]; then # which fetches images as its own agent
-        grant "storage buckets" "$(bucket uploads)" "$(agent gcp-sa-aiplatform)" roles/storage.objectViewer
+        grant "storage buckets" "$(bucket uploads)" "$(agent gcp-sa-aiplatform)" roles/storage.objectViewer --condition=None
     fi
     for name in ${workers} dead_letter; do
-        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator
-        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectViewer
+        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator --condition=None
+        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectViewer --condition=None
     done
-    for name in ${workers} dead_letter release; do
-        grant "storage buckets" "$(bucket work)" "$(account "${name}")" roles/storage.objectUser
-    done
+    share_work
     if [ "${forget}" = true ]; then
-        grant "storage buckets" "$(bucket work)" "$(account forget)" roles/storage.objectUser
-        grant "storage buckets" "$(bucket results)" "$(account forget)" roles/storage.objectUser
+        grant "storage buckets" "$(bucket results)" "$(account forget)" roles/storage.objectUser --condition=None
     fi
+}
+
+# The rights to the work bucket, folder by folder: as local.work_grants in infra/buckets.tf, which says why.
+share_work() {
+    local name folder role
+    for name in ${workers} dead_letter release $([ "${forget}" = true ] && printf forget); do
+        grant "storage buckets" "$(bucket work)" "$(account "${name}")" roles/storage.legacyBucketReader --condition=None
+    done
+    for name in ${workers}; do
+        share "${name}" held/ User "/${name}.json"
+        share "${name}" leases/ User "/${name}.json"
+        for role in Creator Viewer; do
+            share "${name}" replies/ "${role}" "/${name}.json" "/${name}.ask-1.json"
+            share "${name}" spending/ "${role}"
+            if [ "${name}" = ask ]; then share "${name}" seen/ "${role}"; fi
+        done
+    done
+    for role in Creator Viewer; do share dead_letter dead/ "${role}"; done
+    share dead_letter leases/ User
+    share release held/ User
+    share release leases/ Viewer
+    if [ "${forget}" = true ]; then
+        for folder in dead/ held/ leases/ replies/ seen/; do share forget "${folder}" User; done
+    fi
+}
+
+# share FUNCTION FOLDER ROLE [ENDING…]: a role on the objects below a folder of the work bucket, perhaps by their endings.
+share() {
+    local name=$1 folder=$2 role=$3 ending endings='' whose='all tasks' work="${project}-${prefix}-work"
+    shift 3
+    for ending in "$@"; do endings+="${endings:+ || }resource.name.endsWith(\"${ending}\")"; done
+    if [ -n "${endings}" ]; then whose=${name}; fi
+    local expression="resource.type == \"storage.googleapis.com/Object\""
+    expression+=" && resource.name.startsWith(\"projects/_/buckets/${work}/objects/${folder}\")${endings:+ && (${endings})}"
+    grant "storage buckets" "$(bucket work)" "$(account "${name}")" "roles/storage.object${role}" \
+        --condition="title=${folder} of ${whose},expression=${expression}"
 }
 
 make_topics() {
@@ -242,11 +275,11 @@ deploy_function() {
     case "${part}" in
     ingester) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.finalized") ;;
     forgetter) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.deleted") ;;
-    worker)
-        if [ "${backend}" = developer ]; then
-            version=$(key_version)
-            flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
-        fi
+    esac
+    case "${part}:${backend}" in
+    worker:developer | forgetter:developer)
+        version=$(key_version)
+        flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
         ;;
     esac
     if [ "${caller}" = trigger ]; then

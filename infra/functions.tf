@@ -125,6 +125,7 @@ resource "google_cloudfunctions2_function" "pushed" {
     google_storage_bucket_iam_member.results_deleted_by,
     google_storage_bucket_iam_member.results_read_by,
     google_storage_bucket_iam_member.vertex_reads_uploads,
+    google_storage_bucket_iam_member.work_listed_by,
     google_storage_bucket_iam_member.work_used_by,
     google_storage_bucket_iam_member.worker_reads_uploads,
   ]

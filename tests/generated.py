@@ -17,6 +17,7 @@ from shared.core.gemini.registry import known_models, switched_off
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
 from tests import fields_page
+from tests.policy import powers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -126,9 +127,8 @@ def _put(text: str, pattern: str, content: str) -> str:
 
 
 def _deploy_page(text: str) -> str:
-    text = _put(
-        text, r"(?m)^(\| )`[a-z`, ]+`(?= \| read uploads and results)", ", ".join(f"`{task}`" for task in TASKS)
-    )
+    text = _block(text, "powers", powers.table())
+    text = _put(text, r"(?m)^(\*Workers\* are )[a-z`, ]+(?=\.)", listed(f"`{task}`" for task in TASKS))
     return _put(text, r"(?m)^(for name in (?:ingest forget )?)[a-z ]+(?= dead-letter release)", " ".join(TASKS))
 
 

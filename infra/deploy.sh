@@ -6,7 +6,7 @@
 #   infra/deploy.sh [--dry-run] keep-storage-events PROJECT REGION FUNCTION DEAD_LETTER_TOPIC
 #
 # --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
-#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=5
+#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=5  STRIP_METADATA=true|false
 #   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)
 #   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
 set -euo pipefail
@@ -260,6 +260,7 @@ environment() { # of a function with this concurrency, as gcloud reads it: ^;^ m
         "RESULTS_BUCKET=${project}-${prefix}-results"
         "RESULT_TOPIC=$(topic results)"
         "RUN=${RUN:-v1}"
+        "STRIP_METADATA=${strip}"
         "THREADS=$1"
         "TIMEOUT_S=${WORKER_S}"
         "UPLOAD_BUCKETS=${project}-${prefix}-uploads"
@@ -371,9 +372,11 @@ if [ "${1:-}" = --dry-run ]; then
     shift
 fi
 readonly verb=${1:-} project=${2:-} region=${3:-us-central1} prefix=${PREFIX:-uplook} backend=${BACKEND:-vertex} forget=${FORGET:-false}
+readonly strip=${STRIP_METADATA:-false}
 if [ -z "${project}" ]; then usage; fi
 case "${backend}" in vertex | developer) ;; *) refuse "BACKEND=${backend}: expected vertex or developer." ;; esac
 case "${forget}" in true | false) ;; *) refuse "FORGET=${forget}: expected true or false." ;; esac
+case "${strip}" in true | false) ;; *) refuse "STRIP_METADATA=${strip}: expected true or false." ;; esac
 if ! is_prefix "${prefix}"; then
     refuse "PREFIX=${prefix}: expected 2-18 of a-z 0-9 -, beginning with a letter, not ending in a hyphen."
 fi

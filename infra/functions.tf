@@ -38,6 +38,7 @@ locals {
     RESULTS_BUCKET              = google_storage_bucket.results.name
     RESULT_TOPIC                = google_pubsub_topic.image_results.id
     RUN                         = var.run
+    STRIP_METADATA              = tostring(var.strip_metadata)
     TIMEOUT_S                   = tostring(var.deadlines_s.worker)
     UPLOAD_BUCKETS              = local.uploads.name
     WORK_BUCKET                 = google_storage_bucket.work.name

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from shared.core.gemini.registry import known_models, switched_off
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
+from shared.pipeline.upkeep.forget import NOT_REACHED
 from tests import fields_page
 from tests.policy import powers
 
@@ -132,6 +133,10 @@ def _deploy_page(text: str) -> str:
     return _put(text, r"(?m)^(for name in (?:ingest forget )?)[a-z ]+(?= dead-letter release)", " ".join(TASKS))
 
 
+def _operating_page(text: str) -> str:
+    return _block(text, "not reached", "\n" + "".join(f"- {each}\n" for each in NOT_REACHED) + "\n")
+
+
 def _glossary(text: str) -> str:
     return _put(text, r"(\| task \| one thing to ask about an image: )[a-z, ]+(?= \|)", listed(TASKS, "or"))
 
@@ -187,6 +192,7 @@ FILES: Mapping[str, Callable[[str], str]] = {
     "docs/deploy.md": _deploy_page,
     "docs/glossary.md": _glossary,
     "docs/models.md": _models_page,
+    "docs/operating.md": _operating_page,
     "docs/tasks.md": _tasks_page,
     "infra/emulators/gemini/models.json": _emulated,
     "infra/examples/bigquery/result_events.json": _bigquery,

@@ -62,4 +62,6 @@ def _value(node: ast.expr, asked: Asked) -> bool:
         case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=str(text))]) if name in _CALLS:
             return _CALLS[name](asked.attributes[ast.unparse(node.func.value)], text)
         case _:
-            raise NotImplementedError(f"Expected a condition that this module knows, found {ast.unparse(node)}: teach it.")
+            raise NotImplementedError(
+                f"Expected a condition that this module knows, found {ast.unparse(node)}: teach it."
+            )

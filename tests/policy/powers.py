@@ -75,7 +75,9 @@ def _listed(places: list[str]) -> str:
     for place in places:
         kind, _, name = place.rpartition(" ")
         kinds[kind].append(name)
-    return "; ".join(f"{kind}{'s' if kind and len(of) > 1 else ''} {', '.join(of)}".strip() for kind, of in kinds.items())
+    return "; ".join(
+        f"{kind}{'s' if kind and len(of) > 1 else ''} {', '.join(of)}".strip() for kind, of in kinds.items()
+    )
 
 
 def _grants() -> list[tuple[Grant, str]]:
@@ -86,7 +88,7 @@ def _grants() -> list[tuple[Grant, str]]:
     for backend, each in given.items():
         for grant in each:
             found[grant].append(backend)
-    return [(grant, "" if len(of) == len(given) else f"`backend = \"{of[0]}\"`") for grant, of in found.items()]
+    return [(grant, "" if len(of) == len(given) else f'`backend = "{of[0]}"`') for grant, of in found.items()]
 
 
 def _order(accounts: tuple[str, ...], on: list[str]) -> tuple[object, ...]:

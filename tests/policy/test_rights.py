@@ -229,7 +229,9 @@ def test_a_leaked_worker_reaches_nothing_of_another_task_and_rewrites_nothing_th
     expected = {("create", naming.SPENDING, whose) for whose in both}
     expected |= {("create", naming.SEEN, whose) for whose in both if task == "ask"}
     expected |= {("create", naming.REPLIES, whose) for whose in own}
-    expected |= {(op, folder, task) for op in ("create", "replace", "delete") for folder in (naming.PARKED, naming.LEASES)}
+    expected |= {
+        (op, folder, task) for op in ("create", "replace", "delete") for folder in (naming.PARKED, naming.LEASES)
+    }
     assert reached == expected
 
 

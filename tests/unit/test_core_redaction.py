@@ -88,9 +88,7 @@ def test_to_redact_twice_changes_nothing_more(text: str) -> None:
     after=st.text(),
     depth=st.integers(0, 3),
 )
-def test_json_that_holds_a_secret_is_json_when_it_is_left_out(
-    before: str, secret: str, after: str, depth: int
-) -> None:
+def test_json_that_holds_a_secret_is_json_when_it_is_left_out(before: str, secret: str, after: str, depth: int) -> None:
     """Logs are redacted as JSON: text inside of text is escaped once more at each level."""
     value = f"{before} {secret}"
     for _ in range(depth):

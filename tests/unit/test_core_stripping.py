@@ -233,6 +233,19 @@ def test_a_cut_or_damaged_file_is_cleaned_wholly_or_not_at_all(kind: str, share:
         assert bare is None or PLACE not in bare
 
 
+def test_what_lies_between_the_items_of_a_heic_goes_too() -> None:
+    data = encoded(_photo(64, 64), "HEIF")
+    length = len(XMP).to_bytes(4, "big")
+    assert data.count(length) == 1
+    shorter = data.replace(length, (4).to_bytes(4, "big"))  # the rest of it belongs to no item now
+
+    bare = without_metadata(shorter, "heic")
+
+    assert bare is not None
+    assert PLACE not in bare
+    assert _decoded(bare).tobytes() == _decoded(data).tobytes()
+
+
 def test_metadata_that_shares_its_bytes_with_the_picture_is_not_taken_out() -> None:
     data = bytearray(encoded(_photo(64, 64), "HEIF"))
     at = data.index(b"Exif\x00\x00MM") - 4  # the item begins with the offset of its TIFF

@@ -103,6 +103,18 @@ def test_an_event_of_another_task_is_not_published_from_a_name_that_a_worker_may
     assert unpark_due(rig.ports) == 0
 
 
+def test_even_an_event_that_was_planned_is_published_from_its_own_name_alone() -> None:
+    """A worker's rights end with its task's names: what lies at one of them must be that task's."""
+    rig = Rig()
+    planned = rig.upload("victim.jpg", task="detect")
+    analyze(planned, rig.ports)
+    name = begin(dataclasses.replace(planned, task="caption"), rig.ports).paths.parked("2020-01-01T00")
+    rig.store.create(WORK, name, format_image_event(planned).data, content_type="x")
+
+    assert unpark_due(rig.ports) == 0
+    assert _published(rig) == []
+
+
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_among_held_events_keeps_none_of_them_waiting(junk: bytes) -> None:
     rig = _one_call()
@@ -201,9 +213,7 @@ def test_an_entry_that_is_damaged_in_one_field_is_left_aside(damage: dict[str, A
 
 
 @pytest.mark.parametrize("name", ["junk", "0000/1", "-1", "0001 ", "00001", "1e3", "０００１", "a/b"])
-def test_junk_among_the_grants_stops_nobody_and_counts_for_nothing(
-    name: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_junk_among_the_grants_stops_nobody_and_counts_for_nothing(name: str, caplog: pytest.LogCaptureFixture) -> None:
     settings = dataclasses.replace(SETTINGS, max_calls_per_day=2, max_usd_per_day=5.0)
     rig = Rig(settings=settings)
     folder = budget.folder(Ceiling(2, 5.0), budget.day_of(rig.clock.now_iso()))

@@ -143,14 +143,17 @@ def _folders(place: _Place, ports: Ports) -> Sequence[str]:
     return ports.store.list_folders(place.bucket, place.root)
 
 
-def _remove(paths: Paths, places: Sequence[_Place], ports: Ports, *, manifest: bool) -> bool:
-    """Remove all of one task of an image, or of a manifest, and say whether that was possible."""
+def _remove(paths: Paths, places: Sequence[_Place], ports: Ports, *, manifest: bool, but: str | None = None) -> bool:
+    """Remove all of one task of an image, or of a manifest, and say whether that was possible.
+
+    What says which images a manifest has seen goes, too, `but` for one marker.
+    """
     generation = lease.seize(paths, ports, attempt=_ATTEMPT)
     if generation is None:
         return False
     known = _traces(paths, ports, manifest=manifest)
     _delete_copies(known, ports)
-    _delete_markers(known, paths, ports)
+    _delete_markers(known, paths, ports, but=but)
     removed = 0
     for place in places:
         # Listed only now: whoever held the lease may have written until a moment ago.
@@ -188,10 +191,10 @@ def _delete_copies(known: Traces, ports: Ports) -> None:
             logs.error("a copy at the Files API stays until it expires, 48 hours after its upload", reason=str(error))
 
 
-def _delete_markers(known: Traces, asking: Paths, ports: Ports) -> None:
+def _delete_markers(known: Traces, asking: Paths, ports: Ports, *, but: str | None) -> None:
     """Delete what says that this task has seen these images."""
     work = ports.settings.work_bucket
-    names = sorted(seen.marker_name(image, asking) for image in known.images)
+    names = sorted({seen.marker_name(image, asking) for image in known.images} - {but})
     concurrently([partial(ports.store.delete, work, name) for name in names])
 
 
@@ -224,12 +227,13 @@ def _forget_answer(marker: str, asking: Paths, source: Source, ports: Ports) -> 
     """
     work, settings = ports.settings.work_bucket, ports.settings
     places = [_Place(work, naming.REPLIES), _Place(settings.results_bucket, settings.results_prefix)]
-    if not _traces(asking, ports, manifest=True).name(source):
-        if lease.is_at_work(asking, ports):
-            return False  # it may be about to name it
-    elif not _remove(asking, places, ports, manifest=True):
-        return False
-    ports.store.delete(work, marker)
+    begun = lease.is_held_by(asking, ports, attempt=_ATTEMPT)  # by a delivery that died over it
+    if begun or _traces(asking, ports, manifest=True).name(source):
+        if not _remove(asking, places, ports, manifest=True, but=marker):
+            return False
+    elif lease.is_at_work(asking, ports):
+        return False  # it may be about to name it
+    ports.store.delete(work, marker)  # last: by it the next delivery finds what this one leaves
     return True
 
 

@@ -103,7 +103,8 @@ def _require_kept_here(name: str, data: bytes) -> None:
     belongs = dead_letter.folder_of(data)
     if folder not in {belongs, dead_letter.FOLDER}:  # older versions kept all of them in one folder
         raise PermanentError(
-            ErrorCode.ELSEWHERE, f"`dead_letter` would have kept it below {belongs}: find out who wrote it, and delete it."
+            ErrorCode.ELSEWHERE,
+            f"`dead_letter` would have kept it below {belongs}: find out who wrote it, and delete it.",
         )
 
 

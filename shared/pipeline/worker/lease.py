@@ -115,6 +115,11 @@ def is_at_work(paths: Paths, ports: Ports) -> bool:
     return _is_at_work(ports.store.stat(ports.settings.work_bucket, paths.lease), paths, ports, attempt="")
 
 
+def is_held_by(paths: Paths, ports: Ports, *, attempt: str) -> bool:
+    """Whether a lease was last taken by this attempt."""
+    return _stamp(ports.settings.work_bucket, paths.lease, ports) == attempt
+
+
 def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt: str) -> bool:
     return (
         lease is not None

@@ -113,7 +113,11 @@ MUTATIONS: Final = (
         access.nobody_overwrites,
         "buckets.tf",
         _END,
-        _granted("google_storage_bucket.work.name", "roles/storage.objectUser", "google_service_account.function[\"ask\"].member"),
+        _granted(
+            "google_storage_bucket.work.name",
+            "roles/storage.objectUser",
+            'google_service_account.function["ask"].member',
+        ),
         "another: gives roles/storage.objectUser on work to ask where None",
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""What must never be told: keys, tokens, signatures, certificates, and image bytes. Applied to whatever is logged or quoted."""
+"""What must never be told: keys, tokens, signatures, and image bytes. Applied to whatever is logged or quoted."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SECRET = re.compile(
     r"|\b((?i:X-(?:Goog|Amz)-Signature|X-Amz-Security-Token|Signature|sig)=)[0-9A-Za-z%._~+/=-]+"
     # A JSON Web Token, however short: both its objects begin with {", and the signature may be empty.
     r"|\beyJ[0-9A-Za-z_-]*\.eyJ[0-9A-Za-z_-]*(?:\.[0-9A-Za-z_-]*)?"
-    # A block of PEM, perhaps cut off, its ends of lines perhaps escaped as in JSON: its lines of 64 characters are shorter
-    # than what is taken for image bytes.
+    # A block of PEM, perhaps cut off, its ends of lines perhaps escaped as in JSON: its lines of 64 characters are
+    # shorter than what is taken for image bytes.
     r"|-----BEGIN [A-Z0-9 ]+-----(?:[0-9A-Za-z+/=\s:,]|-(?!----)|\\++[nr])*+(?:-----END [A-Z0-9 ]+-----)?"
     # Base64 of either alphabet, longer than any hash or id of ours; an object's address is no such thing.
     r"|(?<![0-9A-Za-z+/])(?<!gs:)[0-9A-Za-z+/]{65,}+(?![_-])={0,2}"

@@ -33,9 +33,9 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
-# https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, multicast and future use. A table
-# of our own, whole blocks only: what `ipaddress` says of 192.0.0.192, where a cloud keeps its credentials, differs between
-# patches of one Python.
+# https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, multicast and future use. A
+# table of our own, whole blocks only: what `ipaddress` says of 192.0.0.192, where a cloud keeps its credentials,
+# differs between patches of one Python.
 _NOT_PUBLIC_IPV4 = tuple(
     ipaddress.IPv4Network(block)
     for block in (

@@ -138,7 +138,7 @@ def nobody_overwrites(infra: Infra) -> list[str]:
 
 
 def _is_bound(grant: Grant, workers: set[str]) -> bool:
-    """Whether a right is on one folder of a bucket, and where a task has its own objects there, on those of that task."""
+    """Whether a right is on one folder, and a worker's, where each task has objects of its own, on its task's."""
     folders = [folder for folder in _FOLDERS if holds(grant.condition, Asked(grant.on, f"{folder}x/{grant.who}.json"))]
     others = holds(grant.condition, Asked(grant.on, f"{folders[0]}x/another.json")) if folders else True
     shared = grant.who not in workers or folders[:1] in ([naming.SPENDING], [naming.SEEN])

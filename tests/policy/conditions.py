@@ -1,6 +1,6 @@
 """IAM conditions, evaluated: as much of their language (CEL) as `infra/*.tf` uses.
 
-https://cloud.google.com/iam/docs/conditions-overview. What a condition is asked of is the object, for listing the bucket.
+https://cloud.google.com/iam/docs/conditions-overview. A condition is asked of the object; for listing, of the bucket.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def _value(node: ast.expr, asked: Asked) -> bool:
             return any(_value(each, asked) for each in node.values)
         case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
             return asked.attributes[ast.unparse(node.left)] == text
-        case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=str(text))]) if name in _CALLS:
-            return _CALLS[name](asked.attributes[ast.unparse(node.func.value)], text)
+        case ast.Call(func=ast.Attribute(attr=name, value=of), args=[ast.Constant(value=str(text))]) if name in _CALLS:
+            return _CALLS[name](asked.attributes[ast.unparse(of)], text)
         case _:
             raise NotImplementedError(
                 f"Expected a condition that this module knows, found {ast.unparse(node)}: teach it."

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from shared.core.redaction import REDACTED, redact
 
-
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP"
 PEM = f"-----BEGIN PRIVATE KEY-----\n{'A' * 64}\n{'b' * 64}\nc==\n-----END PRIVATE KEY-----"
 PEM_ESCAPED = PEM.replace("\n", "\\n")

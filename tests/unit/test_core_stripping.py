@@ -1,4 +1,4 @@
-"""Metadata is taken out of a file without decoding it: every pixel is as before, which way up included, and no place stays."""
+"""Metadata is taken out of a file without decoding it: pixels and which way up they are stay, and no place does."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def _profile() -> bytes:
 
 def _decoded(data: bytes) -> Image.Image:
     if data[4:8] == b"ftyp":
-        return pillow_heif.open_heif(data).to_pillow()
+        opened: Image.Image = pillow_heif.open_heif(data).to_pillow()
+        return opened
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
@@ -131,6 +132,7 @@ def test_a_heic_keeps_its_pixels_and_every_offset(size: tuple[int, int]) -> None
     assert (exif.get_ifd(0x8825), 0x010E in exif) == ({}, False)
 
 
+@pytest.mark.fault(126)
 @given(
     kind=st.sampled_from(PILLOW),
     mode=st.sampled_from(["RGB", "L", "RGBA", "P"]),

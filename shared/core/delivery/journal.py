@@ -49,7 +49,7 @@ class Asked:
 class JournalledReply:
     """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step.
 
-    `files` names the copies of images that the Files API keeps for it (`files/ID`): whoever forgets an image deletes them.
+    `files` names the copies of images that the Files API keeps for it (`files/ID`): `forget` deletes them.
     `without_schema` says that the model refused the schema of the answer, and was asked without it.
     `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
     image and task may be asked about in other words, after a change of the rules.

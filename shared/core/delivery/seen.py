@@ -1,7 +1,8 @@
 """Which questions of manifests have seen an image: one marker for each, written before the model sees it.
 
-A manifest's answer lies beside the manifest, and names its images only inside. So that an image can be forgotten without
-reading every answer there is, `seen/<bucket>/<image>/<generation>/` holds a marker for each manifest that was about it.
+A manifest's answer lies beside the manifest, and names its images only inside. So that an image can be forgotten
+without reading every answer there is, `seen/<bucket>/<image>/<generation>/` holds a marker for each manifest that was
+about it.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def parse_upload(data: Any) -> Upload:
 
 
 def source_named(data: bytes) -> Source | None:
-    """Return which object an event is about: a storage event, or an image event of any version; None if it does not say."""
+    """Return which object a storage event, or an image event of any version, is about; None if it does not say."""
     try:
         document = _as_object(data, "an event")
         named = document.get("source")

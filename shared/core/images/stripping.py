@@ -1,8 +1,8 @@
 """Metadata taken out of a file without decoding it: no pixel changes, and nothing but pixels stays.
 
-What is kept is listed, not what is dropped: a place, a name or a serial number may stand in blocks that nobody has heard
-of, between two others, or behind the image. Colour profiles stay, for the colours depend on them; which way up the picture
-is is said anew, in an EXIF of one tag.
+What is kept is listed, not what is dropped: a place, a name or a serial number may stand in blocks that nobody has
+heard of, between two others, or behind the image. Colour profiles stay, for the colours depend on them; which way up
+the picture is is said anew, in an EXIF of one tag.
 Sources: ITU-T T.81 annex B, JFIF 1.02, W3C PNG (third edition), RFC 9649; for HEIC see `stripping_heif`.
 """
 

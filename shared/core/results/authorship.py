@@ -24,7 +24,7 @@ _OPTIONAL_LISTS = ("items", "classes")
 
 
 class ForeignObjectError(UplookError):
-    """An object lies where one of ours belongs, and is not ours. `document` is what it holds, where it looks like ours."""
+    """What lies where an object of ours belongs is not ours. `document` is what it holds, where it looks like ours."""
 
     def __init__(self, message: str, document: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -32,9 +32,10 @@ class ForeignObjectError(UplookError):
 
 
 def own_document(data: bytes, event: ImageEvent, *, failed: bool) -> dict[str, Any]:
-    """Return a committed document, which is about exactly this task of this source and run; `failed`: an error document.
+    """Return a committed document, which is about exactly this task of this source and run.
 
-    Its `id` may be that of other settings: what was committed for a name stays, until a new run.
+    `failed` says whether an error document belongs there. Its `id` may be that of other settings: what was committed
+    for a name stays, until a new run.
 
     Raises:
         ForeignObjectError: this deployment did not write it; the message says why.

@@ -44,9 +44,9 @@ def record_dead_letter(message: Message, ports: Ports) -> None:
 
 
 def folder_of(data: bytes) -> str:
-    """Return where an event is kept that no function could handle: beside others about the same object, if it names one.
+    """Return where an event is kept that no function could handle: beside others about the same object.
 
-    So whoever forgets an upload finds what tells of it.
+    It is the folder of all where the event names no object. So whoever forgets an upload finds what tells of it.
     """
     source = envelopes.source_named(data)
     return FOLDER if source is None else naming.about(source, kept=FOLDER)

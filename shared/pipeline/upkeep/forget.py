@@ -183,12 +183,19 @@ def _documents(names: Sequence[str]) -> list[str]:
 def _delete_copies(known: Traces, ports: Ports) -> None:
     """Delete the copies at the Files API: they are found by the journal alone, and so before it goes."""
     for name in sorted(known.files):
-        try:
-            if ports.model is None:
-                raise ConfigurationError("there is no key for the Files API")
-            ports.model.delete_file(name, timeout_s=_FILE_TIMEOUT_S)
-        except (ConfigurationError, FileUnavailableError) as error:
-            logs.error("a copy at the Files API stays until it expires, 48 hours after its upload", reason=str(error))
+        reason = _why_copy_stays(name, ports)
+        if reason is not None:
+            logs.error("a copy at the Files API stays until it expires, 48 hours after its upload", reason=reason)
+
+
+def _why_copy_stays(name: str, ports: Ports) -> str | None:
+    if ports.model is None:
+        return "there is no key for the Files API"
+    try:
+        ports.model.delete_file(name, timeout_s=_FILE_TIMEOUT_S)
+    except (ConfigurationError, FileUnavailableError) as error:
+        return str(error)
+    return None
 
 
 def _delete_markers(known: Traces, asking: Paths, ports: Ports, *, but: str | None) -> None:

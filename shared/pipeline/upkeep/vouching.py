@@ -1,8 +1,8 @@
 """Whether an event that was kept is one that a worker has had: its lease says so, in the words of its key.
 
-An event in the work bucket can ask for anything: any prompt, any model. So it counts only where it lies at its own name,
-and where the lease of that name was last taken for exactly this event. Whoever can write both, which the rights leave to
-the worker of that one task, gains nothing by it: it may ask the model itself (docs/deploy.md).
+An event in the work bucket can ask for anything: any prompt, any model. So it counts only where it lies at its own
+name, and where the lease of that name was last taken for exactly this event. Whoever can write both, which the rights
+leave to the worker of that one task, gains nothing by it: it may ask the model itself (docs/deploy.md).
 """
 
 from __future__ import annotations

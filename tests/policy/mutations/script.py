@@ -194,8 +194,8 @@ CHANGES: Final = (
     ),
     Change(
         "ingest may read uploads",
-        '    for name in ${workers} $([ "${forget}" = true ] && printf forget); do\n        grant "storage buckets" "$(bucket uploads)"',
-        '    for name in ${workers} forget ingest; do\n        grant "storage buckets" "$(bucket uploads)"',
+        '$([ "${forget}" = true ] && printf forget); do\n        grant "storage buckets" "$(bucket uploads)"',
+        'forget ingest; do\n        grant "storage buckets" "$(bucket uploads)"',
         "google_storage_bucket_iam_member gs://a-project-uplook-uploads "
         "serviceAccount:uplook-ingest@a-project.iam.gserviceaccount.com roles/storage.objectViewer",
         "the script alone has it",

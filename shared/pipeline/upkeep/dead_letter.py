@@ -43,7 +43,7 @@ def record_dead_letter(message: Message, ports: Ports) -> None:
     _record(event, ports)
 
 
-def folder_of(data: bytes) -> str:
+def folder_for(data: bytes) -> str:
     """Return where an event is kept that no function could handle: beside others about the same object.
 
     It is the folder of all where the event names no object. So whoever forgets an upload finds what tells of it.
@@ -83,7 +83,7 @@ def _commit(job: Job, ports: Ports) -> None:
 
 def _keep(message: Message, error: EventRejectedError, ports: Ports) -> None:
     kind = storage_events.kind(message.attributes)
-    name = folder_of(message.data) + hashlib.sha256(kind.encode() + b"\n" + message.data).hexdigest()
+    name = folder_for(message.data) + hashlib.sha256(kind.encode() + b"\n" + message.data).hexdigest()
     try:
         ports.store.create(
             ports.settings.work_bucket,

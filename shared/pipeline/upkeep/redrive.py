@@ -100,7 +100,7 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
 def _require_kept_here(name: str, data: bytes) -> None:
     """Take no letter for one of ours that lies among those about another object."""
     folder = name[: name.rfind("/") + 1]
-    belongs = dead_letter.folder_of(data)
+    belongs = dead_letter.folder_for(data)
     if folder not in {belongs, dead_letter.FOLDER}:  # older versions kept all of them in one folder
         raise PermanentError(
             ErrorCode.ELSEWHERE,

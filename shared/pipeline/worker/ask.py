@@ -111,7 +111,10 @@ def _ask_while_there(
 
 def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
     """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
-    stored = _stored(job, ports, number=number)
+    try:
+        stored = _stored(job, ports, number=number)
+    except NotFoundError:
+        return None
     if stored is not None and stored.key != job.key:
         logs.warning("the journal holds an answer to other settings, which have changed since: the model is asked")
         return None
@@ -119,20 +122,19 @@ def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | 
 
 
 def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
-    """Return what the journal holds. A foreign or malformed entry is told, left aside, and as good as none."""
+    """Return what the journal holds. A foreign or malformed entry is told, left aside, and as good as none.
+
+    Raises:
+        NotFoundError: it holds nothing.
+    """
     bucket, name = ports.settings.work_bucket, job.paths.reply(number)
-    there = ports.store.stat(bucket, name)
-    if there is None:
-        return None
     try:
-        data = ports.store.read(bucket, name, generation=there.generation, max_bytes=_MAX_REPLY_BYTES)
-        stored = journal.parse_reply(data)
-    except NotFoundError:
-        return None
+        stored = journal.parse_reply(ports.store.read(bucket, name, max_bytes=_MAX_REPLY_BYTES))
     except (JournalError, PermanentError) as error:
         reason: str | None = str(error)
     else:
-        reason = journal.why_not_ours(stored, stamp=there.metadata.get(ATTEMPT))
+        there = ports.store.stat(bucket, name)
+        reason = journal.why_not_ours(stored, stamp=there.metadata.get(ATTEMPT) if there else None)
         if reason is None:
             return stored
     logs.error("not one of our journalled replies: it is left aside", object=name, reason=reason)
@@ -316,8 +318,9 @@ def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, numbe
             metadata={ATTEMPT: job.attempt},
         )
     except AlreadyExistsError:
-        stored = _stored(job, ports, number=number)
-        if stored is None and ports.store.stat(ports.settings.work_bucket, job.paths.reply(number)) is None:
+        try:
+            stored = _stored(job, ports, number=number)
+        except NotFoundError:
             raise TransientError("The journalled reply vanished while it was read.") from None
         if stored is None or stored.key != job.key:
             return reply  # its place is taken: should this attempt die now, its answer is paid for again

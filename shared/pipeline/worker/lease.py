@@ -171,7 +171,8 @@ def _require_author(name: str, document: Mapping[str, Any], job: Job, ports: Por
     work = ports.settings.work_bucket
     known = (job.attempt == stamp, *(_stamp(work, at, ports) == stamp for at in (job.paths.lease, job.paths.reply(0))))
     if stamp is None or not any(known):
-        raise ForeignObjectError(f"No attempt of ours is known that wrote it (its {ATTEMPT} is {stamp!r}).", document)
+        told = f"No attempt of ours is known that wrote it (its {ATTEMPT} is {stamp!r})."
+        raise ForeignObjectError(told, document)
 
 
 def _stamp(bucket: str, name: str, ports: Ports) -> str | None:

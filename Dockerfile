@@ -1,7 +1,10 @@
 # One image for every function, for Cloud Run services and Knative. (Cloud Run functions need none: they build the sources.)
 #
-#   docker build --tag uplook .
+#   git archive HEAD | docker build --tag uplook -
 #   docker run --env FUNCTION_TARGET=caption --env-file settings.env --publish 8080:8080 uplook
+#
+# By `git archive` the build is given what is committed, and nothing else that lies in a checkout. In an unpacked download,
+# which has no git, `docker build --tag uplook .` builds of all that .dockerignore lets through: look through it before.
 #
 # The tag moves with the security fixes of Python and Debian; a digest would freeze them until somebody renews it. For a build
 # that can be repeated give one: --build-arg BASE=python:3.14-slim-trixie@sha256:…

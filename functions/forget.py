@@ -21,4 +21,4 @@ def forget(event: CloudEvent) -> None:
     with boundary(event):
         upload = deleted_upload(event["type"], event.data)
         if upload is not None:
-            remove_all(upload, bootstrap.ports())
+            remove_all(upload, bootstrap.with_copies(bootstrap.ports()))

@@ -3,14 +3,21 @@
     python -m infra.archive             # infra/.build/source-<digest>.zip, where Terraform looks for it
     python -m infra.archive OUT.zip
 
+Of what lies in the folders that ship, git knows what belongs to the product: a file that it does not track (notes, a
+key, an experiment) is left out, and named. Where git does not keep these sources, such as in an unpacked download,
+nothing can tell: then every file of a kind that ships is packed, and that is said.
+
 The name holds a digest of the sources, which `infra/source.tf` computes once more: stale archives are never deployed.
+What is left out stands in `infra/.build/left-out.json`, for Terraform to leave it out, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import re
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -27,17 +34,44 @@ LEFT_OUT: Final = re.compile(r"[A-Z].*|.*\..*|__pycache__", re.DOTALL)
 """The allow-list, and the folders below which nothing ships, such as `.mypy_cache/3.14`. `.gcloudignore` and
 `infra/source.tf` say the same, and tests compare all three."""
 
+LEFT_OUT_NOTE: Final = "infra/.build/left-out.json"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP file can say
 _MODE: Final = 0o100644 << 16
 _DIGEST_CHARS: Final = 16
 
 
 def source_files(root: Path = ROOT) -> list[str]:
-    """Return what ships: paths relative to `root`, sorted.
+    """Return what ships: paths relative to `root`, sorted. Only tracked files do, where git keeps these sources.
 
     Raises:
         FileNotFoundError: naming a file without which nothing can be built.
     """
+    known = tracked(root)
+    return [name for name in _candidates(root) if known is None or name in known]
+
+
+def left_out(root: Path = ROOT) -> list[str]:
+    """Return what would ship if git tracked it."""
+    known = tracked(root)
+    return [] if known is None else [name for name in _candidates(root) if name not in known]
+
+
+def tracked(root: Path = ROOT) -> frozenset[str] | None:
+    """Return the files that git tracks; None where it does not keep these sources, or is not there.
+
+    Sources that lie inside of somebody else's repository, untracked as a whole, are not kept by it.
+    """
+    argv = ["git", "-C", str(root), "ls-files", "-z", "--", *FILES, *FOLDERS]
+    try:
+        ended = subprocess.run(argv, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    names = frozenset(ended.stdout.decode(errors="surrogateescape").split("\0"))
+    return names if FILES[0] in names else None
+
+
+def _candidates(root: Path) -> list[str]:
+    """Return every file that could ship, by its name."""
     for name in FILES:
         if not (root / name).is_file():
             raise FileNotFoundError(f"{root / name}: expected a file that the build needs, found none.")
@@ -72,12 +106,31 @@ def write(out: Path, root: Path = ROOT) -> None:
             archive.writestr(entry, (root / name).read_bytes(), zipfile.ZIP_STORED)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Write the archive and print where it is."""
+def note_left_out(root: Path = ROOT) -> None:
+    """Tell Terraform which files are no sources, although they look like some."""
+    note = root / LEFT_OUT_NOTE
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(left_out(root), indent=2) + "\n", encoding="utf-8")
+
+
+def _remarks(root: Path) -> list[str]:
+    """Return what people should know about what was packed."""
+    if tracked(root) is None:
+        where, kinds = " and ".join(FOLDERS), ", ".join(SUFFIXES)
+        told = f"git does not keep these sources: every file below {where} that ends in {kinds} was packed"
+        return [f"{told}, {len(source_files(root))} in all. Make sure that none of them is private."]
+    return [f"left out, because git does not track it: {name}. Run `git add` if it ships." for name in left_out(root)]
+
+
+def main(argv: Sequence[str], *, root: Path = ROOT) -> int:
+    """Write the archive and print where it is; what was left out, and why, goes to stderr."""
     parser = argparse.ArgumentParser(prog="python -m infra.archive", description="Pack what the functions are made of.")
     parser.add_argument("out", nargs="?", type=Path, metavar="OUT.zip", help="default: where Terraform looks for it")
-    out = parser.parse_args(argv).out or default_path()
-    write(out)
+    out = parser.parse_args(argv).out or default_path(root)
+    write(out, root)
+    note_left_out(root)
+    for remark in _remarks(root):
+        print(f"infra.archive: {remark}", file=sys.stderr)
     print(out)
     return 0
 

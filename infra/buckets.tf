@@ -63,7 +63,8 @@ resource "google_storage_bucket" "results" {
   depends_on = [google_project_service.api]
 }
 
-# Work: leases, journalled replies, held events, the day's spending. All of it is over after some days.
+# Work: leases, journalled replies, held events, the day's spending, dead letters, who has seen what. Most of it is over
+# after some days.
 resource "google_storage_bucket" "work" {
   #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
   #checkov:skip=CKV_GCP_78:old versions of leases and replies serve nobody
@@ -82,7 +83,23 @@ resource "google_storage_bucket" "work" {
       type = "Delete"
     }
     condition {
-      age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
+      age            = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
+      matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]
+    }
+  }
+
+  # What says which answers an image was part of lasts as long as they do: `forget` finds them by it.
+  dynamic "lifecycle_rule" {
+    for_each = var.results_retention_days == null ? [] : [var.results_retention_days]
+
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value + 1
+        matches_prefix = ["seen/"]
+      }
     }
   }
 
@@ -108,7 +125,7 @@ resource "google_storage_bucket" "source" {
 
 # https://cloud.google.com/storage/docs/access-control/iam-roles
 resource "google_storage_bucket_iam_member" "worker_reads_uploads" {
-  for_each = local.workers
+  for_each = merge(local.workers, local.forgetters) # `forget` asks whether an upload is gone indeed
 
   bucket = local.uploads.name
   role   = "roles/storage.objectViewer"
@@ -141,11 +158,88 @@ resource "google_storage_bucket_iam_member" "results_read_by" {
   member = google_service_account.function[each.key].member
 }
 
+# The work bucket is no place of trust: whoever could write all of it could have any prompt asked, give out any answer as
+# paid for, and lift the day's ceiling. So each account has the folders that it needs, and a worker in those of tasks its
+# own task's objects alone. docs/decisions/0018-rights-by-folder.md says why it is done by conditions.
+locals {
+  folders_by_task = ["held/", "leases/", "replies/"]
+  create_and_read = ["roles/storage.objectCreator", "roles/storage.objectViewer"] # and never replace or delete
+  work_roles = {
+    ingester = {}
+    worker = {
+      "held/"     = ["roles/storage.objectUser"]
+      "leases/"   = ["roles/storage.objectUser"]
+      "replies/"  = local.create_and_read
+      "spending/" = local.create_and_read
+    }
+    bookkeeper = {
+      "dead/"   = local.create_and_read
+      "leases/" = ["roles/storage.objectUser"]
+    }
+    releaser = {
+      "held/"   = ["roles/storage.objectUser"]
+      "leases/" = ["roles/storage.objectViewer"]
+    }
+    forgetter = {
+      "dead/"    = ["roles/storage.objectUser"]
+      "held/"    = ["roles/storage.objectUser"]
+      "leases/"  = ["roles/storage.objectUser"]
+      "replies/" = ["roles/storage.objectUser"]
+      "seen/"    = ["roles/storage.objectUser"]
+    }
+  }
+  work_roles_by_function = {
+    for name, each in local.functions : name => merge(
+      local.work_roles[each.part],
+      name == "ask" ? { "seen/" = local.create_and_read } : {} # the one task that manifests have
+    )
+  }
+  work_grants = {
+    for grant in flatten([
+      for name, folders in local.work_roles_by_function : [
+        for folder, roles in folders : [
+          for role in roles : {
+            function = name
+            folder   = folder
+            role     = role
+            endings = local.functions[name].part == "worker" && contains(local.folders_by_task, folder) ? concat(
+              ["/${name}.json"],
+              folder == "replies/" ? ["/${name}.ask-1.json"] : [] # the reply to a second ask, the last there can be
+            ) : []
+          }
+        ]
+      ]
+    ]) : "${grant.function} ${grant.folder} ${basename(grant.role)}" => grant
+  }
+}
+
+# https://cloud.google.com/iam/docs/conditions-overview
 resource "google_storage_bucket_iam_member" "work_used_by" {
-  for_each = merge(local.workers, local.bookkeepers, local.releasers, local.forgetters)
+  for_each = local.work_grants
 
   bucket = google_storage_bucket.work.name
-  role   = "roles/storage.objectUser"
+  role   = each.value.role
+  member = google_service_account.function[each.value.function].member
+
+  condition {
+    title = "${each.value.folder} of ${length(each.value.endings) > 0 ? each.value.function : "all tasks"}"
+    expression = join(" && ", concat(
+      [
+        "resource.type == \"storage.googleapis.com/Object\"",
+        "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.work.name}/objects/${each.value.folder}\")",
+      ],
+      length(each.value.endings) > 0 ? ["(${join(" || ", formatlist("resource.name.endsWith(\"%s\")", each.value.endings))})"] : []
+    ))
+  }
+}
+
+# Listing is a right on the bucket, to which no condition on an object's name applies; without it, what is not there
+# answers 403. It shows names alone: those of uploads, which workers may list anyway.
+resource "google_storage_bucket_iam_member" "work_listed_by" {
+  for_each = { for name, folders in local.work_roles_by_function : name => folders if length(folders) > 0 }
+
+  bucket = google_storage_bucket.work.name
+  role   = "roles/storage.legacyBucketReader" # the smallest role of Google's with this right
   member = google_service_account.function[each.key].member
 }
 

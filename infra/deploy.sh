@@ -6,7 +6,7 @@
 #   infra/deploy.sh [--dry-run] keep-storage-events PROJECT REGION FUNCTION DEAD_LETTER_TOPIC
 #
 # --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
-#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=5
+#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=5  STRIP_METADATA=true|false
 #   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)
 #   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
 set -euo pipefail
@@ -149,7 +149,7 @@ let_workers_ask() {
     if [ -n "${GEMINI_API_KEY:-}" ]; then
         run gcloud secrets versions add "${secret}" --data-file=- --project="${project}" < <(printf '%s' "${GEMINI_API_KEY}")
     fi
-    for name in ${workers}; do
+    for name in ${workers} $([ "${forget}" = true ] && printf forget); do # which deletes copies of images
         grant secrets "${secret}" "$(account "${name}")" roles/secretmanager.secretAccessor --project="${project}"
     done
 }
@@ -165,23 +165,56 @@ make_buckets() {
     done
     run gcloud storage buckets update "$(bucket work)" --lifecycle-file=infra/work-lifecycle.json
 
-    for name in ${workers}; do
-        grant "storage buckets" "$(bucket uploads)" "$(account "${name}")" roles/storage.objectViewer
+    for name in ${workers} $([ "${forget}" = true ] && printf forget); do
+        grant "storage buckets" "$(bucket uploads)" "$(account "${name}")" roles/storage.objectViewer --condition=None
     done
     if [ "${backend}" = vertex ]; then # which fetches images as its own agent
-        grant "storage buckets" "$(bucket uploads)" "$(agent gcp-sa-aiplatform)" roles/storage.objectViewer
+        grant "storage buckets" "$(bucket uploads)" "$(agent gcp-sa-aiplatform)" roles/storage.objectViewer --condition=None
     fi
     for name in ${workers} dead_letter; do
-        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator
-        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectViewer
+        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator --condition=None
+        grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectViewer --condition=None
     done
-    for name in ${workers} dead_letter release; do
-        grant "storage buckets" "$(bucket work)" "$(account "${name}")" roles/storage.objectUser
-    done
+    share_work
     if [ "${forget}" = true ]; then
-        grant "storage buckets" "$(bucket work)" "$(account forget)" roles/storage.objectUser
-        grant "storage buckets" "$(bucket results)" "$(account forget)" roles/storage.objectUser
+        grant "storage buckets" "$(bucket results)" "$(account forget)" roles/storage.objectUser --condition=None
     fi
+}
+
+# The rights to the work bucket, folder by folder: as local.work_grants in infra/buckets.tf, which says why.
+share_work() {
+    local name folder role
+    for name in ${workers} dead_letter release $([ "${forget}" = true ] && printf forget); do
+        grant "storage buckets" "$(bucket work)" "$(account "${name}")" roles/storage.legacyBucketReader --condition=None
+    done
+    for name in ${workers}; do
+        share "${name}" held/ User "/${name}.json"
+        share "${name}" leases/ User "/${name}.json"
+        for role in Creator Viewer; do
+            share "${name}" replies/ "${role}" "/${name}.json" "/${name}.ask-1.json"
+            share "${name}" spending/ "${role}"
+            if [ "${name}" = ask ]; then share "${name}" seen/ "${role}"; fi
+        done
+    done
+    for role in Creator Viewer; do share dead_letter dead/ "${role}"; done
+    share dead_letter leases/ User
+    share release held/ User
+    share release leases/ Viewer
+    if [ "${forget}" = true ]; then
+        for folder in dead/ held/ leases/ replies/ seen/; do share forget "${folder}" User; done
+    fi
+}
+
+# share FUNCTION FOLDER ROLE [ENDING…]: a role on the objects below a folder of the work bucket, perhaps by their endings.
+share() {
+    local name=$1 folder=$2 role=$3 ending endings='' whose='all tasks' work="${project}-${prefix}-work"
+    shift 3
+    for ending in "$@"; do endings+="${endings:+ || }resource.name.endsWith(\"${ending}\")"; done
+    if [ -n "${endings}" ]; then whose=${name}; fi
+    local expression="resource.type == \"storage.googleapis.com/Object\""
+    expression+=" && resource.name.startsWith(\"projects/_/buckets/${work}/objects/${folder}\")${endings:+ && (${endings})}"
+    grant "storage buckets" "$(bucket work)" "$(account "${name}")" "roles/storage.object${role}" \
+        --condition="title=${folder} of ${whose},expression=${expression}"
 }
 
 make_topics() {
@@ -227,6 +260,7 @@ environment() { # of a function with this concurrency, as gcloud reads it: ^;^ m
         "RESULTS_BUCKET=${project}-${prefix}-results"
         "RESULT_TOPIC=$(topic results)"
         "RUN=${RUN:-v1}"
+        "STRIP_METADATA=${strip}"
         "THREADS=$1"
         "TIMEOUT_S=${WORKER_S}"
         "UPLOAD_BUCKETS=${project}-${prefix}-uploads"
@@ -242,11 +276,11 @@ deploy_function() {
     case "${part}" in
     ingester) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.finalized") ;;
     forgetter) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.deleted") ;;
-    worker)
-        if [ "${backend}" = developer ]; then
-            version=$(key_version)
-            flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
-        fi
+    esac
+    case "${part}:${backend}" in
+    worker:developer | forgetter:developer)
+        version=$(key_version)
+        flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
         ;;
     esac
     if [ "${caller}" = trigger ]; then
@@ -338,9 +372,11 @@ if [ "${1:-}" = --dry-run ]; then
     shift
 fi
 readonly verb=${1:-} project=${2:-} region=${3:-us-central1} prefix=${PREFIX:-uplook} backend=${BACKEND:-vertex} forget=${FORGET:-false}
+readonly strip=${STRIP_METADATA:-false}
 if [ -z "${project}" ]; then usage; fi
 case "${backend}" in vertex | developer) ;; *) refuse "BACKEND=${backend}: expected vertex or developer." ;; esac
 case "${forget}" in true | false) ;; *) refuse "FORGET=${forget}: expected true or false." ;; esac
+case "${strip}" in true | false) ;; *) refuse "STRIP_METADATA=${strip}: expected true or false." ;; esac
 if ! is_prefix "${prefix}"; then
     refuse "PREFIX=${prefix}: expected 2-18 of a-z 0-9 -, beginning with a letter, not ending in a hyphen."
 fi

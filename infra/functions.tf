@@ -38,6 +38,7 @@ locals {
     RESULTS_BUCKET              = google_storage_bucket.results.name
     RESULT_TOPIC                = google_pubsub_topic.image_results.id
     RUN                         = var.run
+    STRIP_METADATA              = tostring(var.strip_metadata)
     TIMEOUT_S                   = tostring(var.deadlines_s.worker)
     UPLOAD_BUCKETS              = local.uploads.name
     WORK_BUCKET                 = google_storage_bucket.work.name
@@ -125,6 +126,7 @@ resource "google_cloudfunctions2_function" "pushed" {
     google_storage_bucket_iam_member.results_deleted_by,
     google_storage_bucket_iam_member.results_read_by,
     google_storage_bucket_iam_member.vertex_reads_uploads,
+    google_storage_bucket_iam_member.work_listed_by,
     google_storage_bucket_iam_member.work_used_by,
     google_storage_bucket_iam_member.worker_reads_uploads,
   ]

@@ -1,10 +1,12 @@
 # The archive is made by `python -m infra.archive`, which also decides what belongs into it. Its name holds the digest
-# of its content, computed here once more: an archive of older sources is not found, and so never deployed.
+# of its content, computed here once more: an archive of older sources is not found, and so never deployed. What git does
+# not track is left out of it, and noted there, for nothing here can ask git.
 locals {
-  root     = "${path.module}/.."
-  left_out = "(^|/)([A-Z][^/]*|[^/]*[.][^/]*|__pycache__)/" # a folder of a tool, such as .mypy_cache/3.14
+  root      = "${path.module}/.."
+  left_out  = "(^|/)([A-Z][^/]*|[^/]*[.][^/]*|__pycache__)/" # a folder of a tool, such as .mypy_cache/3.14
+  untracked = try(jsondecode(file("${path.module}/.build/left-out.json")), [])
   source_files = sort(setunion(["main.py", "requirements.txt"], [
-    for name in fileset(local.root, "{functions,shared}/**/*.{json,py,toml}") : name if !can(regex(local.left_out, name))
+    for name in fileset(local.root, "{functions,shared}/**/*.{json,py,toml}") : name if !can(regex(local.left_out, name)) && !contains(local.untracked, name)
   ]))
   source_digest  = substr(sha256(join("", [for name in local.source_files : "${filesha256("${local.root}/${name}")}  ${name}\n"])), 0, 16)
   source_archive = "${path.module}/.build/source-${local.source_digest}.zip"

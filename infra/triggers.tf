@@ -43,6 +43,18 @@ resource "google_cloudfunctions2_function" "triggered" {
     environment_variables = merge(local.environment, {
       THREADS = tostring(each.value.concurrency)
     })
+
+    # Copies of images that the Files API keeps are deleted with the key that they were uploaded with.
+    dynamic "secret_environment_variables" {
+      for_each = each.value.part == "forgetter" ? google_secret_manager_secret_version.gemini_api_key : []
+
+      content {
+        key        = "GEMINI_API_KEY"
+        project_id = var.project
+        secret     = google_secret_manager_secret.gemini_api_key[0].secret_id
+        version    = secret_environment_variables.value.version
+      }
+    }
   }
 
   event_trigger {
@@ -67,9 +79,12 @@ resource "google_cloudfunctions2_function" "triggered" {
     google_pubsub_subscription.worker,
     google_pubsub_subscription_iam_member.worker_drained_by_pubsub,
     google_pubsub_topic_iam_member.image_events_published_by,
+    google_secret_manager_secret_iam_member.worker,
     google_service_account_iam_member.trigger_token,
     google_storage_bucket_iam_member.results_deleted_by,
+    google_storage_bucket_iam_member.work_listed_by,
     google_storage_bucket_iam_member.work_used_by,
+    google_storage_bucket_iam_member.worker_reads_uploads,
   ]
 }
 

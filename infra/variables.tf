@@ -68,6 +68,12 @@ variable "forget" {
   nullable    = false
 }
 
+variable "strip_metadata" {
+  description = "Whether metadata (EXIF with the place, XMP, comments) is taken out of an image before it leaves the project for Gemini."
+  type        = bool
+  default     = false
+}
+
 variable "gemini_api_key" {
   description = "For the developer backend: the key. Needed unless its version is stored already, see gemini_api_key_stored; best given as TF_VAR_gemini_api_key."
   type        = string

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import uuid
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,17 @@ def ports() -> Ports:
     """Return the outside world but for the model: all that keeping the books needs, and no key."""
     with _lock:
         return _ports()
+
+
+def with_copies(found: Ports) -> Ports:
+    """Return these ports with the Files API, whose copies of images are to be deleted, where a key opens one.
+
+    On Vertex there is none, and nothing was ever uploaded.
+    """
+    if found.model is not None or found.settings.enterprise or not found.settings.gemini_api_key:
+        return found
+    with _lock:
+        return replace(found, model=_copies())
 
 
 def in_flight() -> InFlight:
@@ -106,6 +118,11 @@ def _ports() -> Ports:
         new_id=lambda: uuid.uuid4().hex,
         jitter=random.random,
     )
+
+
+@cache
+def _copies() -> VisionModel:
+    return _model(_settings())
 
 
 @cache

@@ -62,6 +62,7 @@ class Settings:
     enterprise: bool = False
     location: str = "global"
     register_files: bool = False
+    strip_metadata: bool = False
     image_url_origins: tuple[str, ...] = ()
     max_images_per_question: int = 20
     storage_emulator_host: str | None = None
@@ -75,6 +76,11 @@ class Settings:
         if self.enterprise:
             return limits.vertex(self.inline_limit_bytes, reads_buckets=reads_buckets)
         return limits.developer(self.inline_limit_bytes, register_files=self.register_files and reads_buckets)
+
+    @property
+    def results_among_uploads(self) -> bool:
+        """Whether results share a bucket with uploads: whoever may upload may then write where results belong."""
+        return self.results_bucket in self.upload_buckets
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -109,6 +115,7 @@ class Settings:
             enterprise=reader.flag("GOOGLE_GENAI_USE_ENTERPRISE"),
             location=reader.optional("GOOGLE_CLOUD_LOCATION") or cls.location,
             register_files=reader.flag("REGISTER_FILES"),
+            strip_metadata=reader.flag("STRIP_METADATA"),
             image_url_origins=reader.words("IMAGE_URL_ORIGINS"),
             max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),
             storage_emulator_host=reader.optional("STORAGE_EMULATOR_HOST"),

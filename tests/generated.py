@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from shared.core.gemini.registry import known_models, switched_off
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
+from shared.pipeline.upkeep.forget import NOT_REACHED
 from tests import fields_page
+from tests.policy import powers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -126,10 +128,13 @@ def _put(text: str, pattern: str, content: str) -> str:
 
 
 def _deploy_page(text: str) -> str:
-    text = _put(
-        text, r"(?m)^(\| )`[a-z`, ]+`(?= \| read uploads and results)", ", ".join(f"`{task}`" for task in TASKS)
-    )
+    text = _block(text, "powers", powers.table())
+    text = _put(text, r"(?m)^(\*Workers\* are )[a-z`, ]+(?=\.)", listed(f"`{task}`" for task in TASKS))
     return _put(text, r"(?m)^(for name in (?:ingest forget )?)[a-z ]+(?= dead-letter release)", " ".join(TASKS))
+
+
+def _operating_page(text: str) -> str:
+    return _block(text, "not reached", "\n" + "".join(f"- {each}\n" for each in NOT_REACHED) + "\n")
 
 
 def _glossary(text: str) -> str:
@@ -187,6 +192,7 @@ FILES: Mapping[str, Callable[[str], str]] = {
     "docs/deploy.md": _deploy_page,
     "docs/glossary.md": _glossary,
     "docs/models.md": _models_page,
+    "docs/operating.md": _operating_page,
     "docs/tasks.md": _tasks_page,
     "infra/emulators/gemini/models.json": _emulated,
     "infra/examples/bigquery/result_events.json": _bigquery,

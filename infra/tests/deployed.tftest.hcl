@@ -140,6 +140,18 @@ run "with_alerts" {
   }
 }
 
+run "rights_by_folder" {
+  assert {
+    condition     = google_storage_bucket_iam_member.work_used_by["caption replies/ storage.objectCreator"].condition[0].expression == "resource.type == \"storage.googleapis.com/Object\" && resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.work.name}/objects/replies/\") && (resource.name.endsWith(\"/caption.json\") || resource.name.endsWith(\"/caption.ask-1.json\"))"
+    error_message = "Expected a worker to write the journal of its own task only."
+  }
+
+  assert {
+    condition     = alltrue([for each in google_storage_bucket_iam_member.work_used_by : length(each.condition) == 1])
+    error_message = "Expected every right to objects of the work bucket to be on a folder."
+  }
+}
+
 run "with_a_key" {
   variables {
     backend = "developer"

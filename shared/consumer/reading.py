@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .values import File, Result, ResultEvent
 
 
+_FOREIGN = "foreign_result"
+
+
 class ResultReader:
     """Reads results and their files. Use one for the whole program: it holds connections, and threads may share it.
 
@@ -32,7 +35,8 @@ class ResultReader:
     def read_result(self, event: ResultEvent) -> Result:
         """Return the result of an event's image and task, as it is now.
 
-        A failure that was mended since has a result by now: that one is returned. Else it is the newest failure.
+        A failure that was mended since has a result by now: that one is returned. Else it is the newest failure. Of a
+        `foreign_result` it is the failure itself: what lies where the result belongs is somebody else's.
 
         Raises:
             NoResultError: the event is a held one.
@@ -45,7 +49,8 @@ class ResultReader:
                 f"gs://{event.source.bucket}/{event.source.name}, {event.task}: expected a result, found a held event;"
                 f" another event tells of the result, after {event.until or 'a while'}."
             )
-        uri = self._newest(event.result) if event.status == "failed" else event.result
+        mended = event.status == "failed" and event.error != _FOREIGN
+        uri = self._newest(event.result) if mended else event.result
         return parse_result(self._read(uri), uri=uri)
 
     def read_file(self, file: File) -> bytes:

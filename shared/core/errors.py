@@ -41,6 +41,8 @@ class ErrorCode(StrEnum):
     FAILED = "failed"
     # Of results: every delivery failed.
     DEAD_LETTER = "dead_letter"
+    # Of results that share a bucket with uploads: somebody else's object keeps their place.
+    FOREIGN_RESULT = "foreign_result"
 
     # Of held events.
     CONFIGURATION = "configuration"

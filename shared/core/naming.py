@@ -1,8 +1,10 @@
 """Where everything lies: injective, safe object names for results, leases and journalled replies.
 
 Layout: `<run>/<bucket>/<object>/<generation>/<task>.json`, beside it the folder `<task>/`. In the work bucket
-the same path stands below `leases/`, `replies/` and `held/<day>/`. Where results share a bucket with uploads, all of
-them lie below one prefix.
+the same path stands below `leases/`, `replies/` and `held/<day>/`. What is kept there *about* a source by others (which
+manifests have seen it, which of its storage events nobody could handle) lies below `seen/` and `dead/`, each time in
+`<bucket>/<object>/<generation>/`: whoever forgets the source finds it. Where results share a bucket with uploads, all
+of them lie below one prefix.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ MAX_NAME_BYTES = 1024
 """Longest object name: https://cloud.google.com/storage/docs/objects#naming."""
 
 MAX_REDRIVE = 9999
-LEASES, REPLIES, PARKED = "leases/", "replies/", "held/"
-"""Folders of the work bucket."""
+LEASES, REPLIES, PARKED, SPENDING, DEAD, SEEN = "leases/", "replies/", "held/", "spending/", "dead/", "seen/"
+"""Folders of the work bucket. The rights to each are given one by one: `infra/identities.tf`."""
 
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
+_ABOUT_TAIL_BYTES = 100  # `/<generation>/<SHA-256 in hex>.json`, and some
 _HASH_MARK = "~"  # always escaped in ordinary names, so a shortened name can never equal an ordinary one
 _HASH_CHARS = 32
 
@@ -128,6 +131,18 @@ def paths(source: Source, *, run: str, task: str, prefix: str = "") -> Paths:
     room = MAX_NAME_BYTES - max(len(REPLIES), len(prefix)) - len(head.encode()) - _TAIL_BYTES
     encoded = encode_object_name(source.name, max_bytes=room)
     return Paths(f"{head}{encoded}/{source.generation}", task, prefix)
+
+
+def about(source: Source, *, kept: str) -> str:
+    """Return the folder of the work bucket, below `kept` (DEAD or SEEN), for what is kept about a source; ends in `/`.
+
+    >>> from shared.core.values import Source
+    >>> about(Source("photos", "cat.jpg", 7), kept=SEEN)
+    'seen/photos/cat.jpg/7/'
+    """
+    head = f"{kept}{source.bucket}/"
+    room = MAX_NAME_BYTES - len(head.encode()) - _ABOUT_TAIL_BYTES
+    return f"{head}{encode_object_name(source.name, max_bytes=room)}/{source.generation}/"
 
 
 def task_of(name: str, *, folder: str) -> str | None:

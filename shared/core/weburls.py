@@ -33,6 +33,41 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
+# https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, multicast and future use. A
+# table of our own, whole blocks only: what `ipaddress` says of 192.0.0.192, where a cloud keeps its credentials,
+# differs between patches of one Python.
+_NOT_PUBLIC_IPV4 = tuple(
+    ipaddress.IPv4Network(block)
+    for block in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared by a carrier's customers; 100.100.100.200 is Alibaba's metadata server
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # a public address by its number: what Azure's machines ask about themselves
+        "169.254.0.0/16",  # link-local, with most metadata servers
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # IETF protocol assignments; 192.0.0.192 is Oracle's metadata server
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # relays of 6to4, given up
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # for future use, and broadcast
+    )
+)
+_PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")  # the only block from which the internet's addresses are given out
+_NOT_PUBLIC_IPV6 = tuple(
+    ipaddress.IPv6Network(block)
+    for block in (
+        "2001::/23",  # IETF protocol assignments, Teredo among them
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: judged by the address inside
+        "3fff::/20",  # documentation
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -145,6 +180,6 @@ def _inside(address: _Address) -> ipaddress.IPv4Address | None:
 
 
 def _is_global(address: _Address) -> bool:
-    elsewhere = address.is_multicast or address.is_reserved or address.is_unspecified
-    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-    return address.is_global and not elsewhere and not site_local
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in block for block in _NOT_PUBLIC_IPV4)
+    return address in _PUBLIC_IPV6 and not any(address in block for block in _NOT_PUBLIC_IPV6)

@@ -61,7 +61,7 @@ def _failures(folder: str, ports: Ports, *, task: str | None) -> Sequence[str]:
 
 
 def _dead_letters(folder: str, ports: Ports, *, dry_run: bool) -> Iterable[Redriven]:
-    rules = bootstrap.rules()
+    rules, ports = bootstrap.rules(), bootstrap.with_copies(ports)
     for name in ports.store.list_names(ports.settings.work_bucket, folder):
         yield redrive_dead_letter(name, ports, rules=rules, dry_run=dry_run)
 

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.config import Settings
-    from shared.core.ports import Clock, ObjectStore, Publisher
+    from shared.core.ports import Clock, ObjectStore, Publisher, VisionModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The outside world but for the model. `new_id` makes attempt ids, `jitter` numbers in 0-1."""
+    """The outside world. `new_id` makes attempt ids, `jitter` numbers in 0-1; `model` is None where nobody needs it."""
 
     settings: Settings
     store: ObjectStore
@@ -22,3 +22,4 @@ class Ports:
     clock: Clock
     new_id: Callable[[], str]
     jitter: Callable[[], float]
+    model: VisionModel | None = None

@@ -94,6 +94,17 @@ def test_a_failure_that_was_mended_since_gives_the_result(client: storage.Client
     assert ResultReader(client).read_result(event(failed(), uri)).status == "ok"
 
 
+def test_what_somebody_else_wrote_in_place_of_the_result_is_not_read(client: storage.Client) -> None:
+    where = folder("foreign.jpg")
+    failure = failed(code="foreign_result")
+    uri = put(client, f"{where}/segment.error-0.json", failure)
+    put(client, f"{where}/segment.json", document([]))
+
+    result = ResultReader(client).read_result(event(failure, uri))
+
+    assert (result.status, result.uri) == ("failed", uri)
+
+
 def test_of_several_failures_the_newest_counts_and_other_tasks_do_not(client: storage.Client) -> None:
     where = folder("failing.jpg")
     uri = put(client, f"{where}/segment.error-2.json", failed(code="early"))

@@ -310,3 +310,93 @@ def test_gcloud_would_upload_the_same_files(tmp_path: Path) -> None:
     listing = subprocess.run(argv, capture_output=True, text=True, check=True)
 
     assert sorted(listing.stdout.splitlines()) == archive.source_files()
+
+
+def _checkout(folder: Path) -> Path:
+    """Return a copy of the sources that git keeps, with what nobody has added to it."""
+    _litter(folder)
+    _git(folder, "init", "--quiet")
+    _git(folder, "add", *archive.source_files())
+    for name in UNTRACKED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text('{"private_key": "not for the cloud"}')
+    return folder
+
+
+UNTRACKED = ("functions/experiment.py", "shared/core/notes.toml", "shared/service-account.json")
+
+
+def _git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+
+
+def _packed(folder: Path) -> list[str]:
+    out = folder / "out.zip"
+    archive.write(out, folder)
+    with zipfile.ZipFile(out) as packed:
+        return packed.namelist()
+
+
+def test_what_git_does_not_track_is_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = _checkout(tmp_path)
+
+    assert archive.main([], root=folder) == 0
+
+    said = capsys.readouterr()
+    assert _packed(folder) == archive.source_files()
+    assert [name for name in UNTRACKED if f"left out, because git does not track it: {name}." in said.err] == [
+        *UNTRACKED
+    ]
+    assert said.out.strip() == str(archive.default_path(folder))
+
+
+def test_an_ignored_file_is_left_out_too(tmp_path: Path) -> None:
+    folder = _checkout(tmp_path)
+    (folder / ".gitignore").write_text("service-account.json\n")
+
+    assert set(_packed(folder)) & set(UNTRACKED) == set()
+
+
+def test_what_is_added_ships(tmp_path: Path) -> None:
+    folder = _checkout(tmp_path)
+    before = archive.digest(folder)
+    _git(folder, "add", UNTRACKED[0])
+
+    assert UNTRACKED[0] in _packed(folder)
+    assert archive.digest(folder) != before
+
+
+def test_a_change_that_is_not_committed_ships_and_what_was_deleted_does_not(tmp_path: Path) -> None:
+    folder = _checkout(tmp_path)
+    before = archive.digest(folder)
+    (folder / "shared" / "logs.py").write_text("# changed\n")
+    (folder / "shared" / "command_line.py").unlink()
+
+    assert archive.digest(folder) != before
+    assert "shared/command_line.py" not in _packed(folder)
+
+
+@pytest.mark.parametrize("kept_by", ["nobody", "a repository around it", "a git that is not there"])
+def test_where_git_does_not_keep_the_sources_all_is_packed_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kept_by: str
+) -> None:
+    folder = tmp_path / "download"
+    _litter(folder)
+    (folder / UNTRACKED[1]).write_text("a = 1\n")
+    if kept_by == "a repository around it":
+        _git(tmp_path, "init", "--quiet")
+    if kept_by == "a git that is not there":
+        monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    archive.main([], root=folder)
+
+    assert UNTRACKED[1] in _packed(folder)
+    assert "git does not keep these sources: every file below functions and shared" in capsys.readouterr().err
+
+
+def test_terraform_leaves_out_what_the_archive_leaves_out(tmp_path: Path) -> None:
+    folder = _checkout(tmp_path)
+    archive.main([], root=folder)
+
+    assert _of_terraform(folder) == archive.source_files(folder) == archive.source_files()

@@ -14,7 +14,7 @@ from shared.core.errors import TransientError
 from shared.pipeline.job import begin
 from shared.pipeline.worker import lease
 from tests.functions.pushes import AGAIN, CRASHED, MAIN, OK, push, push_body, storage_event
-from tests.rig import RESULTS, WORK, picture
+from tests.rig import RESULTS, UPLOADS, WORK, picture
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ def test_the_objects_own_metadata_chooses_its_tasks(rig: Rig, client: Any) -> No
 def test_forget_removes_what_was_made_of_a_deleted_upload(rig: Rig, client: Any) -> None:
     event = rig.upload(task="caption")
     push(client("caption"), event)
+    rig.store.delete(UPLOADS, event.source.name)
     deleted = storage_event("deleted", name=event.source.name, generation=str(event.source.generation))
 
     assert client("forget").post("/", **deleted).status_code == OK
@@ -149,9 +150,20 @@ def test_forget_acknowledges_other_storage_events_unseen(rig: Rig, client: Any, 
     assert rig.store.faults.calls == {}
 
 
+def test_forget_believes_no_event_about_an_object_that_is_still_there(rig: Rig, client: Any) -> None:
+    event = rig.upload(task="caption")
+    push(client("caption"), event)
+    forged = storage_event("deleted", name=event.source.name, generation=str(event.source.generation))
+
+    assert client("forget").post("/", **forged).status_code == OK
+
+    assert rig.document(event)["status"] == "ok"
+
+
 def test_forget_asks_for_the_event_again_while_a_delivery_is_at_work(rig: Rig, client: Any) -> None:
     event = rig.upload(task="caption")
     lease.claim(begin(event, rig.ports), rig.ports)
+    rig.store.delete(UPLOADS, event.source.name)
     deleted = storage_event("deleted", name=event.source.name, generation=str(event.source.generation))
 
     assert client("forget").post("/", **deleted).status_code == AGAIN

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from shared.core import naming
+from tests.policy.conditions import Asked, holds
 from tests.policy.evaluated import anything
 from tests.policy.parsed import strings
 from tests.policy.rights import all_grants, ours
 
 if TYPE_CHECKING:
     from tests.policy.parsed import Infra
+    from tests.policy.rights import Grant
 
 FUNCTIONS: Final = "google_cloudfunctions2_function"
 BUCKETS: Final = "google_storage_bucket"
@@ -19,6 +22,8 @@ _PUBLIC: Final = re.compile(r"\ball(?:Authenticated)?Users\b")
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
 _ASK: Final = "projects/a-project/roles/uplook_ask_models"
 _FORGETS: Final = "forget"
+_LISTS: Final = "roles/storage.legacyBucketReader"
+_FOLDERS: Final = (naming.DEAD, naming.PARKED, naming.LEASES, naming.REPLIES, naming.SEEN, naming.SPENDING)
 
 PROJECT_ROLES: Final = {
     ("agent of eventarc", "roles/eventarc.serviceAgent"): "an agent of Google's own",
@@ -109,20 +114,36 @@ def known_members(infra: Infra) -> list[str]:
 
 
 def nobody_overwrites(infra: Infra) -> list[str]:
-    """Functions create and read results; `forget` alone deletes, and so overwrites, them. Uploads are read only."""
-    functions = ours(infra)
+    """Functions create and read results; `forget` alone deletes, and so overwrites, them. Uploads are read only.
+
+    In the work bucket every right but that to list is on one folder, and a worker's, where tasks have objects of their
+    own, on those of its task.
+    """
+    functions, workers = ours(infra), ours(infra, "worker")
     allowed = {
-        "work": {(who, "roles/storage.objectUser") for who in functions},
+        "work": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer", "User")}
+        | {(who, _LISTS) for who in functions},
         "results": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer")}
         | {(_FORGETS, "roles/storage.objectUser")},
         "uploads": {(who, "roles/storage.objectViewer") for who in (*functions, "agent of aiplatform")},
     }
-    return [
-        f"{grant.address}: gives {grant.role} on {grant.on} to {grant.who}."
-        for grant in all_grants(infra)
-        if grant.type.startswith("google_storage_")
-        and (grant.who, grant.role) not in allowed.get(grant.on.rpartition("-")[2], set())
-    ]
+    problems = []
+    for grant in (each for each in all_grants(infra) if each.type.startswith("google_storage_")):
+        bucket = grant.on.rpartition("-")[2]
+        if (grant.who, grant.role) not in allowed.get(bucket, set()):
+            problems.append(f"{grant.address}: gives {grant.role} on {grant.on} to {grant.who}.")
+        elif bucket == "work" and grant.role != _LISTS and not _is_bound(grant, workers):
+            problems.append(f"{grant.address}: gives {grant.role} on work to {grant.who} where {grant.condition}.")
+    return problems
+
+
+def _is_bound(grant: Grant, workers: set[str]) -> bool:
+    """Whether a right is on one folder, and a worker's, where each task has objects of its own, on its task's."""
+    folders = [folder for folder in _FOLDERS if holds(grant.condition, Asked(grant.on, f"{folder}x/{grant.who}.json"))]
+    others = holds(grant.condition, Asked(grant.on, f"{folders[0]}x/another.json")) if folders else True
+    shared = grant.who not in workers or folders[:1] in ([naming.SPENDING], [naming.SEEN])
+    elsewhere = holds(grant.condition, Asked(grant.on, "x.json")) or holds(grant.condition, Asked(grant.on))
+    return len(folders) == 1 and not elsewhere and (shared or not others)
 
 
 def own_accounts(infra: Infra) -> list[str]:
@@ -166,8 +187,11 @@ def callers(infra: Infra) -> list[str]:
 
 
 def key(infra: Infra) -> list[str]:
-    """The key is write-only, its version pinned, and readable by workers alone, on that secret alone."""
-    workers = ours(infra, "worker")
+    """The key is write-only, its version pinned, and readable on that secret alone, by workers and by `forget`.
+
+    `forget` deletes copies of images that workers have uploaded with it.
+    """
+    holders = ours(infra, "worker", "forgetter")
     problems = [
         f"{block.address}: secret_data would lie in the state in plain text. Use secret_data_wo."
         for block in infra.of("google_secret_manager_secret_version")
@@ -176,11 +200,11 @@ def key(infra: Infra) -> list[str]:
     problems += [
         f"{grant.address}: {grant.role} for {grant.who}."
         for grant in all_grants(infra)
-        if grant.type.startswith("google_secret_manager_") and (grant.who not in workers or grant.role != _READS_SECRET)
+        if grant.type.startswith("google_secret_manager_") and (grant.who not in holders or grant.role != _READS_SECRET)
     ]
     for function in anything(infra, FUNCTIONS):
         for secret in function.one("service_config")[0].get("secret_environment_variables", []):
-            if function.key not in workers:
+            if function.key not in holders:
                 problems.append(f"{function}: gives the key to {function.key}.")
             if not str(secret.get("version")).isdecimal():
                 problems.append(f"{function}: the key's version is {secret.get('version')}, and not pinned.")

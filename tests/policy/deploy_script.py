@@ -110,7 +110,9 @@ def _stated(command: list[str]) -> Iterator[tuple[tuple[str, str], set[str]]]:
     given = flags(command)
     if _GRANTS in words:
         *on, _, resource = words
-        key = f"{_GRANTED_ON[' '.join(on)]}_iam_member", f"{resource} {given['--member']} {given['--role']}"
+        title = re.match(r"title=([^,]*)", given.get("--condition", ""))
+        name = grant_name(resource, given["--member"], given["--role"], title and title[1])
+        key = f"{_GRANTED_ON[' '.join(on)]}_iam_member", name
         yield key, said - {f"{name}={given[name]}" for name in ("--member", "--role")}
         return
     verb = next((each for each in _TYPES if words[: len(each.split())] == each.split()), " ".join(words))
@@ -124,6 +126,12 @@ def _stated(command: list[str]) -> Iterator[tuple[tuple[str, str], set[str]]]:
         yield (kind, f"{folder}{Path(source).name}"), {*said, f"--from={source}"}
     else:
         yield (kind, " ".join(names)), said
+
+
+def grant_name(on: str, member: str, role: str, title: str | None) -> str:
+    """Return the name of a right: one account may have one role on one resource several times, by folders."""
+    folder = re.match(r"\S+/", title or "")
+    return " ".join([on, member, role, *([folder[0]] if folder else [])])
 
 
 def _flag(name: str, value: str) -> list[str]:

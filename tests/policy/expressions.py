@@ -172,6 +172,14 @@ def _for_tuple(tree: Tree[Any]) -> Expression:
     return lambda names: [value for (value,) in loop(names)]
 
 
+def _flat(values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
+
+
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -189,6 +197,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "basename": lambda path: path.rpartition("/")[2],
     "concat": lambda *lists: [each for values in lists for each in values],
     "contains": lambda values, value: value in values,
+    "flatten": lambda values: list(_flat(values)),
     "file": lambda path: (_ROOT / path).read_text("utf-8"),
     "formatlist": lambda form, values: [form % value for value in values],
     "join": lambda separator, values: separator.join(_text(value) for value in values),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from shared.core import naming
 from tests.policy.access import BUCKETS, FUNCTIONS
 from tests.policy.evaluated import EVERYTHING, anything, made
 from tests.policy.parsed import strings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.policy.evaluated import Made
     from tests.policy.parsed import Infra
 
@@ -59,7 +62,29 @@ def lifetimes(infra: Infra) -> list[str]:
     ages = {each.address: _ages(each) for each in limited}
     if ages.get(f"{BUCKETS}.results") != [_RETENTION_DAYS]:
         problems.append(f"results: expected to be deleted after results_retention_days, found {ages}.")
+    for retention in (None, _RETENTION_DAYS):
+        problems += _folders(made(infra, BUCKETS, results_retention_days=retention), retention)
     return list(dict.fromkeys(problems))
+
+
+def _folders(buckets: Iterable[Made], retention_days: int | None) -> list[str]:
+    """Return what is kept too long, or not long enough, below each folder of the work bucket."""
+    (work,) = (each for each in buckets if each.address == f"{BUCKETS}.work")
+    conditions = [condition for rule in work.body.get("lifecycle_rule", []) for condition in rule["condition"]]
+    ages = {
+        folder: [
+            each["age"] for each in conditions if any(folder.startswith(at) for at in each.get("matches_prefix", [""]))
+        ]
+        for folder in (naming.DEAD, naming.PARKED, naming.LEASES, naming.REPLIES, naming.SPENDING, naming.SEEN)
+    }
+    markers = ages.pop(naming.SEEN)
+    problems = [f"{work}: keeps {folder} for ever." for folder, found in ages.items() if not found]
+    problems += [
+        f"{work}: deletes markers after {age} days, and results that saw an image later."
+        for age in markers
+        if retention_days is None or age <= retention_days
+    ]
+    return problems
 
 
 def _bucket(bucket: Made, *, forget: bool) -> list[str]:
@@ -85,9 +110,9 @@ def _bucket(bucket: Made, *, forget: bool) -> list[str]:
 
 
 def _ages(bucket: Made) -> list[float]:
-    """Return the days after which each rule deletes; none where it has another condition than the age."""
+    """Return the days after which each rule deletes; 0 where it has another condition than age and name."""
     return [
-        condition["age"] if condition.keys() == {"age"} else 0
+        condition["age"] if condition.keys() - {"matches_prefix"} == {"age"} else 0
         for rule in bucket.body.get("lifecycle_rule", [])
         for action, condition in zip(rule["action"], rule["condition"], strict=True)
         if action["type"] == "Delete"

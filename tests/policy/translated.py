@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.policy.computed import PROJECT
+from tests.policy.deploy_script import grant_name
 from tests.policy.evaluated import made
 from tests.policy.rights import MEMBERS
 from tests.policy.translations import GRANTED_ON, TERRAFORM_ALONE, TRANSLATIONS
@@ -35,10 +36,10 @@ def translated(infra: Infra, **variables: Any) -> Statements:
 
 
 def key_of(each: Made) -> tuple[str, str]:
-    """Return type and name of a resource, of a right what it is on, for whom, and the role."""
+    """Return type and name of a resource, of a right what it is on, for whom, the role, and below which folder."""
     if each.type.endswith(MEMBERS):
         on = GRANTED_ON[each.type.removesuffix(MEMBERS)].name(each.body)
-        return each.type, f"{on} {each.body['member']} {each.body['role']}"
+        return each.type, grant_name(on, each.body["member"], each.body["role"], each.one("condition", "title"))
     return each.type, TRANSLATIONS[each.type].name(each.body)
 
 

@@ -38,21 +38,29 @@ def _where(wanted: Any, *said: str) -> Callable[[Any], list[str]]:
     return lambda value: list(said) if value == wanted else [f"{value!r} instead of {wanted!r}"]
 
 
+def _condition(of: list[Any]) -> list[str]:
+    return [f"--condition=title={of[0]['title']},expression={of[0]['expression']}"]
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+
+
 def _lifecycle(rules: list[Any]) -> list[str]:
-    plain = [{name: inner[0] for name, inner in rule.items()} for rule in rules]
+    plain = [
+        {name: {_camel(key): value for key, value in inner[0].items()} for name, inner in rule.items()}
+        for rule in rules
+    ]
     return [f"--lifecycle-file={canonical({'rule': plain})}"] if rules else []
 
 
 def _cleanup(policies: list[Any]) -> list[str]:
-    def camel(name: str) -> str:
-        return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
-
     plain = [
         {
             "name": policy["id"],
             "action": {"type": policy["action"].capitalize()},
             **{
-                camel(name): {camel(inner): value for inner, value in blocks[0].items()}
+                _camel(name): {_camel(inner): value for inner, value in blocks[0].items()}
                 for name, blocks in policy.items()
                 if isinstance(blocks, list)
             },
@@ -66,6 +74,7 @@ def _path(kind: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda each: f"projects/{each['project']}/{kind}s/{each.get('name') or each[kind]}"
 
 
+_UNCONDITIONAL: Final = {"condition": "--condition=None"}  # said outright, or gcloud asks where others have conditions
 _FUNCTION: Final = Translation(
     name=lambda each: each["name"],
     said={
@@ -215,11 +224,8 @@ GRANTED_ON: Final = {
     ),
     "google_project": Translation(
         lambda each: each["project"],
-        {
-            "project": None,
-            "condition": lambda of: [f"--condition=title={of[0]['title']},expression={of[0]['expression']}"],
-        },
-        without={"condition": "--condition=None"},
+        {"project": None, "condition": _condition},
+        without=_UNCONDITIONAL,
     ),
     "google_pubsub_subscription": Translation(_path("subscription"), {"project": None, "subscription": None}),
     "google_pubsub_topic": Translation(_path("topic"), {"project": None, "topic": None}),
@@ -231,6 +237,8 @@ GRANTED_ON: Final = {
         {"service_account_id": None},
         always=(f"--project={PROJECT}",),
     ),
-    "google_storage_bucket": Translation(lambda each: f"gs://{each['bucket']}", {"bucket": None}),
+    "google_storage_bucket": Translation(
+        lambda each: f"gs://{each['bucket']}", {"bucket": None, "condition": _condition}, without=_UNCONDITIONAL
+    ),
 }
 """Of rights: what they are on; member and role belong to the name."""

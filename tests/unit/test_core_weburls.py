@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,10 +86,38 @@ def test_an_address_of_the_public_internet_is_public(address: str) -> None:
         *("255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1"),
         *("ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1"),
         *("64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:1::1", "localhost", "2130706433", ""),
+        *("192.0.0.9", "192.0.0.10", "192.0.0.192", "192.0.0.255", "100.100.100.200", "168.63.129.16", "192.88.99.1"),
+        *("198.19.255.255", "::ffff:192.0.0.192", "64:ff9b::c000:c0", "2002:c000:c0::1", "2001:1::1", "2001:20::1"),
+        *("3fff::1", "5f00::1", "4000::1", "100::1", "2001:4:112::1"),
     ],
 )
 def test_an_address_inside_beside_or_in_front_of_us_is_not_public(address: str) -> None:
     assert not is_public(address)
+
+
+@pytest.mark.parametrize("flag", ["is_global", "is_private", "is_reserved", "is_multicast", "is_unspecified"])
+@pytest.mark.parametrize("says", [True, False])
+def test_what_a_patch_of_python_thinks_of_an_address_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch, flag: str, *, says: bool
+) -> None:
+    for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        monkeypatch.setattr(kind, flag, property(lambda _: says))
+
+    assert [is_public(each) for each in ("192.0.0.192", "::ffff:10.0.0.1", "fd00::1")] == [False] * 3
+    assert [is_public(each) for each in ("8.8.8.8", "2a00:1450:4001:80b::200e", "64:ff9b::808:808")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "block", ["192.0.0.0/24", "100.64.0.0/10", "198.18.0.0/15", "169.254.0.0/16", "240.0.0.0/4", "64:ff9b:1::/48"]
+)
+@given(data=st.data())
+def test_no_address_of_a_block_that_is_not_public_is(block: str, data: st.DataObject) -> None:
+    network = ipaddress.ip_network(block)
+    number = data.draw(st.integers(int(network.network_address), int(network.broadcast_address)))
+    address = ipaddress.IPv4Address(number) if network.version == 4 else ipaddress.IPv6Address(number)
+    disguises = [str(address), f"::ffff:{address}", f"64:ff9b::{address}"] if network.version == 4 else [str(address)]
+
+    assert [each for each in disguises if is_public(each)] == []
 
 
 @given(st.text(max_size=60), st.sampled_from([(), LISTED, (ANY_PUBLIC,)]))

@@ -75,6 +75,7 @@ def test_failures_go_with_their_numbers() -> None:
     for redrive in range(3):
         analyze(replace(event, redrive=redrive), rig.ports)
     assert len(rig.store.list_names(RESULTS, "")) == 3
+    rig.store.delete(UPLOADS, event.source.name)
 
     forget(_of(event), rig.ports)
 
@@ -102,6 +103,7 @@ def test_objects_whose_folders_lie_inside_each_other_are_forgotten_one_by_one() 
     beside = rig.upload(f"a/{outer.source.generation}")
     for event in (outer, inner, beside):
         analyze(event, rig.ports)
+    rig.store.delete(UPLOADS, outer.source.name)
 
     forget(_of(outer), rig.ports)
 
@@ -129,6 +131,7 @@ def test_a_dead_workers_lease_is_taken_when_it_has_expired() -> None:
     rig = Rig()
     event = rig.upload()
     lease.claim(begin(event, rig.ports), rig.ports)
+    rig.store.delete(UPLOADS, event.source.name)
     rig.clock.time_s += rig.settings.lease_ttl_s + 1
 
     forget(_of(event), rig.ports)
@@ -141,6 +144,7 @@ def test_while_it_is_removed_no_delivery_begins() -> None:
     rig = Rig()
     event = rig.upload()
     analyze(event, rig.ports)
+    rig.store.delete(UPLOADS, event.source.name)
     rig.store.faults.add("delete", ZeroDivisionError())
 
     with pytest.raises(ZeroDivisionError):
@@ -232,6 +236,7 @@ def test_the_lease_goes_last_and_the_journal_first() -> None:
     rig = Rig()
     event = rig.upload()
     analyze(event, rig.ports)
+    rig.store.delete(UPLOADS, event.source.name)
     gone: list[str] = []
     delete = rig.store.delete
 

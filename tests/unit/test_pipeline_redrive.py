@@ -213,6 +213,7 @@ def test_a_kept_deletion_is_carried_out() -> None:
     analyze(event, rig.ports)
     resource = RESOURCE | {"name": event.source.name, "generation": str(event.source.generation)}
     name = _kept(rig, kind=storage_events.DELETED, data=json.dumps(resource).encode())
+    rig.store.delete(UPLOADS, event.source.name)
 
     assert redrive_dead_letter(name, rig.ports, rules=RULES).task == "forget"
 

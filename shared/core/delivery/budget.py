@@ -8,14 +8,16 @@ after it: what an answer costs beyond its estimate is a debt that the instance p
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.core.gemini.prices import billed, cost_usd
+from shared.core.naming import SPENDING
 from shared.core.replies.answer import read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MAX_GRANTS = 1000
 """Few enough for one page of a listing, enough that idle instances hold little back."""
@@ -26,6 +28,7 @@ UNKNOWN_CALL_USD = 0.05
 DAY_BEGINS_HOUR_UTC = 8
 """Gemini's daily quotas are reset at midnight Pacific time: 07:00 or 08:00 UTC."""
 
+_GRANT = re.compile(r"[0-9]{4}")
 _LEAST_GRANT_USD = 0.01  # about two calls: smaller grants would cost more writes than they save
 
 
@@ -110,7 +113,18 @@ def grant(ceiling: Ceiling, number: int) -> Allowance:
 
 def folder(ceiling: Ceiling, day: str) -> str:
     """Return where the grants of a day lie in the work bucket."""
-    return f"spending/{day}/{ceiling.name}/"
+    return f"{SPENDING}{day}/{ceiling.name}/"
+
+
+def taken_grants(names: Iterable[str], folder: str) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Return the numbers of the grants that these objects stand for, and the names that stand for none.
+
+    >>> taken_grants(["spending/d/c/0007", "spending/d/c/junk"], "spending/d/c/")
+    (frozenset({7}), ('spending/d/c/junk',))
+    """
+    numbers = {name: _GRANT.fullmatch(name.removeprefix(folder)) for name in names}
+    foreign = tuple(name for name, match in numbers.items() if match is None)
+    return frozenset(int(match[0]) for match in numbers.values() if match), foreign
 
 
 def free_grants(ceiling: Ceiling, taken: frozenset[int]) -> tuple[int, ...]:

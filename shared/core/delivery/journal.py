@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shared.core import json_fields
 from shared.core.errors import UplookError
 from shared.core.gemini.transport import Transport
 from shared.core.values import ImageInfo
@@ -46,6 +49,7 @@ class Asked:
 class JournalledReply:
     """One paid answer and the circumstances it was given under. `timing_ms` holds whole milliseconds by step.
 
+    `files` names the copies of images that the Files API keeps for it (`files/ID`): `forget` deletes them.
     `without_schema` says that the model refused the schema of the answer, and was asked without it.
     `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
     image and task may be asked about in other words, after a change of the rules.
@@ -61,6 +65,7 @@ class JournalledReply:
     response: Mapping[str, Any]
     asked: Asked | None = None
     without_schema: bool = False
+    files: tuple[str, ...] = ()
 
 
 def format_reply(reply: JournalledReply) -> bytes:
@@ -80,6 +85,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         "response": reply.response,
         **({"asked": asdict(reply.asked)} if reply.asked else {}),
         **({"without_schema": True} if reply.without_schema else {}),
+        **({"files": list(reply.files)} if reply.files else {}),
     }
     return json.dumps(document).encode()
 
@@ -102,19 +108,45 @@ def parse_reply(data: bytes) -> JournalledReply:
             answered_at=_field(document, "answered_at", str),
             image=_parse_image(_field(document, "image", dict)),
             transport=_parse_transport(_field(document, "transport", dict)),
-            timing_ms=_field(document, "timing_ms", dict),
+            timing_ms=_timing(_field(document, "timing_ms", dict)),
             response=_field(document, "response", dict),
             asked=None if asked is None else _parse_asked(asked),
             without_schema=document.get("without_schema") is True,
+            files=_texts(document, "files") if "files" in document else (),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error
+
+
+def why_not_ours(reply: JournalledReply, *, stamp: str | None) -> str | None:
+    """Return what shows that a worker did not write this entry, or None; `stamp` is the attempt in its metadata.
+
+    Whoever may write the journal of a task can forge all of it: that is for the rights to prevent (docs/deploy.md).
+    """
+    if reply.attempt != stamp:
+        return f"it names the attempt {reply.attempt[:40]!r}, and carries the stamp {stamp!r}"
+    try:
+        dt.date.fromisoformat(reply.answered_at[:10])
+    except ValueError:
+        return f"it was answered at {reply.answered_at[:40]!r}, which is no time"
+    return None
 
 
 def _field(table: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     value = table[key]
     if not isinstance(value, kind):
         raise TypeError(f"{key}: expected {kind.__name__}, found {type(value).__name__}")
+    return value
+
+
+def _timing(table: Mapping[str, Any]) -> Mapping[str, int]:
+    return {step: _whole(table, step, least=0) for step in table}
+
+
+def _whole(table: Mapping[str, Any], key: str, *, least: int, most: float = math.inf) -> int:
+    value = _field(table, key, int)
+    if isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{key}: expected a whole number from {least} to {most:g}, found {json_fields.shown(value)}")
     return value
 
 
@@ -128,20 +160,37 @@ def _parse_asked(value: Mapping[str, Any]) -> Asked:
 
 def _parse_image(value: Mapping[str, Any]) -> ImageInfo:
     """Read what `dataclasses.asdict` made of an ImageInfo."""
+    for key in ("width", "height", "frames"):
+        _whole(value, key, least=1)
+    _whole(value, "orientation", least=1, most=8)
+    for key in ("format", "mime_type", "mode"):
+        _field(value, key, str)
     return ImageInfo(**{**value, "warnings": _texts(value, "warnings")})
 
 
 def _parse_transport(value: Mapping[str, Any]) -> Transport:
     """Read what `dataclasses.asdict` made of it."""
+    _whole(value, "bytes", least=0)
+    _field(value, "reused", bool)
+    for key in ("kind", "mime_type", "reason"):
+        _field(value, key, str)
     return Transport(**{**value, "changes": _texts(value, "changes")})
 
 
 def _parse_sent_image(value: Mapping[str, Any]) -> SentImage:
-    fields = {**value, "image": _parse_image(value["image"]), "transport": _parse_transport(value["transport"])}
+    _field(value, "uri", str)
+    if value["generation"] is not None:
+        _whole(value, "generation", least=1)
+    for key in ("crc32c", "sha256"):
+        if value[key] is not None:
+            _field(value, key, str)
+    image = _parse_image(_field(value, "image", dict))
+    fields = {**value, "image": image, "transport": _parse_transport(_field(value, "transport", dict))}
     return SentImage(**fields)
 
 
 def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    if not isinstance(value[key], list):
-        raise TypeError(f"{key}: expected list, found {type(value[key]).__name__}")
-    return tuple(value[key])
+    texts = _field(value, key, list)
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError(f"{key}: expected texts, found {json_fields.shown(texts)}")
+    return tuple(texts)

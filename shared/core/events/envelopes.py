@@ -72,6 +72,16 @@ def parse_upload(data: Any) -> Upload:
     )
 
 
+def source_named(data: bytes) -> Source | None:
+    """Return which object a storage event, or an image event of any version, is about; None if it does not say."""
+    try:
+        document = _as_object(data, "an event")
+        named = document.get("source")
+        return _source(named if isinstance(named, dict) else document)
+    except EventRejectedError:
+        return None
+
+
 def format_image_event(event: ImageEvent) -> Message:
     """Return the image event as a message (`uplook.image/1`)."""
     document = {

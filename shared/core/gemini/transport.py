@@ -83,6 +83,15 @@ def file_name(data: bytes) -> str:
     return f"files/uplook-{hashlib.sha256(data).hexdigest()[:32]}"
 
 
+def file_at(uri: str) -> str | None:
+    """Return the name of the file that an address of the Files API stands for; None for an object in a bucket.
+
+    >>> file_at("https://generativelanguage.googleapis.com/v1beta/files/uplook-0c0d")
+    'files/uplook-0c0d'
+    """
+    return None if uri.startswith("gs://") else f"files/{uri.rpartition('/')[2]}"
+
+
 def _choice(backend: Backend, size: int, other_bytes: int, *, in_bucket: bool) -> Choice:
     readable = in_bucket and size <= backend.object_limit_bytes
     if backend.references == "gs" and readable:

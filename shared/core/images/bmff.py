@@ -142,6 +142,15 @@ def items(data: bytes, boxes: tuple[Box, ...], item_type: bytes, kind: str) -> I
                 yield b"".join(data[at : at + length] for at, length in spans)
 
 
+def item_types(data: bytes, boxes: tuple[Box, ...], kind: str) -> dict[int, bytes]:
+    """Return the type of every item, such as b"hvc1" or b"Exif"."""
+    return {
+        number: item_type
+        for iinf in _children(data, boxes, b"iinf", kind)
+        for number, item_type in _numbered_types(data, iinf, kind)
+    }
+
+
 def spans_of_items(data: bytes, boxes: tuple[Box, ...], kind: str) -> dict[int, list[tuple[int, int]]]:
     """Return where the payload of each item lies: (offset in the file, length), cut to the file."""
     idat = next(iter(_children(data, boxes, b"idat", kind)), None)
@@ -189,13 +198,18 @@ def _box(data: bytes, at: int, end: int, kind: str) -> Box:
 
 
 def _typed(data: bytes, iinf: Box, item_type: bytes, kind: str) -> Iterator[int]:
-    """Yield the numbers of the items of one type; `infe` has 32-bit numbers from version 3 on."""
+    """Yield the numbers of the items of one type."""
+    return (number for number, found in _numbered_types(data, iinf, kind) if found == item_type)
+
+
+def _numbered_types(data: bytes, iinf: Box, kind: str) -> Iterator[tuple[int, bytes]]:
+    """Yield number and type of each item; `infe` has 32-bit numbers from version 3 on."""
     count_bytes = 2 if data[iinf.body] == 0 else 4
     for infe in _boxes(data, iinf.body + _FULL_BOX_BYTES + count_bytes, iinf.end, kind):
         number_bytes = 4 if data[infe.body] >= 3 else 2  # noqa: PLR2004 - version of the box
         at = infe.body + _FULL_BOX_BYTES
-        if data[at + number_bytes + 2 : at + number_bytes + 6] == item_type:
-            yield int.from_bytes(data[at : at + number_bytes], "big")
+        item_type = data[at + number_bytes + 2 : at + number_bytes + 6]
+        yield int.from_bytes(data[at : at + number_bytes], "big"), item_type
 
 
 def _locations(data: bytes, iloc: Box, idat: Box | None, kind: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:

@@ -74,8 +74,10 @@ class DayBudget:
         folder = budget.folder(self._ceiling, day)
         bucket = ports.settings.work_bucket
         while self._spent_day != day:
-            names = ports.store.list_names(bucket, folder)
-            free = budget.free_grants(self._ceiling, frozenset(int(name.rpartition("/")[2]) for name in names))
+            taken, foreign = budget.taken_grants(ports.store.list_names(bucket, folder), folder)
+            if foreign:
+                logs.error("not grants of ours: they are left aside", objects=foreign[:10])
+            free = budget.free_grants(self._ceiling, taken)
             if not free:
                 self._spent_day = day
                 logs.error("today's ceiling is reached: events are held until tomorrow", ceiling=self._ceiling.words)

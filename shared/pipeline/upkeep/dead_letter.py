@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared import logs
+from shared.core import naming
 from shared.core.errors import AlreadyExistsError, ErrorCode, EventRejectedError
 from shared.core.events import envelopes, storage_events
 from shared.core.results import documents
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
 
-FOLDER = "dead/"
+FOLDER = naming.DEAD
 KIND = "uplook-event"
 """The metadata that says what a kept storage event told of: its data alone does not."""
 
@@ -40,6 +41,15 @@ def record_dead_letter(message: Message, ports: Ports) -> None:
         _keep(message, error, ports)
         return
     _record(event, ports)
+
+
+def folder_for(data: bytes) -> str:
+    """Return where an event is kept that no function could handle: beside others about the same object.
+
+    It is the folder of all where the event names no object. So whoever forgets an upload finds what tells of it.
+    """
+    source = envelopes.source_named(data)
+    return FOLDER if source is None else naming.about(source, kept=FOLDER)
 
 
 def _record(event: ImageEvent, ports: Ports) -> None:
@@ -73,7 +83,7 @@ def _commit(job: Job, ports: Ports) -> None:
 
 def _keep(message: Message, error: EventRejectedError, ports: Ports) -> None:
     kind = storage_events.kind(message.attributes)
-    name = FOLDER + hashlib.sha256(kind.encode() + b"\n" + message.data).hexdigest()
+    name = folder_for(message.data) + hashlib.sha256(kind.encode() + b"\n" + message.data).hexdigest()
     try:
         ports.store.create(
             ports.settings.work_bucket,

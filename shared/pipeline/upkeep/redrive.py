@@ -16,13 +16,14 @@ from shared.core.events.envelopes import batches, format_image_event, is_image_e
 from shared.core.planning import redrive
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.ingest import ingest
-from shared.pipeline.upkeep import dead_letter
+from shared.pipeline.upkeep import dead_letter, vouching
 from shared.pipeline.upkeep.forget import forget
 from shared.pipeline.worker import lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from shared.core.events.envelopes import ImageEvent
     from shared.core.planning.rules import Rules
     from shared.core.ports import Message
     from shared.pipeline.ports import Ports
@@ -78,6 +79,7 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
     task = ""
     try:
         data = ports.store.read(bucket, name, max_bytes=lease.MAX_DOCUMENT_BYTES)
+        _require_kept_here(name, data)
         if is_image_event(data):
             return _redrive_image_event(name, data, ports, dry_run=dry_run)
         task = redrive.function_of(kind)
@@ -95,6 +97,17 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
     return Redriven(place, task, ErrorCode.DEAD_LETTER)
 
 
+def _require_kept_here(name: str, data: bytes) -> None:
+    """Take no letter for one of ours that lies among those about another object."""
+    folder = name[: name.rfind("/") + 1]
+    belongs = dead_letter.folder_for(data)
+    if folder not in {belongs, dead_letter.FOLDER}:  # older versions kept all of them in one folder
+        raise PermanentError(
+            ErrorCode.ELSEWHERE,
+            f"`dead_letter` would have kept it below {belongs}: find out who wrote it, and delete it.",
+        )
+
+
 def _redrive_image_event(name: str, data: bytes, ports: Ports, *, dry_run: bool) -> Redriven:
     event = parse_image_event(data)
     if not dry_run:
@@ -109,11 +122,20 @@ def _failure(name: str, ports: Ports) -> _Failure:
     try:
         document = _read(name, ports)
         event = redrive.next_event(document, name, prefix=prefix)
+        if ports.settings.results_among_uploads:
+            _require_vouched(event, ports)
     except PermanentError as error:
         return _Failure(Redriven(place, _task(document), _code(document) or error.code, error.message))
     except NotFoundError:
         return _Failure(Redriven(place, "", ErrorCode.GONE, "It is gone: somebody removed it meanwhile."))
     return _Failure(Redriven(place, event.task, _code(document)), format_image_event(event))
+
+
+def _require_vouched(event: ImageEvent, ports: Ports) -> None:
+    """Where results lie among uploads, an uploader could write a failure that asks for whatever they like."""
+    reason = vouching.why_unvouched(event, ports)
+    if reason is not None:
+        raise PermanentError(ErrorCode.FOREIGN_RESULT, f"Nothing shows that a worker wrote it: {reason}.")
 
 
 def _read(name: str, ports: Ports) -> dict[str, Any]:

@@ -7,14 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import logs
+from shared.core import naming
 from shared.core.errors import NotFoundError, PermanentError
 from shared.core.events import envelopes
 from shared.core.naming import PARKED
 from shared.pipeline.concurrency import concurrently
+from shared.pipeline.upkeep import vouching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.core.events.envelopes import ImageEvent
     from shared.core.ports import Message
     from shared.pipeline.ports import Ports
 
@@ -73,10 +76,20 @@ def _read(name: str, ports: Ports) -> _Parked | None:
         event = envelopes.parse_image_event(data)
     except NotFoundError:
         return None
-    except PermanentError as error:  # a foreign object: it must not keep the others waiting
-        logs.error("a held event cannot be read and stays where it is", held=name, reason=error.message)
+    except PermanentError as error:
+        reason: str | None = error.message
+    else:
+        reason = _why_foreign(name, event, ports)
+    if reason is not None:  # it must neither be obeyed nor keep the others waiting
+        logs.error("not a held event of ours: it stays where it is", held=name, reason=reason)
         return None
     return _Parked(name, there.generation, envelopes.format_image_event(event))
+
+
+def _why_foreign(name: str, event: ImageEvent, ports: Ports) -> str | None:
+    until = name.removeprefix(PARKED).partition("/")[0]
+    own_name = naming.paths(event.source, run=event.run, task=event.task).parked(until)
+    return vouching.why_unvouched(event, ports) if name == own_name else f"its event belongs to {own_name}"
 
 
 def _forget(parked: _Parked, ports: Ports) -> None:

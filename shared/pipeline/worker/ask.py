@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shared import logs
 from shared.core.delivery import budget, journal
 from shared.core.delivery.interpret import MAX_ASKS, another_ask, interpret
-from shared.core.delivery.journal import Asked, JournalledReply
+from shared.core.delivery.journal import Asked, JournalError, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
     ConfigurationError,
@@ -23,13 +23,15 @@ from shared.core.errors import (
     ModelRejectedError,
     NotFoundError,
     ParkError,
+    PermanentError,
     RefusedError,
     SchemaRefusedError,
     ThrottledError,
     TransientError,
 )
-from shared.core.gemini import prices
+from shared.core.gemini import prices, transport
 from shared.core.gemini.registry import profile
+from shared.core.gemini.request import ReferencedImage
 from shared.core.replies.answer import is_answer
 from shared.core.tasks.common import requests
 from shared.pipeline.job import remaining_s, require_time
@@ -109,7 +111,10 @@ def _ask_while_there(
 
 def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
     """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
-    stored = _stored(job, ports, number=number)
+    try:
+        stored = _stored(job, ports, number=number)
+    except NotFoundError:
+        return None
     if stored is not None and stored.key != job.key:
         logs.warning("the journal holds an answer to other settings, which have changed since: the model is asked")
         return None
@@ -117,11 +122,23 @@ def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | 
 
 
 def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
-    name = job.paths.reply(number)
+    """Return what the journal holds. A foreign or malformed entry is told, left aside, and as good as none.
+
+    Raises:
+        NotFoundError: it holds nothing.
+    """
+    bucket, name = ports.settings.work_bucket, job.paths.reply(number)
     try:
-        return journal.parse_reply(ports.store.read(ports.settings.work_bucket, name, max_bytes=_MAX_REPLY_BYTES))
-    except NotFoundError:
-        return None
+        stored = journal.parse_reply(ports.store.read(bucket, name, max_bytes=_MAX_REPLY_BYTES))
+    except (JournalError, PermanentError) as error:
+        reason: str | None = str(error)
+    else:
+        there = ports.store.stat(bucket, name)
+        reason = journal.why_not_ours(stored, stamp=there.metadata.get(ATTEMPT) if there else None)
+        if reason is None:
+            return stored
+    logs.error("not one of our journalled replies: it is left aside", object=name, reason=reason)
+    return None
 
 
 def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition: str | None) -> JournalledReply:
@@ -158,10 +175,17 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         response=response,
         asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
         without_schema=without_schema,
+        files=_files_of(attached),
     )
     kept = _journal(job, reply, ports, number=number)
     ports.in_flight.reply_kept(job.attempt)
     return kept
+
+
+def _files_of(attached: Attached) -> tuple[str, ...]:
+    """Return the names of the copies that the Files API keeps of these images."""
+    referenced = [part.uri for part in attached.request.images if isinstance(part, ReferencedImage)]
+    return tuple(dict.fromkeys(name for name in map(transport.file_at, referenced) if name))
 
 
 class _Watch:
@@ -294,11 +318,12 @@ def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, numbe
             metadata={ATTEMPT: job.attempt},
         )
     except AlreadyExistsError:
-        stored = _stored(job, ports, number=number)
-        if stored is None:
+        try:
+            stored = _stored(job, ports, number=number)
+        except NotFoundError:
             raise TransientError("The journalled reply vanished while it was read.") from None
-        if stored.key != job.key:
-            return reply  # the other's place is taken: should this attempt die now, its answer is paid for again
+        if stored is None or stored.key != job.key:
+            return reply  # its place is taken: should this attempt die now, its answer is paid for again
         if stored.attempt != reply.attempt:
             logs.warning("another attempt's reply was journalled first: this one is dropped", key=job.key)
         return stored

@@ -7,11 +7,20 @@ decodes or comes from the web goes one after the other: a worker has the memory 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError
+from shared.core.delivery import seen
+from shared.core.errors import (
+    AlreadyExistsError,
+    ErrorCode,
+    ImageRejectedError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+)
 from shared.core.events import manifest
 from shared.core.events.manifest import Permitted, StoredImage
 from shared.core.tasks import ask
@@ -20,6 +29,7 @@ from shared.core.values import Source
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s, require_time
 from shared.pipeline.worker import source_image
+from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
@@ -148,10 +158,23 @@ def _read(
     if not isinstance(pinned, Source):
         return None, None
     require_time(job, ports, "reading the images of a manifest")
+    _note_seen(job, pinned, ports)
     try:
         return source_image.read(job, pinned, ports)
     except (SourceGoneError, NotFoundError) as error:
         raise TransientError(f"gs://{pinned.bucket}/{pinned.name} changed while it was read.") from error
+
+
+def _note_seen(job: Job, source: Source, ports: WorkerPorts) -> None:
+    """Leave a marker by which `forget` finds the answer that comes of this image, before anything can come of it."""
+    with contextlib.suppress(AlreadyExistsError):
+        ports.store.create(
+            ports.settings.work_bucket,
+            seen.marker_name(source, job.paths),
+            seen.format_marker(job.paths),
+            content_type="application/json",
+            metadata={ATTEMPT: job.attempt},
+        )
 
 
 def _probed(

@@ -7,14 +7,15 @@ belongs to the key deletes it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import jsontext
-from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, TransientError
+from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
 from shared.core.events import storage_events
+from shared.core.results import authorship
+from shared.core.results.authorship import ForeignObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,13 +95,7 @@ def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
     of the same `attempt` is ours.
     """
     lease = ports.store.stat(ports.settings.work_bucket, paths.lease)
-    at_work = (
-        lease is not None
-        and lease.metadata.get(ATTEMPT) != attempt
-        and not _free(lease, ports.settings.lease_ttl_s)
-        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
-    )
-    if at_work:
+    if _is_at_work(lease, paths, ports, attempt=attempt):
         return None
     try:
         return ports.store.replace(
@@ -115,24 +110,74 @@ def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
         return None  # somebody was faster
 
 
+def is_at_work(paths: Paths, ports: Ports) -> bool:
+    """Whether a delivery is at work on a key now."""
+    return _is_at_work(ports.store.stat(ports.settings.work_bucket, paths.lease), paths, ports, attempt="")
+
+
+def is_held_by(paths: Paths, ports: Ports, *, attempt: str) -> bool:
+    """Whether a lease was last taken by this attempt."""
+    return _stamp(ports.settings.work_bucket, paths.lease, ports) == attempt
+
+
+def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt: str) -> bool:
+    return (
+        lease is not None
+        and lease.metadata.get(ATTEMPT) != attempt
+        and not _free(lease, ports.settings.lease_ttl_s)
+        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
+    )
+
+
 def settled(job: Job, ports: Ports) -> Settled | None:
-    """Return what is committed for this key: the result, or the error of this very redrive."""
+    """Return what is committed for this key: the result, or the error of this very redrive.
+
+    What is not ours settles nothing: it is told, and the work is done.
+    """
     for name in (job.paths.result, job.paths.error(job.event.redrive)):
         try:
-            return read_settled(name, ports)
+            return read_settled(name, job, ports)
         except NotFoundError:
             continue
+        except ForeignObjectError as error:
+            logs.error("not one of our results: it is left aside", object=name, reason=str(error))
     return None
 
 
-def read_settled(name: str, ports: Ports) -> Settled:
+def read_settled(name: str, job: Job, ports: Ports) -> Settled:
     """Return a committed document.
 
     Raises:
         NotFoundError: nothing is committed under this name.
+        ForeignObjectError: something is, and this deployment did not write it.
     """
-    data = ports.store.read(ports.settings.results_bucket, name, max_bytes=MAX_DOCUMENT_BYTES)
-    return Settled(json.loads(data), name)
+    try:
+        data = ports.store.read(ports.settings.results_bucket, name, max_bytes=MAX_DOCUMENT_BYTES)
+    except PermanentError as error:
+        raise ForeignObjectError(error.message) from error
+    document = authorship.own_document(data, job.event, failed=name != job.paths.result)
+    if ports.settings.results_among_uploads:
+        _require_author(name, document, job, ports)
+    return Settled(document, name)
+
+
+def _require_author(name: str, document: Mapping[str, Any], job: Job, ports: Ports) -> None:
+    """Make sure that the work bucket knows the attempt that stamped an object: nobody who may only upload writes there.
+
+    Raises:
+        ForeignObjectError: it does not.
+    """
+    stamp = _stamp(ports.settings.results_bucket, name, ports)
+    work = ports.settings.work_bucket
+    known = (job.attempt == stamp, *(_stamp(work, at, ports) == stamp for at in (job.paths.lease, job.paths.reply(0))))
+    if stamp is None or not any(known):
+        told = f"No attempt of ours is known that wrote it (its {ATTEMPT} is {stamp!r})."
+        raise ForeignObjectError(told, document)
+
+
+def _stamp(bucket: str, name: str, ports: Ports) -> str | None:
+    there = ports.store.stat(bucket, name)
+    return there.metadata.get(ATTEMPT) if there else None
 
 
 def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | Settled:

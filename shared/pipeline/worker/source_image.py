@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
 from shared.core.gemini import transport
-from shared.core.images import prepare, probing, quality
+from shared.core.images import prepare, probing, quality, stripping
 from shared.core.images.limits import require_bytes
 from shared.core.images.probing import Limits
 from shared.core.jsontext import crc32c
@@ -64,8 +64,9 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
 
 
 def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
-    """Whether `read` will take all bytes of an image: the model service cannot, or an overlay is drawn on them."""
-    return not source.size or not _by_reference(source.size, ports) or TASKS[job.event.task].draws_overlay
+    """Whether `read` will take all bytes of an image: the service may not or cannot, or an overlay is drawn on them."""
+    as_it_lies = _by_reference(source.size or 0, ports) and not ports.settings.strip_metadata
+    return not source.size or not as_it_lies or TASKS[job.event.task].draws_overlay
 
 
 def read(job: Job, source: Source, ports: Ports) -> tuple[bytes | None, ImageInfo | None]:
@@ -149,8 +150,14 @@ def still_live(image: Image, ports: Ports) -> None:
 
 
 def ready_for_model(job: Job, image: Image, ports: Ports) -> PreparedImage:
-    """Return the bytes to send: the original ones wherever the model takes them."""
-    return _prepared(job, image, ports, accepted=transport.UNTOUCHED_TYPES)
+    """Return the bytes to send: the original ones wherever the model takes them, without metadata if that is set."""
+    ready = _prepared(job, image, ports, accepted=transport.UNTOUCHED_TYPES)
+    if ready.changes or not ports.settings.strip_metadata:
+        return ready  # what is written anew has none
+    bare = stripping.without_metadata(ready.data, image.info.format, orientation=image.info.orientation)
+    if bare is None:
+        return shrunk_for_model(job, image, ports)
+    return ready if bare is ready.data else replace(ready, data=bare, changes=(stripping.REMOVED,))
 
 
 def shrunk_for_model(job: Job, image: Image, ports: Ports) -> PreparedImage:

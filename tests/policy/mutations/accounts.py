@@ -44,7 +44,7 @@ MUTATIONS: Final = (
         "every function may read the key",
         access.key,
         "secrets.tf",
-        "? local.workers : {}",
+        "? merge(local.workers, local.forgetters) : {}",
         "? local.functions : {}",
         "secretAccessor for ingest",
     ),

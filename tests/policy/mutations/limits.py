@@ -46,8 +46,8 @@ MUTATIONS: Final = (
         "leases are forgotten while events may still come",
         limits.lifetimes,
         "buckets.tf",
-        "age = 45",
-        "age = 7",
+        "= 45",
+        "= 7",
         "expected to delete after 15 to 90 days, found [7]",
     ),
     Mutation(
@@ -110,15 +110,31 @@ MUTATIONS: Final = (
         "a second rule deletes leases and replies after a day",
         limits.lifetimes,
         "buckets.tf",
-        """      age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
+        """      matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]
     }
   }
 """,
-        f"""      age = 45
+        f"""      matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]
     }}
   }}
 {_DAILY}""",
         "work: expected to delete after 15 to 90 days, found [45, 1]",
+    ),
+    Mutation(
+        "which answers saw an image is forgotten before the answers are",
+        limits.lifetimes,
+        "buckets.tf",
+        'matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]',
+        'matches_prefix = ["dead/", "held/", "leases/", "replies/", "se", "spending/"]',
+        "work: deletes markers after 45 days, and results that saw an image later",
+    ),
+    Mutation(
+        "a folder of the work bucket is kept for ever",
+        limits.lifetimes,
+        "buckets.tf",
+        '"replies/", "spending/"]',
+        '"spending/"]',
+        "work: keeps replies/ for ever",
     ),
     Mutation(
         "results are deleted after a day",

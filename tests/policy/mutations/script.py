@@ -114,7 +114,8 @@ CHANGES: Final = (
         '    run gcloud storage buckets update "$(bucket work)" --lifecycle-file=infra/work-lifecycle.json\n',
         "",
         "google_storage_bucket gs://a-project-uplook-work",
-        'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45}}]}',
+        'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45, '
+        '"matchesPrefix": ["dead/", "held/", "leases/", "replies/", "spending/"]}}]}',
     ),
     Change(
         "every deleted lease is kept for a week",
@@ -137,6 +138,24 @@ CHANGES: Final = (
         "google_project_iam_member a-project "
         "serviceAccount:uplook-build@a-project.iam.gserviceaccount.com roles/storage.objectViewer",
         'the script alone has --condition=title=uplook sources only,expression=resource.name.startsWith("projects/_")',
+    ),
+    Change(
+        "a worker may write the journal of every task",
+        'share "${name}" replies/ "${role}" "/${name}.json" "/${name}.ask-1.json"',
+        'share "${name}" replies/ "${role}"',
+        "google_storage_bucket_iam_member gs://a-project-uplook-work "
+        "serviceAccount:uplook-caption@a-project.iam.gserviceaccount.com roles/storage.objectCreator replies/",
+        "the script alone has --condition=title=replies/ of all tasks,expression="
+        'resource.type == "storage.googleapis.com/Object"'
+        ' && resource.name.startsWith("projects/_/buckets/a-project-uplook-work/objects/replies/")',
+    ),
+    Change(
+        "release may do what it likes with leases",
+        "share release leases/ Viewer",
+        "share release leases/ User",
+        "google_storage_bucket_iam_member gs://a-project-uplook-work "
+        "serviceAccount:uplook-release@a-project.iam.gserviceaccount.com roles/storage.objectUser leases/",
+        "the script alone has it",
     ),
     Change(
         "buckets lie elsewhere",
@@ -175,8 +194,8 @@ CHANGES: Final = (
     ),
     Change(
         "ingest may read uploads",
-        '    for name in ${workers}; do\n        grant "storage buckets" "$(bucket uploads)"',
-        '    for name in ${workers} ingest; do\n        grant "storage buckets" "$(bucket uploads)"',
+        '$([ "${forget}" = true ] && printf forget); do\n        grant "storage buckets" "$(bucket uploads)"',
+        'forget ingest; do\n        grant "storage buckets" "$(bucket uploads)"',
         "google_storage_bucket_iam_member gs://a-project-uplook-uploads "
         "serviceAccount:uplook-ingest@a-project.iam.gserviceaccount.com roles/storage.objectViewer",
         "the script alone has it",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from infra.local.topology import Function
 
 START_TIMEOUT_S = 60.0
+GUARDED = ROOT / "infra" / "local" / "guarded.py"
+"""What functions-framework serves here: `main.py`, behind a guard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ class Stack:
             list(pool.map(lambda one: wait(*one), started))
 
     def _start_function(self, function: Function, port: int) -> tuple[Process, int]:
-        argv = [sys.executable, "-m", "functions_framework", "--source", str(ROOT / "main.py")]
+        argv = [sys.executable, "-m", "functions_framework", "--source", str(GUARDED)]
         argv += [
             "--target",
             function.name,

@@ -29,7 +29,7 @@ def _gemini_url() -> Iterator[str]:
 
 @pytest.fixture
 def url(_gemini_url: str) -> str:
-    httpx2.post(f"{_gemini_url}/_control/reset", timeout=WAIT_S).raise_for_status()
+    httpx2.post(f"{_gemini_url}/_control/reset", json={}, timeout=WAIT_S).raise_for_status()
     return _gemini_url
 
 

@@ -54,7 +54,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def control(url: str) -> Iterator[Control]:
-    httpx2.post(f"{url}/_control/reset", timeout=WAIT_S).raise_for_status()
+    httpx2.post(f"{url}/_control/reset", json={}, timeout=WAIT_S).raise_for_status()
     yield Control(url)
     Control(url).clear()
 

@@ -60,7 +60,7 @@ def ask(client: Any) -> Any:
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_vertex_reads_an_image_from_its_bucket(url: str, asynchronous: bool) -> None:
-    httpx2.post(f"{url}/_control/reset", timeout=WAIT_S).raise_for_status()
+    httpx2.post(f"{url}/_control/reset", json={}, timeout=WAIT_S).raise_for_status()
     recorder = Recorder(url)
     answer = recorder.call(ask, asynchronous=asynchronous, vertex=True)
     assert "bright orange region" in answer.text

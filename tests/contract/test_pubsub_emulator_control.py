@@ -26,7 +26,8 @@ pytest_plugins = ["tests.contract.pubsub_control_fixtures"]
 
 def refusal(emulator: Controlled, rule: dict[str, Any]) -> str:
     """Return why the control API does not take a rule."""
-    request = urllib.request.Request(f"{emulator.url}/_control/faults", json.dumps(rule).encode())
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{emulator.url}/_control/faults", json.dumps(rule).encode(), headers)
     with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=WAIT_S):
         pass
     with refused.value as answer:

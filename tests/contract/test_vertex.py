@@ -45,7 +45,9 @@ def gemini(storage: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _forget_calls(gemini: str) -> None:
-    urllib.request.urlopen(urllib.request.Request(f"{gemini}/_control/reset", method="POST"), timeout=WAIT_S).close()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{gemini}/_control/reset", b"{}", headers)
+    urllib.request.urlopen(request, timeout=WAIT_S).close()
 
 
 def _calls(gemini: str) -> dict[str, Any]:

@@ -34,12 +34,12 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
 def client(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A factory of test clients, one per entry point."""
 
-    def make(target: str) -> Client:
+    def make(target: str, source: str = MAIN) -> Client:
         # The framework writes the last two itself: named here, they are taken back after the test.
         own = {"FUNCTION_TARGET": target, "FUNCTION_SIGNATURE_TYPE": "cloudevent"}
         for name, value in (_ENVIRONMENT | own).items():
             monkeypatch.setenv(name, value)
-        application = functions_framework.create_app(target, MAIN, "cloudevent")
+        application = functions_framework.create_app(target, source, "cloudevent")
         application.testing = False  # a crash is a 500, as deployed
         found: Client = application.test_client()
         return found

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..common.guard import CONTROL
 from .errors import missing_key, unauthenticated
 from .models import ALIASES
 
@@ -45,6 +46,11 @@ def split_path(path: str) -> tuple[str, str]:
     if own[0] != "_control" and not VERSION.fullmatch(own[place]):
         own.insert(place, DEFAULT_VERSION)
     return "".join(f"/{segment}" for segment in segments[:start]), "/" + "/".join(own)
+
+
+def is_control(path: str) -> bool:
+    """Whether a path belongs to the control API, which any prefix may stand before, too."""
+    return split_path(path)[1].startswith(CONTROL)
 
 
 class AddressMiddleware:

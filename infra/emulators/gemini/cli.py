@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..common.cli import run_alone
+from ..common.cli import add_listening, policy_of, run_alone
 from ..common.serve import serve_http
+from .addresses import is_control
 from .app import Options, build_app
 from .recorded_replies import load_replies
 
@@ -27,7 +29,7 @@ NUMBERS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--port", type=int, default=0, help="TCP port on loopback; 0 takes any free one")
+    add_listening(parser)
     for name, default, text in NUMBERS:
         parser.add_argument(name, type=float, default=default, help=f"{text} (default: %(default)s)")
     parser.add_argument(
@@ -54,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
             retired=args.retired,
             replies=load_replies(args.replies),
         )
-        serve_http(build_app(options), port=args.port)
+        policy = replace(policy_of(args), control=is_control)
+        serve_http(build_app(options), port=args.port, host=args.host, policy=policy)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"gemini: {_said(error)}\n")
         return 1

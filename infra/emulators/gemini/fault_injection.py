@@ -82,8 +82,9 @@ class _Answer:
         if fault.kind != "lost" and not dropped_first(fault):
             await self._send(self._start)
             await self._send_part(self._body[:size])
-        # The application interface has no way to break a connection: this reaches for uvicorn's.
-        transport: Any = self._send.__self__.transport  # type: ignore[attr-defined]
+        # The application interface has no way to break a connection: this reaches for uvicorn's, whose `receive` is a
+        # method of the object that holds it.
+        transport: Any = self._receive.__self__.transport  # type: ignore[attr-defined]
         if fault.kind == "truncate":
             transport.close()
         else:

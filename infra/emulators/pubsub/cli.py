@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from ..common.cli import run_alone
+from ..common.cli import add_listening, policy_of, run_alone
 from .app import serve
 from .broker import DEFAULT_PUSH_SLOTS
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("--port", type=int, default=0, help="port on loopback (default: any free one)")
+    add_listening(parser)
     parser.add_argument("--control-port", type=int, default=0, help="port of the HTTP control API (default: any)")
     parser.add_argument(
         "--push-concurrency",
@@ -32,7 +32,15 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop; 1 if the port is taken."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        asyncio.run(serve(args.port, push_slots=args.push_concurrency, control_port=args.control_port))
+        asyncio.run(
+            serve(
+                args.port,
+                push_slots=args.push_concurrency,
+                control_port=args.control_port,
+                host=args.host,
+                policy=policy_of(args),
+            )
+        )
     except OSError as error:
         print(error, file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from ..common.control import fault_routes
 from ..common.faults import FAULTS_PATH
-from ..common.serve import LOOPBACK, listen
+from ..common.serve import guarded, listen, place
 
 if TYPE_CHECKING:
     import socket
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from ..common.guard import Policy
     from .broker import Broker
     from .subscription import Subscription
 
@@ -37,22 +38,21 @@ class ControlServer:
         OSError: the port is taken; the message names it.
     """
 
-    def __init__(self, broker: Broker, *, port: int) -> None:
+    def __init__(self, broker: Broker, *, host: str, port: int, policy: Policy) -> None:
         self._broker = broker
-        self._socket: socket.socket = listen(port)
+        self._host = host
+        self._policy = policy
+        self._socket: socket.socket = listen(port, host=host)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{LOOPBACK}:{self._socket.getsockname()[1]}"
+        return f"http://{place(self._host, self._socket.getsockname()[1])}"
 
     @contextlib.asynccontextmanager
     async def serving(self, *, grpc: str) -> AsyncIterator[None]:
         """Serve inside the block, and tell who asks that the gRPC API is at `grpc`."""
-        config = uvicorn.Config(
-            self._app(grpc), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-        server = _Server(config)
+        server = _Server(guarded(self._app(grpc), self._policy, grace_s=1, lifespan="off"))
         task = asyncio.create_task(server.serve(sockets=[self._socket]), name="control")
         try:
             yield

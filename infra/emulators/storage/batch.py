@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .errors import invalid
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
@@ -19,8 +21,15 @@ BOUNDARY = "batch_uplook"
 
 
 async def run_batch(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Return the answers to all calls in `request`, in their order."""
-    header = b"Content-Type: " + request.headers.get("content-type", "").encode() + b"\r\n\r\n"
+    """Return the answers to all calls in `request`, in their order.
+
+    Raises:
+        ApiError: 400, the body is not `multipart/mixed`; a web form, say, whose files call themselves calls.
+    """
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/mixed":
+        raise invalid(f"Expected multipart/mixed with a boundary, found {content_type!r}.")
+    header = b"Content-Type: " + content_type.encode() + b"\r\n\r\n"
     answers = []
     for part in email.message_from_bytes(header + await request.body()).walk():
         if part.get_content_type() == "application/http":

@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from ..common.cli import run_alone
+from ..common.cli import add_listening, policy_of, run_alone
 from ..common.serve import serve_http
 from .app import build_app
 from .errors import ApiError
@@ -21,7 +21,7 @@ _EVENTARC = re.compile(r"(?P<bucket>[^=]+)=(?P<topic>[^/]+|projects/[^/]+/topics
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the emulator's options to `parser`."""
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
+    add_listening(parser)
     parser.add_argument("--bucket", action="append", default=[], metavar="NAME", help="create this bucket")
     parser.add_argument("--pubsub", metavar="HOST:PORT", help="Pub/Sub emulator that takes the events")
     parser.add_argument(
@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     publisher = Publisher(args.pubsub, topics, plan.events)
     try:
         data_folder = DataFolder(args.data) if args.data else None
-        serve_http(build_app(publisher, dict.fromkeys(args.bucket), plan, data_folder=data_folder), port=args.port)
+        app = build_app(publisher, dict.fromkeys(args.bucket), plan, data_folder=data_folder)
+        serve_http(app, port=args.port, host=args.host, policy=policy_of(args))
     except (OSError, ApiError) as error:
         print(f"storage: {error}", file=sys.stderr)
         return 1

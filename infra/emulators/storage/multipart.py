@@ -21,7 +21,8 @@ class RelatedBody:
 
     def __init__(self, content_type: str) -> None:
         found = re.search(r'boundary="?([^";]+)"?', content_type)
-        if not found:
+        # Of a web form, the first two fields would do for metadata and bytes.
+        if not found or content_type.partition(";")[0].strip().lower() != "multipart/related":
             raise invalid(f"Expected multipart/related with a boundary, found {content_type!r}.")
         boundary = re.escape(found[1].encode())
         headers = rb"((?:[^\r\n]+\r\n)*)\r\n"

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from infra.local.viewer import cards, names
 from infra.local.viewer.errors import ApiError
-from infra.local.viewer.guard import SECURITY_HEADERS, Guard
+from infra.local.viewer.guard import SECURITY_HEADERS
 from infra.local.viewer.live import Live
 from infra.local.viewer.preview import preview
 from infra.local.viewer.store import Store
@@ -71,7 +70,6 @@ def create_app(project: str) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard)],
         exception_handlers={ApiError: _refused},
         lifespan=lifespan,
     )

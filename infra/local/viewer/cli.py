@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
         )
         return 2
     from infra.local.viewer.app import create_app
+    from infra.local.viewer.guard import POLICY
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    serve_http(create_app(os.environ.get("GOOGLE_CLOUD_PROJECT") or topology.PROJECT), port=args.port)
+    app = create_app(os.environ.get("GOOGLE_CLOUD_PROJECT") or topology.PROJECT)
+    serve_http(app, port=args.port, policy=POLICY)
     return 0

@@ -1,4 +1,4 @@
-"""What each operation of the object store really asks of Cloud Storage: nothing but that, not even in the background."""
+"""What each operation of the object store asks of Cloud Storage: nothing but that, not even in the background."""
 
 from __future__ import annotations
 

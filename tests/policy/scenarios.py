@@ -1,0 +1,168 @@
+"""What happens to a deployment: everything for which one of its functions could need a right."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
+
+from infra.emulators.common.faults import Fault
+from infra.local import resources
+from shared.adapters.clock import SystemClock
+from shared.core.naming import PARKED
+from shared.core.tasks.catalogue import TASKS
+from tests.policy.chain import ATTEMPTS
+from tests.policy.evaluated import made
+from tests.policy.platform_needs import service_of
+from tests.rig import picture
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.policy.chain import Chain, Delivery
+    from tests.policy.evaluated import Made
+
+RULES: Final = f'[defaults]\ntasks = {json.dumps(sorted(TASKS))}\nquestion = "What is red?"\n'
+OK: Final = 200
+_LATER: Final = dt.timedelta(days=2)
+
+
+def everything(chain: Chain) -> None:
+    """Let everything happen once; each step asserts that it did."""
+    first = uploaded(chain, "first.jpg")
+    answered(chain)
+    held(chain)
+    released(chain)
+    given_up(chain)
+    forgotten(chain, first)
+
+
+def uploaded(chain: Chain, name: str) -> Any:
+    """Upload a picture, of which `ingest` is told; return it."""
+    blob = chain.bucket("uploads").blob(name)
+    blob.upload_from_string(picture(), content_type="image/jpeg")
+    assert chain.tell("finalized", blob) == OK
+    return blob
+
+
+def answered(chain: Chain) -> None:
+    """Each worker ends between answer and result, goes on with the answer that it kept, and is then asked once more."""
+    results = chain.bucket("results")
+    for worker, delivery in waiting(chain):
+        chain.plan.add(Fault("status", operation="object.insert", subject=f"{results.name}/*", status=409))
+        assert chain.push(worker, delivery.message) != OK
+        assert chain.push(worker, delivery.message) == OK
+        assert chain.deliver(worker, delivery) == OK
+    assert all(rule["left"] == 0 for rule in chain.plan.documents())
+    chain.plan.clear()
+    found = [name for name in names(chain, "results") if name.endswith(".json")]
+    assert len(found) == len(TASKS)
+
+
+def held(chain: Chain) -> None:
+    """The day's ceiling is reached: every worker holds an event, one of them only after it had the day's one call."""
+    chain.settings["MAX_CALLS_PER_DAY"] = "1"
+    holding: set[str] = set()
+    for name in ("second.jpg", "third.jpg"):
+        uploaded(chain, name)
+        for worker, delivery in waiting(chain):
+            before = held_events(chain)
+            if str(worker) in holding:
+                chain.settle(delivery, taken=True)
+                continue
+            assert chain.deliver(worker, delivery) == OK
+            holding |= {str(worker)} if held_events(chain) > before else set()
+    chain.settings.clear()
+    assert len(holding) == len(TASKS)
+
+
+def released(chain: Chain) -> None:
+    """Two days later a tick comes, and the held events are published again."""
+    chain.tick()
+    later = (dt.datetime.now(dt.UTC) + _LATER).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    release = subscription_of(chain, "release")
+    [tick] = chain.pull(release)
+    with patch.object(SystemClock, "now_iso", lambda _: later):
+        assert chain.deliver(release, tick) == OK
+    again = waiting(chain)
+    for _, delivery in again:
+        chain.settle(delivery, taken=True)
+    assert len(again) == len(TASKS)
+
+
+def given_up(chain: Chain) -> None:
+    """Every worker's event of one upload, and the storage event of another, become dead letters, delivered twice."""
+    uploaded(chain, "fourth.jpg")
+    for _ in range(ATTEMPTS):
+        tried = waiting(chain)
+        for _, delivery in tried:
+            chain.settle(delivery, taken=False)
+        assert len(tried) == len(TASKS)
+    lost = chain.bucket("uploads").blob("fifth.jpg")
+    lost.upload_from_string(picture(), content_type="image/jpeg")
+    _give_up_storage_event(chain, lost)
+    dead_letter = subscription_of(chain, "dead_letter")
+    dead = chain.pull(dead_letter)
+    assert len(dead) == len(TASKS) + 1
+    for delivery in dead:
+        assert chain.push(dead_letter, delivery.message) == OK
+        assert chain.deliver(dead_letter, delivery) == OK
+    assert len([name for name in names(chain, "results") if ".error-" in name]) == len(TASKS)
+
+
+def forgotten(chain: Chain, upload: Any) -> None:
+    """An upload is deleted, and with it what was made of it."""
+    upload.reload()
+    upload.delete()
+    assert any("/first.jpg/" in name for name in names(chain, "results"))
+    assert chain.tell("deleted", upload) == OK
+    assert not any("/first.jpg/" in name for name in names(chain, "results"))
+
+
+def waiting(chain: Chain) -> list[tuple[Made, Delivery]]:
+    """Return what waits for the workers, with the subscription that it waits in."""
+    workers = [subscription_of(chain, task) for task in sorted(TASKS)]
+    return [(worker, delivery) for worker in workers for delivery in chain.pull(worker)]
+
+
+def subscription_of(chain: Chain, entry_point: str) -> Made:
+    """Return the subscription that pushes to a function, by the function's entry point."""
+    for each in chain.made("google_pubsub_subscription"):
+        function = chain.function(service_of(str(each.one("push_config", "push_endpoint"))))
+        if function.one("build_config", "entry_point") == entry_point:
+            return each
+    raise AssertionError(f"expected a subscription that pushes to {entry_point}, found none")
+
+
+def held_events(chain: Chain) -> int:
+    """Return how many events are held."""
+    return len([name for name in names(chain, "work") if name.startswith(PARKED)])
+
+
+def names(chain: Chain, bucket: str) -> list[str]:
+    """Return the names of all objects in a bucket."""
+    return [blob.name for blob in chain.bucket(bucket).list_blobs()]
+
+
+def _give_up_storage_event(chain: Chain, blob: Any) -> None:
+    """Publish to the dead-letter topic what Eventarc's subscription, once it is told to, gives up on."""
+    data = {"bucket": blob.bucket.name, "name": blob.name, "generation": str(blob.generation), "size": str(blob.size)}
+    attributes = {
+        "ce-id": "e2",
+        "ce-specversion": "1.0",
+        "ce-type": "google.cloud.storage.object.v1.finalized",
+        "ce-source": f"//storage.googleapis.com/projects/_/buckets/{blob.bucket.name}",
+        "eventType": "OBJECT_FINALIZE",
+        "payloadFormat": "JSON_API_V1",
+        "bucketId": blob.bucket.name,
+        "objectId": blob.name,
+        "objectGeneration": str(blob.generation),
+    }
+    [topic] = {
+        str(each.one("dead_letter_policy", "dead_letter_topic"))
+        for each in made(chain.infra, "google_pubsub_subscription", **chain.variables)
+        if each.one("dead_letter_policy")
+    }
+    messages = [{"data": json.dumps(data).encode(), "attributes": attributes}]
+    resources.publisher(chain.pubsub).publish(topic=topic, messages=messages)

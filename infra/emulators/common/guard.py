@@ -41,6 +41,7 @@ _FORM: Final = "multipart/form-data"
 _JSON: Final = "application/json"
 _READS: Final = frozenset({"GET", "HEAD"})
 _FORBIDDEN, _UNSUPPORTED = 403, 415
+_STATUSES: Final = {_FORBIDDEN: "PERMISSION_DENIED", _UNSUPPORTED: "INVALID_ARGUMENT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Guard:
 
 def refused(refusal: Refusal) -> JSONResponse:
     """Return the answer to what was refused, in the form that Google's clients read errors in."""
-    error = {"code": refusal.status, "message": refusal.reason, "status": "PERMISSION_DENIED"}
+    error = {"code": refusal.status, "message": refusal.reason, "status": _STATUSES[refusal.status]}
     # The body was not read: a connection on which its rest still comes must not be used again.
     return JSONResponse({"error": error}, refusal.status, headers={"Connection": "close"})
 

@@ -176,12 +176,12 @@ def test_every_answer_is_data_without_an_origin_or_scripts(services: dict[str, S
 
 def test_a_stored_page_is_served_sandboxed_by_each_way_to_it(services: dict[str, Service]) -> None:
     storage = services["storage"]
-    bucket = resources.storage_client(storage.url).bucket("work")
+    bucket = resources.storage_client(storage.url).bucket("results")
     bucket.blob("stored.html").upload_from_string(PAYLOAD, content_type="text/html")
     paths = (
-        "/work/stored.html",
-        "/storage/v1/b/work/o/stored.html?alt=media",
-        "/download/storage/v1/b/work/o/stored.html?alt=media",
+        "/results/stored.html",
+        "/storage/v1/b/results/o/stored.html?alt=media",
+        "/download/storage/v1/b/results/o/stored.html?alt=media",
     )
     for path in paths:
         answer = storage.ask(path, Sent("a program", "GET", {"Host": "localhost"}))
@@ -200,10 +200,10 @@ def test_an_upload_of_two_parts_is_multipart_related_and_nothing_else(services: 
     body = form(b'{"name": "two-parts.html"}', PAYLOAD)
     headers = {"Host": "localhost", "Content-Type": f"{kind}; boundary=xxxx"}
 
-    answer = storage.ask("/upload/storage/v1/b/work/o?uploadType=multipart", Sent("curl", "POST", headers), body)
+    answer = storage.ask("/upload/storage/v1/b/results/o?uploadType=multipart", Sent("curl", "POST", headers), body)
 
     assert answer.status == (415 if kind == "multipart/form-data" else 400)
-    assert resources.storage_client(storage.url).bucket("work").get_blob("two-parts.html") is None
+    assert resources.storage_client(storage.url).bucket("results").get_blob("two-parts.html") is None
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/related", "text/plain"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tests.policy.computed import PROJECT
-from tests.policy.conditions import LIST_PREFIX, Asked, holds
+from tests.policy.conditions import Asked, holds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,6 +18,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     # https://cloud.google.com/storage/docs/access-control/iam-roles
     "roles/storage.objectViewer": frozenset({f"{_OBJECTS}get", f"{_OBJECTS}list"}),
     "roles/storage.objectCreator": frozenset({f"{_OBJECTS}create"}),
+    "roles/storage.legacyBucketReader": frozenset({"storage.buckets.get", f"{_OBJECTS}list"}),
     "roles/storage.objectUser": frozenset(f"{_OBJECTS}{may}" for may in ("create", "delete", "get", "list", "update")),
     # https://cloud.google.com/pubsub/docs/access-control
     "roles/pubsub.publisher": frozenset({"pubsub.topics.publish"}),
@@ -51,7 +52,7 @@ class Need:
     """One permission on one resource, and what needs it.
 
     `kind` and `on` name the resource that a right may be given on (a bucket, a topic); `object` is the name of an
-    object in a bucket, None where the bucket itself is meant, `prefix` what a list request asks for.
+    object in a bucket, None where the bucket itself is meant, as it is by a list request.
     """
 
     who: str
@@ -59,19 +60,7 @@ class Need:
     kind: str
     on: str
     object: str | None = None
-    prefix: str | None = None
     why: str = field(default="", compare=False)
-
-    @property
-    def asked(self) -> Asked:
-        """What a condition sees of it."""
-        if self.kind != "bucket":
-            return Asked(f"projects/{PROJECT}/{self.kind}s/{self.on}")
-        bucket = f"projects/_/buckets/{self.on}"
-        if self.object is None:
-            attributes = {} if self.prefix is None else {LIST_PREFIX: self.prefix}
-            return Asked(bucket, "storage.googleapis.com/Bucket", "storage.googleapis.com", attributes)
-        return Asked(f"{bucket}/objects/{self.object}", "storage.googleapis.com/Object", "storage.googleapis.com")
 
 
 def allows(grant: Grant, need: Need) -> bool:
@@ -80,7 +69,7 @@ def allows(grant: Grant, need: Need) -> bool:
         return False
     kind = _RESOURCES[grant.type]
     on = kind == "project" or (kind, grant.on.rpartition("/")[2]) == (need.kind, need.on.rpartition("/")[2])
-    return on and holds(grant.condition, need.asked)
+    return on and holds(grant.condition, Asked(need.on, need.object))
 
 
 def unmet(needs: Iterable[Need], grants: Collection[Grant]) -> list[Need]:

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from infra.emulators.common.faults import Fault
 from infra.local import resources
 from shared.adapters.clock import SystemClock
-from shared.core.naming import PARKED
+from shared.core.naming import LEASES, PARKED, REPLIES, SEEN, SPENDING
 from shared.core.tasks.catalogue import TASKS
 from tests.policy.chain import ATTEMPTS
 from tests.policy.evaluated import made
@@ -30,18 +30,22 @@ _LATER: Final = dt.timedelta(days=2)
 
 def everything(chain: Chain) -> None:
     """Let everything happen once; each step asserts that it did."""
+    chain.settings["MAX_CALLS_PER_DAY"] = "1000"  # without a ceiling nobody keeps count
     first = uploaded(chain, "first.jpg")
     answered(chain)
-    held(chain)
+    asked_about_several(chain)
+    again = held(chain)
+    forgotten(chain, again)
     released(chain)
-    given_up(chain)
+    lost = given_up(chain)
+    forgotten(chain, lost)
     forgotten(chain, first)
 
 
-def uploaded(chain: Chain, name: str) -> Any:
-    """Upload a picture, of which `ingest` is told; return it."""
+def uploaded(chain: Chain, name: str, data: bytes | None = None, content_type: str = "image/jpeg") -> Any:
+    """Upload a picture, or `data`, of which `ingest` is told; return it."""
     blob = chain.bucket("uploads").blob(name)
-    blob.upload_from_string(picture(), content_type="image/jpeg")
+    blob.upload_from_string(data or picture(), content_type=content_type)
     assert chain.tell("finalized", blob) == OK
     return blob
 
@@ -51,6 +55,10 @@ def answered(chain: Chain) -> None:
     results = chain.bucket("results")
     for worker, delivery in waiting(chain):
         chain.plan.add(Fault("status", operation="object.insert", subject=f"{results.name}/*", status=409))
+        # Whoever never hears that it has what it wanted finds it taken: one grant of the day's, one reply.
+        for folder in (SPENDING, REPLIES):
+            subject = f"{chain.bucket('work').name}/{folder}*"
+            chain.plan.add(Fault("lost_answer", operation="object.insert", subject=subject))
         assert chain.push(worker, delivery.message) != OK
         assert chain.push(worker, delivery.message) == OK
         assert chain.deliver(worker, delivery) == OK
@@ -60,12 +68,28 @@ def answered(chain: Chain) -> None:
     assert len(found) == len(TASKS)
 
 
-def held(chain: Chain) -> None:
-    """The day's ceiling is reached: every worker holds an event, one of them only after it had the day's one call."""
+def asked_about_several(chain: Chain) -> None:
+    """A manifest asks about the first upload; that it has seen it is written once, and once more unheard."""
+    named = f"gs://{chain.bucket('uploads').name}/first.jpg"
+    manifest = {"schema": "uplook.manifest/1", "question": "What is red?", "images": [named]}
+    uploaded(chain, "which.uplook.json", json.dumps(manifest).encode(), "application/json")
+    [(worker, delivery)] = waiting(chain)
+    seen = f"{chain.bucket('work').name}/{SEEN}*"
+    chain.plan.add(Fault("lost_answer", operation="object.insert", subject=seen))
+    assert chain.deliver(worker, delivery) == OK
+    assert all(rule["left"] == 0 for rule in chain.plan.documents())
+    chain.plan.clear()
+
+
+def held(chain: Chain) -> Any:
+    """The day's ceiling is reached: every worker holds an event, one of them only after it had the day's one call.
+
+    Return the upload of that last one's.
+    """
     chain.settings["MAX_CALLS_PER_DAY"] = "1"
     holding: set[str] = set()
     for name in ("second.jpg", "third.jpg"):
-        uploaded(chain, name)
+        last = uploaded(chain, name)
         for worker, delivery in waiting(chain):
             before = held_events(chain)
             if str(worker) in holding:
@@ -73,12 +97,14 @@ def held(chain: Chain) -> None:
                 continue
             assert chain.deliver(worker, delivery) == OK
             holding |= {str(worker)} if held_events(chain) > before else set()
-    chain.settings.clear()
+    chain.settings["MAX_CALLS_PER_DAY"] = "1000"
     assert len(holding) == len(TASKS)
+    return last
 
 
 def released(chain: Chain) -> None:
     """Two days later a tick comes, and the held events are published again."""
+    expected = held_events(chain)
     chain.tick()
     later = (dt.datetime.now(dt.UTC) + _LATER).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     release = subscription_of(chain, "release")
@@ -88,11 +114,14 @@ def released(chain: Chain) -> None:
     again = waiting(chain)
     for _, delivery in again:
         chain.settle(delivery, taken=True)
-    assert len(again) == len(TASKS)
+    assert len(again) == expected == len(TASKS) - 1
 
 
-def given_up(chain: Chain) -> None:
-    """Every worker's event of one upload, and the storage event of another, become dead letters, delivered twice."""
+def given_up(chain: Chain) -> Any:
+    """Every worker's event of one upload, and the storage event of another, become dead letters, delivered twice.
+
+    Return the latter.
+    """
     uploaded(chain, "fourth.jpg")
     for _ in range(ATTEMPTS):
         tried = waiting(chain)
@@ -105,19 +134,25 @@ def given_up(chain: Chain) -> None:
     dead_letter = subscription_of(chain, "dead_letter")
     dead = chain.pull(dead_letter)
     assert len(dead) == len(TASKS) + 1
+    # A worker's lease is in the way, and gone when the function looks at it.
+    leases = f"{chain.bucket('work').name}/{LEASES}*"
+    chain.plan.add(Fault("status", operation="object.insert", subject=leases, status=412))
     for delivery in dead:
         assert chain.push(dead_letter, delivery.message) == OK
         assert chain.deliver(dead_letter, delivery) == OK
+    assert all(rule["left"] == 0 for rule in chain.plan.documents())
+    chain.plan.clear()
     assert len([name for name in names(chain, "results") if ".error-" in name]) == len(TASKS)
+    return lost
 
 
 def forgotten(chain: Chain, upload: Any) -> None:
-    """An upload is deleted, and with it what was made of it."""
+    """An upload is deleted, and with it what was made of it and what waits for it."""
     upload.reload()
     upload.delete()
-    assert any("/first.jpg/" in name for name in names(chain, "results"))
+    assert any(upload.name in name for bucket in ("results", "work") for name in names(chain, bucket))
     assert chain.tell("deleted", upload) == OK
-    assert not any("/first.jpg/" in name for name in names(chain, "results"))
+    assert not any(upload.name in name for bucket in ("results", "work") for name in names(chain, bucket))
 
 
 def waiting(chain: Chain) -> list[tuple[Made, Delivery]]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.policy.rights import Grant
 
-_FORBIDDEN, _NOT_FOUND = 403, 404
+_FORBIDDEN, _NOT_FOUND, _CONDITION_NOT_MET = 403, 404, 412
 _PERMISSIONS: Final = {
     "object.get": ("storage.objects.get",),
     "object.download": ("storage.objects.get",),
@@ -108,21 +108,14 @@ class StorageAs:
         subject, ahead = await subject_of(nothing, route.operation, request, args=args, query=query)
         bucket, _, name = subject.partition("/")
         needs = self._needs(route.operation, bucket, name or None, query)
-        status: list[int] = []
-
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                status.append(message["status"])
-            await send(message)
-
+        overwrites = Need(self._who, "storage.objects.delete", "bucket", bucket, name or None)
+        answer = _Answer(send, may_overwrite=not unmet([overwrites], self._witness.grants))
         if self._witness.lets(*needs):
-            await self._app(scope, ahead, watched)
+            await self._app(scope, _Body(receive, ahead).receive, answer.send)
         else:
-            await JSONResponse({"error": {"code": _FORBIDDEN, "message": str(needs)}}, _FORBIDDEN)(
-                scope, ahead, watched
-            )
-        self._witness.saw(self._who, route.operation, subject, status[0])
-        if status[0] == _NOT_FOUND and route.operation in {"object.get", "object.download"}:
+            await _forbidden(str(needs))(scope, ahead, answer.send)
+        self._witness.saw(self._who, route.operation, subject, answer.status)
+        if answer.status == _NOT_FOUND and route.operation in {"object.get", "object.download"}:
             # Who may not list is told 403 of what is not there: https://cloud.google.com/storage/docs/json_api/v1/status-codes
             why = f"{route.operation} of what is not there"
             self._witness.lets(Need(self._who, "storage.objects.list", "bucket", bucket, why=why))
@@ -131,8 +124,44 @@ class StorageAs:
         permissions = _PERMISSIONS.get(operation, (f"storage.{operation}",))
         if query.get("ifGenerationMatch") == "0":
             permissions = permissions[:1]
-        prefix = query.get("prefix", "") if operation == "object.list" else None
-        return [Need(self._who, each, "bucket", bucket, name, prefix, operation) for each in permissions]
+        return [Need(self._who, each, "bucket", bucket, name, operation) for each in permissions]
+
+
+class _Body:
+    """A body that was looked at. Faults close the connection, which they find as uvicorn's `receive` has it."""
+
+    def __init__(self, receive: Receive, ahead: Receive) -> None:
+        self.transport = receive.__self__.transport  # type: ignore[attr-defined]
+        self._ahead = ahead
+
+    async def receive(self) -> Message:
+        """Give out the next message."""
+        return await self._ahead()
+
+
+class _Answer:
+    """An answer on its way. Who may not overwrite is told 403 where an object is in the way, and not 412.
+
+    Google documents neither; this is the case in which more rights are needed, as the writer has to look for itself.
+    """
+
+    def __init__(self, send: Send, *, may_overwrite: bool) -> None:
+        self._send = send
+        self._may_overwrite = may_overwrite
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.status == _CONDITION_NOT_MET and not self._may_overwrite:
+                self.status = _FORBIDDEN
+                message = {**message, "status": _FORBIDDEN}
+        await self._send(message)
+
+
+def _forbidden(why: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": _FORBIDDEN, "message": why, "status": "PERMISSION_DENIED"}}, _FORBIDDEN)
 
 
 class GeminiAs:
@@ -148,8 +177,7 @@ class GeminiAs:
         if "/publishers/google/models/" in path:
             who = path.split("/")[1].removeprefix("as-")
             if not self._witness.lets(Need(who, "aiplatform.endpoints.predict", "project", PROJECT, why=path)):
-                error = {"code": _FORBIDDEN, "message": "denied", "status": "PERMISSION_DENIED"}
-                await JSONResponse({"error": error}, _FORBIDDEN)(scope, receive, send)
+                await _forbidden(path)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 from google.api_core.exceptions import AlreadyExists, Conflict, NotFound, ServiceUnavailable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.local.topology import Subscription
+
+AS_CLOUD_EVENTS = "?__GCP_CloudEventsMode=GCS_NOTIFICATION"
+"""Ends the endpoint of an Eventarc trigger's subscription; Google's own emulator pushes Pub/Sub's JSON all the same."""
 
 _TIMEOUT_S = 5.0
 _PATIENCE_S = 15.0
@@ -73,7 +76,10 @@ def create_buckets(url: str, *, notify: bool) -> None:
 
 
 def create_subscriptions(host: str, ports: Mapping[str, int], *, cloud_events: bool) -> None:
-    """Create the push subscriptions anew, each to the port where its function listens, if it does."""
+    """Create the push subscriptions anew, each to the port where its function listens, if it does.
+
+    `cloud_events` says whether the server makes CloudEvents of storage events, as Eventarc's does.
+    """
     client = subscriber(host)
     for wanted in topology.SUBSCRIPTIONS:
         path = topology.subscription_path(wanted.name)
@@ -101,10 +107,7 @@ def _notify(bucket: storage.Bucket) -> None:
 
 def _subscription(path: str, wanted: Subscription, port: int, cloud_events: bool) -> Wanted:  # noqa: FBT001 - private
     topic = topology.topic_path(wanted.topic)
-    bare = wanted.cloud_event and cloud_events
-    push: dict[str, Any] = {"push_endpoint": f"http://127.0.0.1:{port}/{'' if bare else topic}"}
-    if bare:
-        push["no_wrapper"] = PushConfig.NoWrapper(write_metadata=True)
+    path_and_query = AS_CLOUD_EVENTS if wanted.cloud_event and cloud_events else topic
     dead_letters = None
     if wanted.attempts is not None:
         dead_letters = DeadLetterPolicy(
@@ -113,9 +116,9 @@ def _subscription(path: str, wanted: Subscription, port: int, cloud_events: bool
     return Wanted(
         name=path,
         topic=topic,
-        push_config=PushConfig(**push),
+        push_config=PushConfig(push_endpoint=f"http://127.0.0.1:{port}/{path_and_query}"),
         ack_deadline_seconds=topology.ACK_DEADLINE_S,
-        filter=wanted.message_filter if bare or not wanted.cloud_event else "",
+        filter=wanted.message_filter,
         retry_policy=RetryPolicy(
             minimum_backoff=dt.timedelta(seconds=wanted.min_backoff_s),
             maximum_backoff=dt.timedelta(seconds=wanted.max_backoff_s),

@@ -184,7 +184,8 @@ class Stack:
         ports = {function.name: free_port() for function in functions}
         started = [self._start_function(function, ports[function.name]) for function in functions]
         self._await_functions(started)
-        resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=self._external.storage is None)
+        ours = self._external.pubsub is None and not self._options.official_pubsub
+        resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=ours)
         self._say(f"functions  {', '.join(function.name for function in functions)}")
 
     def _await_functions(self, started: list[tuple[Process, int]]) -> None:

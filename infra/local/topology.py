@@ -44,17 +44,18 @@ OPTIONAL = frozenset({"forget"})
 class Subscription:
     """One push subscription.
 
-    `cloud_event` pushes the bare message with its attributes as headers, as Eventarc does: a binary-mode
-    CloudEvent. The others push Pub/Sub's JSON. Dead letters go to `image-dead` after `attempts` deliveries.
+    `cloud_event` pushes a bucket's notification as a binary-mode CloudEvent, as Eventarc does. The others push
+    Pub/Sub's JSON. Dead letters go to `image-dead` after `attempts` deliveries: with their pauses, longer than a lease
+    lives whose holder was killed.
     """
 
     name: str
     topic: str
     function: str
     message_filter: str = ""
-    attempts: int | None = 5
+    attempts: int | None = 20
     min_backoff_s: int = 1
-    max_backoff_s: int = 10
+    max_backoff_s: int = 60
     cloud_event: bool = False
 
 
@@ -63,16 +64,14 @@ SUBSCRIPTIONS = (
         "trigger-ingest",
         UPLOAD_EVENTS,
         "ingest",
-        message_filter='attributes.ce-type = "google.cloud.storage.object.v1.finalized"',
+        message_filter='attributes.eventType = "OBJECT_FINALIZE"',
         cloud_event=True,
     ),
     Subscription(
         "trigger-forget",
         UPLOAD_EVENTS,
         "forget",
-        message_filter='attributes.ce-type = "google.cloud.storage.object.v1.deleted"',
-        attempts=20,  # with their pauses, longer than any delivery that is still at work on the image
-        max_backoff_s=60,
+        message_filter='attributes.eventType = "OBJECT_DELETE"',
         cloud_event=True,
     ),
     *(Subscription(task, IMAGE_EVENTS, task, message_filter=f'attributes.task = "{task}"') for task in TASKS),

@@ -7,10 +7,11 @@ import json
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from shared.adapters.auth_errors import translate_auth
 from shared.adapters.gemini_access import ByKey, open_client, storage_reader
 from shared.adapters.gemini_errors import translate
 from shared.adapters.total_timeout import within
-from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
+from shared.core.errors import AwayError, FileUnavailableError, TransientError
 from shared.core.gemini.request import InlineImage
 from shared.core.ports import ModelFile
 
@@ -181,13 +182,13 @@ def _called(about: Literal["file", "model"], name: str, timeout_s: float) -> Ite
             yield
         except errors.APIError as error:
             raise _refusal(error, about, name) from error
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise AwayError(f"Gemini could not be reached: {type(error).__name__}.") from error  # and was sent nothing
         except httpx2.HTTPError as error:
             # The type alone: a URL or header may hold a key.
             raise TransientError(f"Gemini could not be reached: {type(error).__name__}.") from error
-        except (auth.DefaultCredentialsError, auth.RefreshError) as error:
-            raise ConfigurationError(f"Google's credentials do not work: {type(error).__name__}.") from error
         except auth.GoogleAuthError as error:
-            raise TransientError(f"Google's credentials could not be renewed: {type(error).__name__}.") from error
+            raise translate_auth(error) from error
         except Exception as error:
             if not call.answered:
                 raise  # a flaw of ours, which no further attempt mends

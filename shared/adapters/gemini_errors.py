@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shared.core.errors import (
     AlreadyExistsError,
+    AwayError,
     ConfigurationError,
     DailyQuotaError,
     ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
+    PassingRefusalError,
     RefusedError,
     SchemaRefusedError,
+    SizeRefusedError,
     ThrottledError,
     TransientError,
 )
@@ -28,8 +31,11 @@ if TYPE_CHECKING:
 MAX_RETRY_AFTER_S = 600.0
 """A server's wish is honoured up to here: real answers have asked for 292 billion years."""
 
-_TOO_MANY_REQUESTS = 429
+_BAD_REQUEST, _TOO_MANY_REQUESTS = 400, 429
 _MAYBE_DONE = frozenset({*range(200, 400), 408, 499, 504})
+_AWAY = frozenset({502, 503})
+_CODES = {"RESOURCE_EXHAUSTED": 429, "UNAVAILABLE": 503, "ABORTED": 409, "DEADLINE_EXCEEDED": 504, "CANCELLED": 499}
+"""What a status says that comes with a 400: of two that contradict each other, the passing one."""
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -54,6 +60,23 @@ def _unreadable_bucket(text: str) -> ConfigurationError:
     return ConfigurationError(f"{text} Grant the worker's service account roles/storage.objectViewer on the bucket.")
 
 
+def _passing(text: str) -> PassingRefusalError:
+    return PassingRefusalError(ErrorCode.REQUEST_REFUSED, f"The model refuses this request. {text}")
+
+
+def _too_large(text: str) -> SizeRefusedError:
+    return SizeRefusedError(ErrorCode.TOO_MANY_BYTES, f"The model does not take so many bytes. {text}")
+
+
+# Vertex's fetcher names what became of an address: `Status: URL_REJECTED-REJECTED_CLIENT_THROTTLED`, `URL_TIMEOUT-…`,
+# `URL_ERROR-ERROR_NOT_FOUND`, `URL_ROBOTED-…`. That of a moment reads like that of a lasting state, so all may pass.
+_FETCHER = r"\bURL_[A-Z]+|cannot fetch content|fail(?:ed)? to (?:fetch|download)|throttled|timed? ?out"
+_RETRY = r"(?:please|and) (?:re)?try\b|try again|retry (?:later|or report)"
+_TOO_LARGE = (
+    r"payload size exceeds|size limit|too large|too big|larger than|exceeds? the (?:max|limit|allowed|size)|"
+    r"(?:maximum|max) (?:\w+ )?size|size (?:\S+ )?exceed"
+)
+
 # The first row that fits decides. A wrong key, a missing permission and a model that is gone are the deployment's fault
 # and never charged to the image: the event waits for a mended key or model id.
 _TABLE = (
@@ -68,12 +91,22 @@ _TABLE = (
     _Row((400,), "model", r"service agents are being provisioned", lambda text: RefusedError(text, retry_after_s=60.0)),
     _Row((400,), "any", r"api[ _]key|location is not supported|billing", ConfigurationError),
     _Row((401, 403, 404), "any", None, ConfigurationError),
+    _Row((400,), "model", _FETCHER, _passing),
+    _Row(
+        (400,),
+        "model",
+        rf"process input image.*(?:{_RETRY})",
+        lambda text: PassingRefusalError(ErrorCode.IMAGE_REFUSED, f"The model cannot read this image. {text}"),
+    ),
     _Row(
         (400,),
         "model",
         r"process input image|image is not valid|unsupported mime",
         lambda text: ModelRejectedError(ErrorCode.IMAGE_REFUSED, f"The model cannot read this image. {text}"),
     ),
+    _Row((400,), "model", _RETRY, _passing),
+    _Row((400,), "model", rf"(?!.*(?:tokens?\b|number of)).*(?:{_TOO_LARGE})", _too_large),
+    _Row((413,), "any", None, _too_large),
     # Too many bounds in a schema, or bounds inside of bounds, are "an invalid argument" without the name of a field.
     _Row(
         (400,),
@@ -82,7 +115,7 @@ _TABLE = (
         lambda text: SchemaRefusedError(ErrorCode.REQUEST_REFUSED, f"The model refuses this request. {text}"),
     ),
     _Row(
-        (400, 413),
+        (400,),
         "any",
         None,
         lambda text: ModelRejectedError(ErrorCode.REQUEST_REFUSED, f"The model refuses this request. {text}"),
@@ -96,6 +129,7 @@ def translate(
     """Return our error for an HTTP error of the Gemini API; `name` is the file or the model it is about."""
     # It ends in logs and results, and may quote what it refuses. Cut afterwards: a piece is hard to recognise.
     text = f"Gemini answered {code} for {name}: {redact(message)[:500]}"
+    code = _CODES.get(_status(details), code) if code == _BAD_REQUEST else code
     for row in _TABLE:
         if row.fits(code, about, message):
             return row.meaning(text)
@@ -105,6 +139,8 @@ def translate(
 def _meaning(code: int, details: Any) -> type[TransientError]:
     if code == _TOO_MANY_REQUESTS:
         return DailyQuotaError if _is_daily(details) else ThrottledError
+    if code in _AWAY:
+        return AwayError
     # A gateway's time-out, or a 2xx of another kind, says nothing of the model behind it: that answer may be billed.
     return TransientError if code in _MAYBE_DONE else RefusedError
 
@@ -133,6 +169,12 @@ def retry_after_s(details: Any, headers: Mapping[str, str]) -> float | None:
             return min(float(match[1]), MAX_RETRY_AFTER_S)
     header = headers.get("retry-after") or headers.get("Retry-After") or ""
     return min(float(header), MAX_RETRY_AFTER_S) if header.isascii() and header.isdigit() else None
+
+
+def _status(details: Any) -> str:
+    error = details.get("error") if isinstance(details, dict) else None
+    status = error.get("status") if isinstance(error, dict) else None
+    return status if isinstance(status, str) else ""
 
 
 def _error_details(details: Any) -> list[dict[str, Any]]:

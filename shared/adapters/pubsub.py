@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.adapters.auth_errors import translate_auth
 from shared.core.errors import TransientError
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ class GooglePublisher:
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         """Publish and wait until the service has stored every message."""
         from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
 
         batch = [{"data": message.data, "attributes": dict(message.attributes)} for message in messages]
         try:
             self._client.publish(topic=topic, messages=batch, timeout=_TIMEOUT_S, retry=self._retry)
         except GoogleAPIError as error:
-            # A missing topic or role is the deployment's fault: the event waits until it is mended.
+            # A missing topic or role, too: whoever could hold the event would have to publish that it is held.
             raise TransientError(f"Pub/Sub, {topic}: {error}") from error
+        except GoogleAuthError as error:
+            raise translate_auth(error) from error

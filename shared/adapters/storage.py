@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters.storage_errors import mapped
 from shared.core.errors import (
     AlreadyExistsError,
     ChangedError,
@@ -21,7 +22,7 @@ from shared.core.jsontext import crc32c
 from shared.core.ports import ObjectInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _TIMEOUT_S = 60
 
@@ -55,7 +56,7 @@ class GoogleStorage:
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
         self._clock = _ServerClock()
-        session.hooks["response"].append(self._clock.note)
+        session.hooks["response"] += [self._clock.note, _drain_refusal]
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
@@ -64,7 +65,7 @@ class GoogleStorage:
         from google.api_core.exceptions import Forbidden
 
         where = f"gs://{bucket}/{name}"
-        with _mapped(where, precondition=AlreadyExistsError):
+        with mapped(where, precondition=AlreadyExistsError, writes=True):
             try:
                 return self._write(bucket, name, data, generation=0, content_type=content_type, metadata=metadata)
             except Forbidden:
@@ -84,12 +85,12 @@ class GoogleStorage:
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Overwrite exactly this generation; return the new one."""
-        with _mapped(f"gs://{bucket}/{name}", precondition=ChangedError):
+        with mapped(f"gs://{bucket}/{name}", precondition=ChangedError, writes=True):
             return self._write(bucket, name, data, generation=generation, content_type=content_type, metadata=metadata)
 
     def stat(self, bucket: str, name: str) -> ObjectInfo | None:
         """Describe the live object, or None."""
-        with _mapped(f"gs://{bucket}/{name}"):
+        with mapped(f"gs://{bucket}/{name}"):
             blob = self._client.bucket(bucket).get_blob(name, **self._patience)
         return None if blob is None else self._info(blob)
 
@@ -98,7 +99,7 @@ class GoogleStorage:
         where = f"gs://{bucket}/{name}"
         blob = self._client.bucket(bucket).blob(name, generation=generation)
         sink = _CappedSink(max_bytes, where)
-        with _mapped(where, precondition=NotFoundError):
+        with mapped(where, precondition=NotFoundError):
             # raw: the bytes as stored, never decompressed on the way (a gzip object would defeat cap and checksum).
             blob.download_to_file(sink, raw_download=True, checksum="crc32c", **self._patience)
         data = bytes(sink.data)
@@ -112,7 +113,7 @@ class GoogleStorage:
         where = f"gs://{bucket}/{name}"
         blob = self._client.bucket(bucket).blob(name, generation=generation)
         sink = _CappedSink(max_bytes, where)
-        with _mapped(where, precondition=NotFoundError):
+        with mapped(where, precondition=NotFoundError):
             # The checksum is that of the whole object: there is nothing to hold a part against.
             blob.download_to_file(sink, end=max_bytes - 1, raw_download=True, checksum=None, **self._patience)
         return bytes(sink.data)
@@ -120,20 +121,20 @@ class GoogleStorage:
     def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         """Delete the live object (or exactly this generation); deleting what is gone is no error."""
         try:
-            with _mapped(f"gs://{bucket}/{name}", precondition=NotFoundError):
+            with mapped(f"gs://{bucket}/{name}", precondition=NotFoundError):
                 self._client.bucket(bucket).blob(name).delete(if_generation_match=generation, **self._patience)
         except NotFoundError:
             return
 
     def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the names of all live objects below a prefix, in byte order."""
-        with _mapped(f"gs://{bucket}/{prefix}*"):
+        with mapped(f"gs://{bucket}/{prefix}*"):
             blobs = self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken", **self._patience)
             return [blob.name for blob in blobs]
 
     def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the folders right below a prefix, each as a whole prefix, in byte order."""
-        with _mapped(f"gs://{bucket}/{prefix}*"):
+        with mapped(f"gs://{bucket}/{prefix}*"):
             found = self._client.list_blobs(
                 bucket, prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", **self._patience
             )
@@ -184,6 +185,12 @@ class _ServerClock:
         return max(0.0, (now - moment).total_seconds())
 
 
+def _drain_refusal(response: Any, *_: Any, **__: Any) -> None:
+    """Read what a refusal says: the client leaves that of a download on its connection, which is then lost."""
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        _ = response.content
+
+
 class _CappedSink:
     """Collects a download and stops it at the cap: the size in an event is a claim, not a fact."""
 
@@ -208,23 +215,3 @@ class _CappedSink:
     def truncate(self, size: int = 0) -> int:
         del self.data[size:]
         return size
-
-
-@contextmanager
-def _mapped(where: str, *, precondition: type[Exception] = ChangedError) -> Iterator[None]:
-    """Translate the client's errors; `precondition` is what a 412 or 404 means here."""
-    import requests
-    from google.api_core import exceptions as api
-    from google.auth import exceptions as auth
-    from google.cloud.exceptions import NotFound
-    from google.cloud.storage.exceptions import DataCorruption
-
-    try:
-        yield
-    except api.PreconditionFailed as error:
-        raise precondition(f"{where}: the precondition does not hold.") from error
-    except NotFound as error:
-        raise NotFoundError(f"{where} does not exist.") from error
-    except (api.GoogleAPIError, requests.RequestException, auth.GoogleAuthError, DataCorruption) as error:
-        # 403 and 401 too: a missing role is the deployment's fault, so the event must wait, not fail.
-        raise TransientError(f"Cloud Storage, {where}: {error}") from error

@@ -40,6 +40,7 @@ def parse_event(message: Any) -> ResultEvent:
         error=fields.optional_text("error"),
         until=fields.optional_text("until"),
         raw=document,
+        error_message=fields.optional_text("error_message"),
     )
     if event.result is None and event.status != "held":
         raise fields.wrong("result", "where the result lies", None)

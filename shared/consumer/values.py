@@ -43,7 +43,8 @@ class ResultEvent:
     """A pointer to a committed result; duplicates carry the same `id` and the same `result`.
 
     `status` is that of the result, or `held`: parked at a spending ceiling until about `until` (RFC 3339), with no
-    `result` yet. `caption` is cut at 500 characters; `error` is a code for programs.
+    `result` yet. `caption` is cut at 500 characters; `error` is a code for programs, and `error_message` (cut, too) for
+    people.
     """
 
     id: str
@@ -57,6 +58,7 @@ class ResultEvent:
     error: str | None
     until: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    error_message: str | None = None
 
     @property
     def held(self) -> bool:

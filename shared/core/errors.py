@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     FOREIGN_BUCKET = "foreign_bucket"
     GONE = "gone"
+    OWN_OUTPUT = "own_output"
     SUPERSEDED = "superseded"
     # Of results: a manifest.
     BAD_MANIFEST = "bad_manifest"
@@ -36,6 +37,7 @@ class ErrorCode(StrEnum):
     # Of results: the model and its answer. The last three are the status of a reading.
     IMAGE_REFUSED = "image_refused"
     REQUEST_REFUSED = "request_refused"
+    STORAGE_REFUSED = "storage_refused"
     BLOCKED = "blocked"
     PARTIAL = "partial"
     FAILED = "failed"
@@ -48,6 +50,7 @@ class ErrorCode(StrEnum):
     CONFIGURATION = "configuration"
     DAILY_CEILING = "daily_ceiling"
     DAILY_QUOTA = "daily_quota"
+    MODEL_AWAY = "model_away"
 
     # Of one image of a manifest: its message is part of that of `bad_manifest_image`.
     IMAGE_NOT_FOUND = "image_not_found"
@@ -104,6 +107,14 @@ class SchemaRefusedError(ModelRejectedError):
     """The model refuses the request, and may refuse no more of it than the schema of the answer."""
 
 
+class PassingRefusalError(ModelRejectedError):
+    """The model refuses the request in words that speak of a moment: "please retry", a fetcher that is throttled."""
+
+
+class SizeRefusedError(ModelRejectedError):
+    """The request, or an image in it, is too large for the way it came: another way may carry it."""
+
+
 class FileUnavailableError(UplookError):
     """A file of the Files API that a request refers to has expired, was deleted, or is not ours."""
 
@@ -120,7 +131,11 @@ class RefusedError(TransientError):
     """A service answered that it did nothing: nothing is paid for, and nothing happened."""
 
 
-class ThrottledError(RefusedError):
+class AwayError(RefusedError):
+    """The service is away or overloaded, whatever it is asked: no request is to blame."""
+
+
+class ThrottledError(AwayError):
     """The service wants fewer calls per minute (429)."""
 
 
@@ -129,14 +144,21 @@ class DailyQuotaError(ThrottledError):
 
 
 class ConfigurationError(RefusedError):
-    """The deployment is at fault (a wrong key, no permission, a model that is gone): never the image."""
+    """The deployment is at fault (a wrong key, a lost role, a model that is gone): never the image."""
+
+
+class ObjectRefusedError(TransientError):
+    """Cloud Storage has the object and will not hand it out: its key is missing or disabled, or a reader must pay.
+
+    Where the object is the one that an event is about, that is final. Of our own buckets it may be mended.
+    """
 
 
 class ParkError(UplookError):
     """No model call is possible before a later time: the event is to be held until then, and acknowledged.
 
-    `code` is DAILY_CEILING (our own limit), DAILY_QUOTA (the service's) or CONFIGURATION; `until` is an hour,
-    `2026-11-22T08` (UTC).
+    `code` is DAILY_CEILING (our own limit), DAILY_QUOTA (the service's), CONFIGURATION or MODEL_AWAY; `until` is an
+    hour, `2026-11-22T08` (UTC).
     """
 
     def __init__(self, code: ErrorCode, message: str, *, until: str) -> None:

@@ -22,16 +22,20 @@ def with_retries(job: Job, ports: Ports, call: Callable[[], _T]) -> _T:
     """Do `call`, and again after a transient failure as often as attempts and deadline allow.
 
     Raises:
-        TransientError: the last one, when no further try fits. A used-up day and a wrong key are no matter of seconds.
+        TransientError: the last one, when no further try fits. A used-up day is no matter of seconds, and a fault of
+            the deployment is believed at the second time: a first 401, 403 or 404 may be a blip.
     """
-    attempt = 0
+    attempt = accused = 0
     while True:
         attempt += 1
         try:
             return call()
-        except (DailyQuotaError, ConfigurationError):
+        except DailyQuotaError:
             raise
         except TransientError as error:
+            accused += isinstance(error, ConfigurationError)
+            if accused > 1:
+                raise
             left_s = remaining_s(job, ports)
             wait_s = wait_before_retry(error, attempt=attempt, remaining_s=left_s, jitter=ports.jitter())
             if wait_s is None:

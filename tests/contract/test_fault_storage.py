@@ -6,7 +6,7 @@ import dataclasses
 import gzip
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,16 +14,19 @@ from infra.emulators import Control, Fault
 from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import NotFoundError, TransientError
-from shared.core.events.envelopes import parse_upload
+from shared.core.events.envelopes import format_image_event, parse_upload
+from shared.core.gemini.request import InlineImage
 from shared.core.planning.plan import idempotency_key
+from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, Rig, picture
 from tests.services import running
+from tests.unit.test_adapter_storage_errors import CSEK, KMS, KMS_OFF, PAYS, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from google.cloud.storage import Blob
+    from google.cloud.storage import Blob, Client
 
     from shared.core.events.envelopes import ImageEvent
 
@@ -41,9 +44,10 @@ class Deployment:
     rig: Rig
     uploads: str
     url: str
+    client: Client
 
     def blob(self, name: str = "cat.jpg") -> Blob:
-        return storage_client(self.url).bucket(self.uploads).blob(name)
+        return self.client.bucket(self.uploads).blob(name)
 
     def event(self, blob: Blob) -> ImageEvent:
         """Return the caption event of an uploaded object, as its own resource describes it."""
@@ -57,10 +61,13 @@ def deployment(url: str) -> Iterator[Deployment]:
     uploads, results, work = (client.create_bucket(f"{kind}-{suffix}").name for kind in ("uploads", "results", "work"))
     settings = dataclasses.replace(SETTINGS, upload_buckets=(uploads,), results_bucket=results, work_bucket=work)
     rig = Rig(settings=settings)
-    rig.store = GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=1)  # type: ignore[assignment]
-    rig.ports = dataclasses.replace(rig.ports, store=rig.store)
-    yield Deployment(rig, uploads, url)
+    store = GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=1)
+    rig.store = store  # type: ignore[assignment]
+    rig.ports = dataclasses.replace(rig.ports, store=store)
+    yield Deployment(rig, uploads, url, client)
     Control(url).clear()
+    for each in (client, store._client):
+        each.close()
 
 
 @pytest.mark.fault(18)
@@ -98,11 +105,7 @@ def test_a_restored_object_is_a_new_image_with_a_result_of_its_own(deployment: D
     lost = deployment.event(blob)
     blob.delete()
     analyze(lost, deployment.rig.ports)
-    restored = (
-        storage_client(deployment.url)
-        .bucket(deployment.uploads)
-        .restore_blob("cat.jpg", generation=lost.source.generation)
-    )
+    restored = deployment.client.bucket(deployment.uploads).restore_blob("cat.jpg", generation=lost.source.generation)
     event = deployment.event(restored)
 
     analyze(event, deployment.rig.ports)
@@ -112,7 +115,7 @@ def test_a_restored_object_is_a_new_image_with_a_result_of_its_own(deployment: D
 
 
 @pytest.mark.fault(33)
-def test_an_object_with_content_encoding_gzip_is_read_as_stored_and_is_no_image(deployment: Deployment) -> None:
+def test_an_object_with_content_encoding_gzip_is_read_as_stored_and_decoded(deployment: Deployment) -> None:
     packed, blob = gzip.compress(picture()), deployment.blob()
     blob.content_encoding = "gzip"
     blob.upload_from_string(packed, content_type="image/jpeg")
@@ -121,7 +124,8 @@ def test_an_object_with_content_encoding_gzip_is_read_as_stored_and_is_no_image(
     analyze(event, deployment.rig.ports)
 
     assert deployment.rig.store.read(deployment.uploads, "cat.jpg", max_bytes=10**6) == packed
-    assert deployment.rig.document(event, error=0)["error"]["code"] == "not_an_image"
+    assert deployment.rig.document(event)["status"] == "ok"
+    assert deployment.rig.model.requests[0].images == (InlineImage(picture(), "image/jpeg"),)
 
 
 @pytest.mark.fault(34)
@@ -137,24 +141,62 @@ def test_an_object_under_a_hold_is_read_as_any_other(deployment: Deployment) -> 
     assert deployment.rig.document(event)["status"] == "ok"
 
 
-@pytest.mark.fault(34)
-def test_an_object_whose_key_is_the_customers_is_tried_again_and_never_worked_on(deployment: Deployment) -> None:
+REFUSED = {
+    "customer's key": (400, "resourceIsEncryptedWithCustomerEncryptionKey", CSEK),
+    "denied KMS key": (403, "forbidden", KMS),
+    "disabled KMS key": (400, "invalid", KMS_OFF),
+    "requester pays": (400, "required", PAYS),
+}
+
+
+def _refusal(code: int, reason: str, message: str, **where: Any) -> Fault:
+    error = {"code": code, "message": message, "errors": [{"reason": reason, "message": message}]}
+    return Fault("status", status=code, body={"error": error}, times=0, **where)
+
+
+@pytest.mark.fault(122)
+@pytest.mark.parametrize("enterprise", [False, True])
+@pytest.mark.parametrize("case", REFUSED)
+def test_an_object_that_is_not_handed_out_is_final_at_once_in_the_words_of_the_service(
+    deployment: Deployment, case: str, *, enterprise: bool
+) -> None:
     blob = deployment.blob()
     blob.upload_from_string(picture(), content_type="image/jpeg")
     event = deployment.event(blob)
-    refusal = "The target object is encrypted by a customer-supplied encryption key."
+    settings = dataclasses.replace(deployment.rig.settings, enterprise=enterprise, project="local-dev")
+    ports = dataclasses.replace(deployment.rig.ports, settings=settings)
+    Control(deployment.url).add(_refusal(*REFUSED[case], operation="object.download", subject="uploads-*"))
 
-    with (
-        Control(deployment.url).planned(Fault("status", operation="object.download", status=400, body=refusal)),
-        pytest.raises(TransientError, match="customer-supplied"),
-    ):
-        analyze(event, deployment.rig.ports)
+    analyze(event, ports)
 
+    told = deployment.rig.document(event, error=0)["error"]
+    assert told["code"] == "storage_refused"
+    assert REFUSED[case][2] in told["message"]
     assert deployment.rig.model.requests == []
 
 
-@pytest.mark.fault(102, 105)
-@pytest.mark.parametrize("status", [403, 429, 503])
+@pytest.mark.fault(105, 123)
+@pytest.mark.parametrize(("operation", "bucket"), [("object.download", "uploads-*"), ("object.insert", "results-*")])
+def test_a_role_that_was_lost_parks_the_event_until_it_is_back(
+    deployment: Deployment, operation: str, bucket: str
+) -> None:
+    blob = deployment.blob()
+    blob.upload_from_string(picture(), content_type="image/jpeg")
+    event = deployment.event(blob)
+    Control(deployment.url).add(_refusal(403, "forbidden", ROLE, operation=operation, subject=bucket))
+
+    analyze(event, deployment.rig.ports)
+
+    told = deployment.rig.result_events()[-1]
+    assert (told["status"], told["error"]) == ("held", "configuration")
+    Control(deployment.url).clear()
+    analyze(event, deployment.rig.ports)
+    assert deployment.rig.document(event)["status"] == "ok"
+    assert len(deployment.rig.model.requests) == 1
+
+
+@pytest.mark.fault(102)
+@pytest.mark.parametrize("status", [429, 503])
 def test_a_results_bucket_that_refuses_writes_costs_time_and_no_second_call(
     deployment: Deployment, status: int
 ) -> None:
@@ -173,6 +215,35 @@ def test_a_results_bucket_that_refuses_writes_costs_time_and_no_second_call(
 
     assert deployment.rig.document(event)["status"] == "ok"
     assert len(deployment.rig.model.requests) == 1
+
+
+@pytest.mark.fault(130)
+def test_a_results_bucket_that_is_missing_is_the_deployments_fault(deployment: Deployment) -> None:
+    blob = deployment.blob()
+    blob.upload_from_string(picture(), content_type="image/jpeg")
+    event = deployment.event(blob)
+    deployment.client.bucket(deployment.rig.settings.results_bucket).delete()
+
+    analyze(event, deployment.rig.ports)
+
+    assert deployment.rig.result_events()[-1]["error"] == "configuration"
+
+
+@pytest.mark.fault(129)
+def test_the_last_error_travels_on_the_lease_into_the_dead_letter(deployment: Deployment) -> None:
+    blob = deployment.blob()
+    blob.upload_from_string(picture(), content_type="image/jpeg")
+    event = deployment.event(blob)
+    Control(deployment.url).add(Fault("status", operation="object.download", subject="uploads-*", status=503, times=0))
+    with pytest.raises(TransientError):
+        analyze(event, deployment.rig.ports)
+    Control(deployment.url).clear()
+
+    record_dead_letter(format_image_event(event), deployment.rig.ports)
+
+    told = deployment.rig.document(event, error=0)["error"]
+    assert told["code"] == "dead_letter"
+    assert "The last error: Cloud Storage, gs://" in told["message"]
 
 
 @pytest.mark.fault(103)

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from tests.explore.world import World
 
 ACK_DEADLINE_S: Final = 66.0
-BACKOFF_S: Final = 10.0
+BACKOFF_S, LONGEST_BACKOFF_S = 10.0, 600.0
+"""Doubled with every redelivery of a message."""
+
 FREE_DELIVERIES: Final = 4
-DELIVERIES_PER_FAULT: Final = 3
+DELIVERIES_PER_FAULT: Final = 5
+"""A delivery whose holder has died comes again until the lease has expired: it waits for it no longer than a moment."""
 BURIALS: Final = int(LEASE_TTL_S / BACKOFF_S) + 1
 """A dead letter waits for no lease: it comes again until whoever holds one has ended, or is known to be dead."""
 
@@ -70,7 +73,7 @@ class Broker:
             self.world.stage.end(f"terminates: message {process.message} is not acknowledged after {copies} deliveries")
             return
         heard_s = process.waited_s if process.ended_s is None else process.ended_s
-        again_s = heard_s + BACKOFF_S
+        again_s = heard_s + min(BACKOFF_S * 2 ** (copies - 1), LONGEST_BACKOFF_S)
         self._schedule(process.event, process.message, again_s, releases=process.releases, buries=process.buries)
 
     def tick(self) -> None:

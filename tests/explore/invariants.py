@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core import naming
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from tests.explore.stage import Step
     from tests.explore.world import World
 
+REFUSED_BY_REFERENCE: Final = 3
+"""How often an image that went by reference is refused for good: twice as it is, and once inside the request."""
+
 _ENDS: Final = frozenset({"die-before", "die-after", "cancel"})
-_PASSING: Final = frozenset({"503", "429", "412"})
+_PASSING: Final = frozenset({"503", "429", "412", "403"})
 _KEEPING: Final = frozenset({("create", "reply"), ("read", "reply"), ("stat", "image")})
 """What lies between an answer and its place in the journal; the look at the image only where an address was sent."""
 
@@ -36,7 +40,7 @@ def check(world: World, processes: Sequence[Process]) -> list[str]:
         own = [process for process in processes if process.event.source.generation == event.source.generation]
         redriven = any(process.event.redrive > event.redrive for process in own)
         found += [*_one_end(world, event, own, redriven), *_told(world, event, redriven), *_paid_once(world, own)]
-    return [*found, *_refused_once(world.stage.trace)]
+    return [*found, *_refused_once(world.stage.trace, asks=REFUSED_BY_REFERENCE if world.by_reference else 1)]
 
 
 def events_of(processes: Iterable[Process]) -> dict[tuple[int, int], ImageEvent]:
@@ -61,8 +65,12 @@ def kept_lease(world: World, process: Process) -> list[str]:
     paths = naming.paths(process.event.source, run=process.event.run, task=process.event.task)
     lease = world.store.stat(WORK, paths.lease)
     broken = any(step.target == "lease" and step.fault and step.process is process for step in world.stage.trace)
-    if broken or lease is None or lease.metadata != {"uplook-attempt": process.attempt, "uplook-state": "held"}:
+    own = lease is not None and lease.metadata.get("uplook-attempt") == process.attempt
+    if broken or lease is None or not own:
         return []
+    if lease.metadata.get("uplook-state") != "held":
+        told = lease.metadata.get("uplook-reason") or process.buries
+        return [] if told else [f"lease: delivery {process.number} ended ({process.ending}) and left no reason"]
     return [f"lease: delivery {process.number} ended ({process.ending}) and still holds it"]
 
 
@@ -141,8 +149,9 @@ def _excused(process: Process, steps: Iterable[Step]) -> int:
         and (step.operation, step.target) in {("create", "reply"), ("stat", "image")}
         and step.fault in _PASSING
     ]
+    accused = sum(1 for step in refused if step.fault == "403") > 1  # a second 403 is believed
     late_s = process.started_s + TIMEOUT_S - RESERVE_S - RETRY_AFTER_S
-    given_up = len(refused) >= MAX_ATTEMPTS or (refused and (process.ended_s or late_s) > late_s)
+    given_up = len(refused) >= MAX_ATTEMPTS or accused or (refused and (process.ended_s or late_s) > late_s)
     return int(bool(given_up)) + int(_outlived(process, process.journalled_s or process.ended_s))
 
 
@@ -151,11 +160,16 @@ def _outlived(process: Process, until_s: float | None) -> bool:
     return None not in {process.held_s, until_s} and (until_s or 0) - (process.held_s or 0) > LEASE_TTL_S
 
 
-def _refused_once(trace: Sequence[Step]) -> list[str]:
-    """Return retries of what a model has refused for good."""
-    refusals = {step.process: step.number for step in trace if step.fault == "refuse"}
+def _refused_once(trace: Sequence[Step], *, asks: int) -> list[str]:
+    """Return retries of what a model has refused for good; what went by reference is heard several times."""
+    refusals = Counter(step.process for step in trace if step.fault == "refuse")
     return [
-        f"terminates: delivery {step.process.number} asked again what was refused"
-        for step in trace
-        if step.operation == "generate" and refusals.get(step.process, step.number) < step.number
+        f"terminates: delivery {process.number} was refused {times} times, and asked again"
+        for process, times in refusals.items()
+        if times > asks or (times == asks == 1 and _asked_behind(process, trace))
     ]
+
+
+def _asked_behind(process: Process, trace: Sequence[Step]) -> bool:
+    asked = [step for step in trace if step.process is process and step.operation == "generate"]
+    return asked[-1].fault != "refuse"

@@ -12,6 +12,7 @@ from shared.pipeline.job import begin
 from shared.pipeline.upkeep import dead_letter, unpark
 from shared.pipeline.worker import analyze, ask, commit, lease, park, send, source_image
 from shared.pipeline.worker.lease import HeldLease, Settled
+from shared.pipeline.worker.source_image import Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,10 @@ def look_for_a_result_before_the_lease(patch: pytest.MonkeyPatch) -> None:
 
 def never_release(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lease, "release", lambda _job, _held, _ports: None)
+
+
+def release_without_a_reason(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(lease, "after", lambda _error, _held: lease.Past())
 
 
 def journal_after_parsing(patch: pytest.MonkeyPatch) -> None:
@@ -100,8 +105,8 @@ def never_tell(patch: pytest.MonkeyPatch) -> None:
 
 
 def ignore_the_generation(patch: pytest.MonkeyPatch) -> None:
-    def any_generation(job: Job, source: Source, ports: Ports) -> bytes:
-        return ports.store.read(source.bucket, source.name, max_bytes=job.event.settings.max_bytes)
+    def any_generation(job: Job, source: Source, ports: Ports) -> Read:
+        return Read(ports.store.read(source.bucket, source.name, max_bytes=job.event.settings.max_bytes))
 
     patch.setattr(source_image, "_download", any_generation)
 
@@ -122,6 +127,8 @@ def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
     def releasing(job: Job, held: HeldLease, ports: WorkerPorts) -> Any:
         try:
             return outcome(job, held, ports)
+        except Exception:
+            raise
         except BaseException:
             lease.release(job, held, ports)
             raise
@@ -153,7 +160,7 @@ def bury_without_the_lease(patch: pytest.MonkeyPatch) -> None:
         job = begin(event, ports)
         done = lease.settled(job, ports)
         if done is None:
-            dead_letter._commit(job, ports)
+            dead_letter._commit(job, HeldLease(0, first=True), ports)
         else:
             commit.announce(done, ports)
 
@@ -169,6 +176,7 @@ MUTANTS: Final[dict[Mutation, str]] = {
     take_live_leases: "pay once",
     look_for_a_result_before_the_lease: "nothing is lost",
     never_release: "lease",
+    release_without_a_reason: "lease",
     journal_after_parsing: "pay once",
     journal_without_retry: "pay once",
     ask_without_time: "pay once",

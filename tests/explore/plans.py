@@ -10,19 +10,22 @@ Deliveries = Literal["once", "twice", "together", "dead", "redrive"]
 """once, twice in a row, twice at once; dead: once, and its dead letter at once; redrive: once, and as soon as it has
 failed, its redrive twice at once."""
 
-ANYWHERE: Final = ("die-before", "die-after", "cancel", "503", "429", "stall", "outlive", "overwrite")
+ANYWHERE: Final = ("die-before", "die-after", "cancel", "503", "429", "403", "stall", "outlive", "overwrite")
 ON_WRITES: Final = ("lost", "412", "own-412")
 ON_ANSWERS: Final = ("lost", "refuse")
 ON_FILES: Final = ("expire",)
 INSIDE: Final = ("die-before", "die-after", "cancel")
 KINDS: Final = (*ANYWHERE, *ON_WRITES, "refuse", "expire")
 """die-before/-after: killed around the effect. cancel: an exception, as SIGTERM or a bug. 503, 429: refused for now,
-without and with Retry-After. stall, outlive: time passes before the effect, more than the delivery's deadline, more
-than the lease's. overwrite: a new generation of the source, and its event. lost: done, but the answer never comes.
-412, own-412: a precondition is said to fail; without any effect, or after the effect, as the client's own retry sees
-it. refuse, expire: the model refuses this request for good; it knows the uploaded file no longer."""
+without and with Retry-After. 403: a role is missing for a moment. stall, outlive: time passes before the effect, more
+than the delivery's deadline, more than the lease's. overwrite: a new generation of the source, and its event. lost:
+done, but the answer never comes. 412, own-412: a precondition is said to fail; without any effect, or after the effect,
+as the client's own retry sees it. refuse, expire: the model refuses this request for good; it knows the uploaded file
+no longer."""
 
-SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held")
+SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away")
+"""held: the day's ceiling is reached. away: the model is away for some deliveries, and for a first probe after them."""
+
 
 _MOST_FAULTS = 4
 _LAST_STEP = 40

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.core.errors import AlreadyExistsError, ChangedError, TransientError
+from shared.core.errors import AlreadyExistsError, AwayError, ChangedError, TransientError
 from tests.rig import RESULTS, SETTINGS, UPLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
     from shared.core.gemini.request import ModelRequest
@@ -126,13 +126,16 @@ class StagedPublisher:
 class StagedModel:
     """The `VisionModel` port. An answer takes `ANSWER_S`, and is paid for even if nobody waits that long."""
 
-    def __init__(self, stage: Stage, model: MemoryModel, ledger: Ledger) -> None:
+    def __init__(self, stage: Stage, model: MemoryModel, ledger: Ledger, *, away: Callable[[], bool]) -> None:
         self._stage = stage
         self._model = model
         self._ledger = ledger
+        self._away = away
 
     def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
         def effect() -> Mapping[str, Any]:
+            if self._away():
+                raise AwayError("503: the model is overloaded")
             self._ledger.asked(self._stage.turns.process, request, at_s=self._stage.clock.time_s)
             self._stage.clock.time_s += min(ANSWER_S, timeout_s)
             answer = self._model.generate(request, timeout_s=timeout_s)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from shared.core.delivery import waiting
 from shared.core.delivery.interpret import interpret
 from shared.pipeline.upkeep import unpark
 from shared.pipeline.worker import ask, commit
 from tests.explore import invariants
 from tests.explore.broker import Broker
 from tests.explore.ledger import LogLines
-from tests.explore.world import World
+from tests.explore.world import PARK_AFTER, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,6 +125,7 @@ def _installed(world: World) -> Iterator[None]:
     level, propagates = _LOGGER.level, _LOGGER.propagate
     with (
         patch.object(ask, "interpret", parse),
+        patch.object(waiting, "PARK_AFTER", PARK_AFTER),
         patch.object(commit, "concurrently", world.stage.gather),
         patch.object(unpark, "concurrently", world.stage.gather),
     ):

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-from shared.core.errors import ErrorCode, FileUnavailableError, ModelRejectedError, TransientError, UplookError
+from shared.core.errors import (
+    ConfigurationError,
+    ErrorCode,
+    FileUnavailableError,
+    ModelRejectedError,
+    TransientError,
+    UplookError,
+)
 from tests.explore.plans import applicable
 from tests.explore.process import Cancelled, Died
 
@@ -29,6 +36,7 @@ _STEP_S = 0.05
 
 _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "503": lambda: TransientError("503 Service Unavailable"),
+    "403": lambda: ConfigurationError("403: the caller does not have permission"),
     "429": lambda: TransientError("429 Too Many Requests", retry_after_s=RETRY_AFTER_S),
     "cancel": lambda: Cancelled("SIGTERM"),
     "refuse": lambda: ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400 INVALID_ARGUMENT"),

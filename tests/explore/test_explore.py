@@ -10,6 +10,7 @@ from tests.explore.__main__ import main
 from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles
 from tests.explore.plans import SCENARIOS, Plan, draw, parse
 from tests.explore.run import Explored, explore
+from tests.explore.world import AWAY_CALLS
 
 _EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 41, 61, 1500
 _DOCUMENTS = frozenset({"document", "error"})
@@ -127,6 +128,23 @@ def test_a_redrive_after_a_refusal_brings_the_result_beside_the_error_with_one_m
     assert written == ["error", "document"]
     assert [process.event.redrive for process in explored.deliveries][:3] == [0, 1, 1]
     assert [step.operation for step in explored.trace].count("generate") == 2
+
+
+@pytest.mark.fault(127)
+def test_an_event_whose_model_is_away_is_parked_probed_and_answered() -> None:
+    explored = explore(Plan("away", "once"))
+    refused = [process.ending.partition(":")[0] for process in explored.deliveries if not process.releases]
+    # Nacked, parked, parked again by the first probe, answered; then a late duplicate and a late dead letter.
+    assert refused == ["nacked", "acknowledged", "acknowledged", "acknowledged", "acknowledged", "acknowledged"]
+    assert [step.target for step in explored.trace if step.operation == "create"].count("held") == 2
+    assert [step.operation for step in explored.trace].count("generate") == AWAY_CALLS + 1
+
+
+@pytest.mark.fault(123)
+def test_a_role_that_is_missing_for_a_moment_parks_the_event_and_no_more() -> None:
+    explored = explore(parse("caption once 2:403"))
+    assert [process.ending for process in explored.deliveries if not process.releases] == ["acknowledged"] * 4
+    assert [step.operation for step in explored.trace].count("generate") == 1
 
 
 @pytest.mark.fault(18)

@@ -16,6 +16,7 @@ from shared.adapters.memory_web import MemoryWeb
 from shared.core import jsontext, naming
 from shared.core.delivery import budget
 from shared.core.delivery.budget import Ceiling
+from shared.core.delivery.retry import MAX_ATTEMPTS
 from shared.core.events.envelopes import ImageEvent
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 NAME: Final = "square.jpg"
 
+PARK_AFTER: Final = 2
+AWAY_CALLS: Final = (PARK_AFTER + 1) * MAX_ATTEMPTS
+"""Refused before the model is back: those of all deliveries up to the parked one, and of the first probe."""
+
 _TASKS = {"segment": "segment", "file": "detect"}
 _DAY_S, _DAY_BEGINS_S = 86_400.0, budget.DAY_BEGINS_HOUR_UTC * 3600.0
 _BROKEN = b"two lemons and a loaf of bread"
@@ -58,7 +63,7 @@ class World:
             settings=_settings(plan.scenario),
             store=StagedStore(self.stage, self.store, self.ledger),
             publisher=StagedPublisher(self.stage, MemoryPublisher(), self.ledger),
-            model=StagedModel(self.stage, self.model, self.ledger),
+            model=StagedModel(self.stage, self.model, self.ledger, away=self._is_away),
             clock=StagedClock(self.stage, self.clock),
             new_id=self._new_id,
             jitter=lambda: 0.5,
@@ -66,8 +71,14 @@ class World:
             budget=DayBudget(Ceiling()),
             pacer=Pacer(),
         )
+        self._refusals_left = AWAY_CALLS if plan.scenario == "away" else 0
         if plan.scenario == "held":
             self._spend_the_day()
+
+    @property
+    def by_reference(self) -> bool:
+        """Whether the model fetches images itself."""
+        return self.scenario in {"file", "gs"}
 
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
@@ -122,6 +133,11 @@ class World:
         process.attempt = f"attempt-{next(self._ids)}"
         return process.attempt
 
+    def _is_away(self) -> bool:
+        """Whether the model refuses this call, whatever it is."""
+        self._refusals_left -= 1
+        return self._refusals_left >= 0
+
     def _answer(self, _: ModelRequest) -> Mapping[str, Any]:
         return reply(_text(self.scenario, len(self.ledger.paid)))
 
@@ -139,7 +155,7 @@ def _text(scenario: str, number: int) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption" | "gs" | "held":
+        case "caption" | "gs" | "held" | "away":
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]

@@ -13,6 +13,9 @@ import pytest
 
 from shared.adapters.memory import ManualClock
 from shared.core.events.envelopes import format_image_event, parse_image_event
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
+from shared.pipeline.upkeep.redrive import redrive_dead_letter
 from tests.functions.pushes import CRASHED, OK, push, push_body, storage_event
 from tests.rig import Rig, picture
 
@@ -187,3 +190,76 @@ def test_an_event_of_a_task_that_was_removed_is_nobodys_and_ends_as_a_dead_lette
     assert rig.model.requests == []
     (told,) = rig.result_events()
     assert (told["task"], told["status"], told["error"]) == ("paint", "failed", "dead_letter")
+
+
+TOPIC = "/projects/local-dev/topics/image-events"
+EMPTY = ((), ("data",), ("attributes",), ("data", "attributes", "publishTime"))
+
+
+@pytest.mark.fault(9, 124)
+@pytest.mark.parametrize("path", ["/", TOPIC])
+@pytest.mark.parametrize("missing", EMPTY)
+@pytest.mark.parametrize("target", ["caption", "ingest", "dead_letter", "release", "forget"])
+def test_whatever_pubsub_leaves_out_no_function_refuses_the_push_for_ever(
+    rig: Rig, client: Any, *, target: str, missing: tuple[str, ...], path: str
+) -> None:
+    body = push_body(b"tick") | {"deliveryAttempt": 1}
+    body["message"] |= {"attributes": {"a": "b"}, "message_id": "1"}
+    for key in missing:
+        del body["message"][key]
+
+    assert client(target).post(path, json=body).status_code == OK
+
+    assert len(rig.store.list_names("work", "dead/")) == (target == "dead_letter")
+
+
+NONE = {
+    "eventType": "OBJECT_FINALIZE",
+    "payloadFormat": "NONE",
+    "bucketId": "uploads",
+    "objectId": "cat.jpg",
+    "objectGeneration": "17",
+}
+
+
+@pytest.mark.fault(124)
+@pytest.mark.parametrize("data", [{}, {"data": ""}])
+def test_a_notification_without_payload_is_planned(rig: Rig, client: Any, data: dict[str, str]) -> None:
+    message = {**data, "messageId": "1", "attributes": NONE}
+
+    answer = client("ingest").post("/", json={"message": message, "subscription": "projects/p/subscriptions/s"})
+
+    assert answer.status_code == OK
+    published = [json.loads(message.data)["source"] for message in rig.publisher.messages[rig.settings.image_topic]]
+    assert {(source["name"], source["generation"], source["size"]) for source in published} == {("cat.jpg", "17", None)}
+
+
+@pytest.mark.fault(125)
+@pytest.mark.parametrize("payload", ["JSON_API_V1", "NONE"])
+@pytest.mark.parametrize(("event_type", "function"), [("OBJECT_FINALIZE", "ingest"), ("OBJECT_DELETE", "forget")])
+def test_a_dead_letter_of_eventarc_is_redriven_by_its_function(
+    rig: Rig, client: Any, *, event_type: str, function: str, payload: str
+) -> None:
+    event = rig.upload("cat.jpg", task="caption")
+    assert push(client("caption"), event) == OK
+    source = {"bucket": "uploads", "name": "cat.jpg", "generation": str(event.source.generation), "size": "5"}
+    attributes = NONE | {
+        "eventType": event_type,
+        "payloadFormat": payload,
+        "objectGeneration": source["generation"],
+        "CloudPubSubDeadLetterSourceSubscription": f"eventarc-us-central1-uplook-{function}-123-sub-456",
+    }
+    message: dict[str, Any] = {"messageId": "1", "attributes": attributes}
+    if payload != "NONE":
+        message["data"] = base64.b64encode(json.dumps(source).encode()).decode()
+    body = {"message": message, "subscription": "projects/p/subscriptions/dead-letter"}
+    assert client("dead_letter").post("/projects/p/topics/image-dead", json=body).status_code == OK
+    (name,) = rig.store.list_names("work", "dead/")
+    rig.store.delete("uploads", "cat.jpg")
+
+    redriven = redrive_dead_letter(name, rig.ports, rules=Rules(Choices(tasks=("caption",))))
+
+    assert (redriven.task, redriven.left) == (function, None)
+    assert rig.store.list_names("work", "dead/") == []
+    assert (rig.store.list_names("results", "") == []) is (function == "forget")
+    assert (rig.settings.image_topic in rig.publisher.messages) is (function == "ingest")

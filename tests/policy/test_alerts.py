@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from dataclasses import replace
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.core.errors import ConfigurationError, DailyQuotaError
+from shared.core.delivery.retry import MAX_ATTEMPTS
+from shared.core.delivery.waiting import PARK_AFTER
+from shared.core.errors import AwayError, ConfigurationError, DailyQuotaError, TransientError
 from shared.pipeline.worker.analyze import analyze
 from tests.policy.parsed import parse
 from tests.policy.test_policies import FILES
@@ -22,6 +25,7 @@ CAUSES = {
     "daily_ceiling": None,
     "daily_quota": DailyQuotaError("429: GenerateRequestsPerDayPerProjectPerModel"),
     "configuration": ConfigurationError("400: API key not valid"),
+    "model_away": AwayError("503: overloaded"),
 }
 
 
@@ -35,11 +39,15 @@ def test_the_alert_hears_of_every_reason_to_hold_an_event(code: str, caplog: pyt
     analyze(rig.upload(), rig.ports)  # all that the day has room for
     if cause := CAUSES[code]:
         rig = Rig()
-        rig.model.faults.add("generate", cause)
+        for _ in range(PARK_AFTER * MAX_ATTEMPTS):
+            rig.model.faults.add("generate", cause)
     (message,) = re.findall(r'jsonPayload\.message = \\"(\w+)\\"', FILES["alerts.tf"])
 
+    event = rig.upload("next.jpg")
     with caplog.at_level(logging.INFO, logger="uplook"):
-        analyze(rig.upload("next.jpg"), rig.ports)
+        while not (rig.result_events() and rig.result_events()[-1]["status"] == "held"):
+            with contextlib.suppress(TransientError):
+                analyze(event, rig.ports)
 
     held = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == message]
     assert [fields["code"] for fields in held] == [code]

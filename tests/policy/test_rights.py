@@ -213,7 +213,7 @@ class _Nothing:
         return lambda *_, **__: None
 
 
-@pytest.mark.fault(122)
+@pytest.mark.fault(136)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_leaked_worker_reaches_nothing_of_another_task_and_rewrites_nothing_that_was_paid_for(task: str) -> None:
     other = next(name for name in TASKS if name != task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.emulators.pubsub.push_request import CLOUD_EVENT_TYPES
 from infra.local import topology
 from tests.policy.computed import PROJECT
 from tests.policy.delivery import pushed_to
@@ -18,6 +19,7 @@ INFRA = parse(FILES)
 PREFIX = f"{INFRA.default('prefix')}-"
 PUSHED = [each for each in topology.SUBSCRIPTIONS if not each.cloud_event]
 TRIGGERED = [each for each in topology.SUBSCRIPTIONS if each.cloud_event]
+NOTIFIED = {kind: name for name, kind in CLOUD_EVENT_TYPES.items()}
 
 
 def _made(kind: str) -> list[Made]:
@@ -53,7 +55,7 @@ def test_both_wake_functions_by_the_same_storage_events() -> None:
     events = {each.key: each.one("event_trigger", "event_type") for each in functions if each.one("event_trigger")}
 
     assert {each.function: each.message_filter for each in TRIGGERED} == {
-        function: f'attributes.ce-type = "{event}"' for function, event in events.items()
+        function: f'attributes.eventType = "{NOTIFIED[event]}"' for function, event in events.items()
     }
 
 

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from shared.adapters.gemini_errors import MAX_RETRY_AFTER_S, retry_after_s, translate
 from shared.core.errors import (
     AlreadyExistsError,
+    AwayError,
     ConfigurationError,
     FileUnavailableError,
     ModelRejectedError,
+    PassingRefusalError,
     RefusedError,
     SchemaRefusedError,
+    SizeRefusedError,
     ThrottledError,
     TransientError,
     UplookError,
@@ -23,6 +26,7 @@ from shared.core.errors import (
 from tests.strategies import json_values
 
 About = Literal["file", "model"]
+FETCHING = "Cannot fetch content from the provided URL. Please ensure the URL is valid and accessible by Vertex AI."
 OVERLOADED = "The model is overloaded. Please try again later."
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 
@@ -53,20 +57,29 @@ def _details(*delays: Any) -> dict[str, Any]:
         (400, "model", "Unable to process input image gs://b/o.jpg", ModelRejectedError),
         (400, "model", "The File abc is not in an ACTIVE state and usage is not allowed.", RefusedError),
         (400, "model", "Service agents are being provisioned. So please try again in a few minutes.", RefusedError),
-        (400, "model", "Unable to process input image. Please retry or report", ModelRejectedError),
+        (400, "model", "Unable to process input image. Please retry or report", PassingRefusalError),
+        (400, "model", f"{FETCHING} Status: URL_REJECTED-REJECTED_CLIENT_THROTTLED", PassingRefusalError),
+        (400, "model", f"{FETCHING} Status: URL_TIMEOUT-TIMEOUT_FETCHPROXY", PassingRefusalError),
+        (400, "model", "Failed to download multimodal content. Please try again later.", PassingRefusalError),
+        (400, "model", "Invalid GCS URI: gs://uploads/we#ird.jpg", ModelRejectedError),
+        (400, "model", "Precondition check failed.", ModelRejectedError),
+        (400, "model", "The input token count (1200000) exceeds the maximum number of tokens.", ModelRejectedError),
+        (400, "model", "Image size 8388608 exceeds the maximum size of 7340032 bytes.", SizeRefusedError),
+        (400, "model", "The document gs://b/o.jpg is too large.", SizeRefusedError),
         (400, "model", "Provided image is not valid.", ModelRejectedError),
         (400, "model", "Unsupported MIME type: image/bmp", ModelRejectedError),
         (400, "model", "Request contains an invalid argument.", SchemaRefusedError),
         (400, "file", "Invalid resource name", ModelRejectedError),
-        (413, "model", "Request payload size exceeds the limit", ModelRejectedError),
+        (400, "model", "Request payload size exceeds the limit: 20971520 bytes.", SizeRefusedError),
+        (413, "model", "Request payload size exceeds the limit", SizeRefusedError),
         (408, "model", "", TransientError),
         (409, "model", "The operation was aborted.", RefusedError),
         (429, "model", "You exceeded your current quota", ThrottledError),
         (499, "model", "The operation was cancelled.", TransientError),
         (500, "model", "An internal error has occurred.", RefusedError),
-        (502, "model", "", RefusedError),
-        (503, "model", OVERLOADED, RefusedError),
-        (503, "file", "", RefusedError),
+        (502, "model", "", AwayError),
+        (503, "model", OVERLOADED, AwayError),
+        (503, "file", "", AwayError),
         (504, "model", "Deadline expired", TransientError),
         (418, "model", "a code of tomorrow", RefusedError),
     ],
@@ -98,6 +111,25 @@ def test_an_error_means_what_the_table_says(
 def test_a_fault_of_the_deployment_is_never_charged_to_the_image(code: int, message: str) -> None:
     """The event waits for a mended key or model instead of failing thousands of images for good."""
     assert type(_translated(code, message)) is ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        ("RESOURCE_EXHAUSTED", ThrottledError),
+        ("UNAVAILABLE", AwayError),
+        ("ABORTED", RefusedError),
+        ("DEADLINE_EXCEEDED", TransientError),
+        ("CANCELLED", TransientError),
+        ("INVALID_ARGUMENT", ModelRejectedError),
+        ("FAILED_PRECONDITION", ModelRejectedError),
+        (5, ModelRejectedError),
+    ],
+)
+def test_of_a_400_whose_status_speaks_of_a_moment_the_status_is_believed(
+    status: Any, meaning: type[UplookError]
+) -> None:
+    assert type(_translated(400, "Sorry.", details={"error": {"code": 400, "status": status}})) is meaning
 
 
 @pytest.mark.parametrize(

@@ -420,15 +420,23 @@ def test_what_is_not_base64_is_refused(data: str) -> None:
         {},
         {"message": None},
         {"message": "x"},
-        {"message": {"attributes": {"a": "b"}}},
+        {"message": {"data": None}},
         {"message": {"data": 5}},
     ],
 )
-def test_a_push_without_data_is_refused(body: Any) -> None:
+def test_what_is_no_push_is_refused(body: Any) -> None:
     with pytest.raises(EventRejectedError) as caught:
         pubsub_message(body)
 
     assert caught.value.code == "malformed_event"
+
+
+@pytest.mark.fault(124)
+@pytest.mark.parametrize(
+    ("message", "attributes"), [({"attributes": {"a": "b"}}, {"a": "b"}), ({"data": ""}, {}), ({"messageId": "7"}, {})]
+)
+def test_what_pubsub_leaves_out_is_empty(message: dict[str, Any], attributes: dict[str, str]) -> None:
+    assert pubsub_message({"message": message}) == Message(b"", attributes)
 
 
 _texts_and_halves = st.text(st.characters() | st.sampled_from([HALF_PAIR, "\n"]), max_size=9)

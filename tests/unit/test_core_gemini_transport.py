@@ -66,8 +66,8 @@ REGISTERING = developer(18_000_000, register_files=True)
     ("size", "in_bucket", "kind"),
     [
         (100, True, "gs"),
-        (30_000_000, True, "gs"),
-        (30_000_001, True, "shrunk"),
+        (2 * 1024**3, True, "gs"),
+        (2 * 1024**3 + 1, True, "shrunk"),
         (6_000_000, False, "inline"),
         (6_000_001, False, "shrunk"),
     ],

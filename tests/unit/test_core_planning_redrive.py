@@ -114,6 +114,27 @@ def test_a_kept_storage_event_was_for_one_function(kind: str, function: str) -> 
     assert function_of(kind) == function
 
 
+@pytest.mark.fault(125)
+@pytest.mark.parametrize(
+    ("subscription", "function"),
+    [
+        ("eventarc-us-central1-uplook-forget-123-sub-456", "forget"),
+        ("uplook-forget", "forget"),
+        ("trigger-forget", "forget"),
+        ("eventarc-us-central1-uplook-ingest-123-sub-456", None),
+        ("eventarc-us-central1-unforgettable-123-sub-456", None),
+        ("", None),
+    ],
+)
+def test_a_kept_deletion_is_for_forget_where_its_subscription_was(subscription: str, function: str | None) -> None:
+    """Eventarc's own dead letters are plain notifications of the bucket."""
+    if function is not None:
+        assert function_of("OBJECT_DELETE", subscription=subscription) == function
+        return
+    with pytest.raises(PermanentError, match="comes from no subscription"):
+        function_of("OBJECT_DELETE", subscription=subscription)
+
+
 @pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("kind", "said"),
@@ -121,7 +142,7 @@ def test_a_kept_storage_event_was_for_one_function(kind: str, function: str) -> 
         ("OBJECT_ARCHIVE", "found 'OBJECT_ARCHIVE': there is nothing to do for it"),
         ("google.cloud.storage.object.v1.metadataUpdated", "there is nothing to do for it"),
         ("", "found ''"),
-        ("OBJECT_DELETE", "does not show that `forget` was meant"),
+        ("OBJECT_DELETE", "comes from no subscription of `forget`"),
     ],
 )
 def test_a_kept_storage_event_of_another_kind_says_what_to_do(kind: str, said: str) -> None:

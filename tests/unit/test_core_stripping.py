@@ -132,7 +132,7 @@ def test_a_heic_keeps_its_pixels_and_every_offset(size: tuple[int, int]) -> None
     assert (exif.get_ifd(0x8825), 0x010E in exif) == ({}, False)
 
 
-@pytest.mark.fault(126)
+@pytest.mark.fault(140)
 @given(
     kind=st.sampled_from(PILLOW),
     mode=st.sampled_from(["RGB", "L", "RGBA", "P"]),

@@ -3,11 +3,14 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.emulators.pubsub.models import Message, proto
-from infra.emulators.pubsub.push_request import ACKS, attribute_headers, push_request
+from infra.emulators.pubsub.push_request import ACKS, attribute_headers, header_value, push_request
 
 SUBSCRIPTION = "projects/local-dev/subscriptions/worker"
 MESSAGE = Message("17", b"\x00\xff", {"task": "caption"}, "", 1_614_366_835_749_512)
@@ -44,9 +47,18 @@ def test_a_wrapped_push_is_the_documented_json() -> None:
     }
 
 
-def test_a_message_without_data_still_has_the_field() -> None:
-    message = Message("1", b"", {"a": "b"}, "", 0)
-    assert json.loads(push_request(config(), message, attempt=1, now_s=0).body)["message"]["data"] == ""
+@pytest.mark.parametrize(
+    ("message", "missing"),
+    [
+        (Message("1", b"", {"a": "b"}, "", 0), {"data"}),
+        (Message("1", b"x", {}, "", 0), {"attributes"}),
+        (Message("1", b"", {}, "", 0), {"data", "attributes"}),
+    ],
+)
+def test_what_is_empty_is_left_out(message: Message, missing: set[str]) -> None:
+    """GoogleCloudPlatform/functions-framework-nodejs#782, functions-framework-python#170."""
+    told = json.loads(push_request(config(), message, attempt=1, now_s=0).body)["message"]
+    assert {"data", "attributes"} - told.keys() == missing
 
 
 def test_the_ordering_key_is_told() -> None:
@@ -141,3 +153,71 @@ def test_exactly_these_answers_acknowledge() -> None:
 def _decoded(segment: str) -> dict[str, Any]:
     decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
     return decoded
+
+
+# Eventarc: a bucket's notification becomes a CloudEvent on its way
+
+EVENTARC = {"push_endpoint": "http://127.0.0.1:1/?__GCP_CloudEventsMode=GCS_NOTIFICATION"}
+NOTIFIED = {"eventType": "OBJECT_FINALIZE", "payloadFormat": "JSON_API_V1", "bucketId": "uploads"}
+
+
+def _notification(name: str, event: str = "OBJECT_FINALIZE") -> Message:
+    return Message("17", b'{"name": "x"}', NOTIFIED | {"objectId": name, "eventType": event}, "", MESSAGE.published_us)
+
+
+def test_a_storage_triggers_endpoint_is_sent_the_notification_as_a_binary_cloud_event() -> None:
+    request = push_request(config(EVENTARC), _notification('katze "ä".jpg'), attempt=1, now_s=0)
+    assert request.body == b'{"name": "x"}'
+    assert request.url.endswith("/?__GCP_CloudEventsMode=GCS_NOTIFICATION")
+    assert request.headers == {
+        "user-agent": "CloudPubSub-Google",
+        "content-type": "application/json",
+        "ce-id": "17",
+        "ce-specversion": "1.0",
+        "ce-type": "google.cloud.storage.object.v1.finalized",
+        "ce-source": "//storage.googleapis.com/projects/_/buckets/uploads",
+        "ce-subject": "objects/katze%20%22%C3%A4%22.jpg",
+        "ce-time": PUBLISHED,
+        "ce-bucket": "uploads",
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [("OBJECT_DELETE", "deleted"), ("OBJECT_ARCHIVE", "archived"), ("OBJECT_METADATA_UPDATE", "metadataUpdated")],
+)
+def test_each_event_type_has_its_cloud_event_type(event: str, kind: str) -> None:
+    assert headers_of(EVENTARC, _notification("o", event))["ce-type"] == f"google.cloud.storage.object.v1.{kind}"
+
+
+@pytest.mark.parametrize(
+    ("push", "message"),
+    [
+        (EVENTARC, MESSAGE),
+        ({"push_endpoint": "http://127.0.0.1:1/?__GCP_CloudEventsMode=OTHER"}, _notification("o")),
+        ({}, _notification("o")),
+    ],
+)
+def test_any_other_push_stays_what_it_was(push: dict[str, Any], message: Message) -> None:
+    assert json.loads(push_request(config(push), message, attempt=1, now_s=0).body)["message"]["messageId"] == "17"
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("objects/a.jpg", "objects/a.jpg"),
+        ("Euro € 😀", "Euro%20%E2%82%AC%20%F0%9F%98%80"),  # the example of the specification
+        ('"%"', "%22%25%22"),
+        ("\t\x7f", "%09%7F"),
+        ("!#$&'()*+,-./:;<=>?@[\\]^_`{|}~", "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~"),
+    ],
+)
+def test_a_value_is_encoded_as_the_cloud_events_http_binding_says(text: str, header: str) -> None:
+    assert header_value(text) == header
+
+
+@given(st.text())
+def test_an_encoded_value_is_a_legal_header_and_decodes_to_the_text(text: str) -> None:
+    encoded = header_value(text)
+    assert all(0x21 <= ord(char) <= 0x7E and char != '"' for char in encoded)
+    assert unquote(encoded) == text

@@ -180,7 +180,7 @@ def test_a_parked_task_says_why_and_until_when_and_has_no_document() -> None:
     ("code", "reason"),
     [
         ("daily_quota", "Gemini's quota of the day is used up"),
-        ("configuration", "Gemini refuses the key or the model; the log says why"),
+        ("configuration", "Gemini refuses the key or the model, or a role is missing; the log says why"),
         ("of another version", "of another version"),
     ],
 )

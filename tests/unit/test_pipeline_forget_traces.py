@@ -71,7 +71,7 @@ def _storage_event(event: ImageEvent, **more: Any) -> Message:
     return Message(json.dumps(resource).encode(), {"ce-type": storage_events.FINALIZED})
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(138)
 def test_the_answer_of_a_manifest_goes_with_any_picture_that_it_was_about() -> None:
     rig = Rig(answer=lambda _: reply('{"answer": "a name and an address"}'))
     person, other = rig.upload(PERSON, task="caption"), rig.upload("other.jpg", task="caption")
@@ -116,7 +116,7 @@ def test_what_outlives_the_journal_is_found_by_its_document() -> None:
     assert _left(rig) == []
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(138)
 def test_a_manifest_that_is_at_work_is_waited_for() -> None:
     rig = Rig()
     person = rig.upload(PERSON)
@@ -179,7 +179,7 @@ def test_a_marker_of_a_stranger_leads_nobody_astray(junk: bytes, caplog: pytest.
     assert "not one of our markers: it is left aside" in _errors(caplog)
 
 
-@pytest.mark.fault(125)
+@pytest.mark.fault(139)
 def test_a_marker_alone_removes_no_answer_that_was_not_about_the_picture() -> None:
     """Whoever has the identity of `ask` could write markers, and have others' answers removed by them."""
     rig = Rig()
@@ -216,7 +216,7 @@ def test_names_about_a_source_are_no_longer_than_storage_takes(length: int) -> N
     assert len(name.encode()) <= naming.MAX_NAME_BYTES
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(138)
 def test_storage_events_about_it_that_nobody_could_handle_go_too() -> None:
     rig = Rig()
     person, other = rig.upload(PERSON), rig.upload("other.jpg")
@@ -230,7 +230,7 @@ def test_storage_events_about_it_that_nobody_could_handle_go_too() -> None:
     assert other.source.name in kept
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(138)
 def test_copies_at_the_files_api_are_deleted_by_their_names_in_the_journal() -> None:
     rig = Rig(settings=dataclasses.replace(SETTINGS, inline_limit_bytes=5_000))
     person = rig.upload(PERSON, task="caption")
@@ -290,7 +290,7 @@ def test_while_the_files_api_is_away_the_journal_that_names_the_copy_stays() -> 
     assert _left(rig) == []
 
 
-@pytest.mark.fault(123)
+@pytest.mark.fault(137)
 def test_a_deletion_of_what_is_still_there_erases_nothing(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
     cat = rig.upload("cat.jpg", task="caption")
@@ -303,7 +303,7 @@ def test_a_deletion_of_what_is_still_there_erases_nothing(caplog: pytest.LogCapt
     assert _errors(caplog) == ["a deletion is told of an object that is still there: nothing is forgotten"]
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(138)
 def test_what_is_not_reached_is_said_each_time(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
     person = rig.upload(PERSON)

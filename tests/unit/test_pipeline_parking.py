@@ -317,7 +317,8 @@ def test_an_answer_of_yesterday_that_cost_less_than_estimated_leaves_no_more_for
 def test_a_wrong_key_holds_events_for_an_hour_and_is_never_charged_to_the_image() -> None:
     rig = Rig()
     (event,) = captions(rig, 1)
-    rig.model.faults.add("generate", ConfigurationError("400: API key not valid"))
+    for _ in range(2):
+        rig.model.faults.add("generate", ConfigurationError("400: API key not valid"))
 
     analyze(event, rig.ports)
 
@@ -385,7 +386,8 @@ def test_a_held_event_says_why_it_is_held_also_when_it_is_held_again_for_another
     rig = Rig()
     event = rig.upload(task="caption")
     for error, code in ((ConfigurationError("401"), "configuration"), (DailyQuotaError("429"), "daily_quota")):
-        rig.model.faults.add("generate", error)
+        for _ in range(1 if code == "daily_quota" else 2):
+            rig.model.faults.add("generate", error)
         rig.clock.sleep(SETTINGS.lease_ttl_s)
 
         analyze(event, dataclasses.replace(rig.ports, pacer=Pacer()))

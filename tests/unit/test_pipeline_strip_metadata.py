@@ -52,7 +52,7 @@ def _uploaded(rig: Rig) -> list[bytes]:
     return given
 
 
-@pytest.mark.fault(126)
+@pytest.mark.fault(140)
 @pytest.mark.parametrize("task", ["caption", "detect"])
 @pytest.mark.parametrize("back_end", BACK_ENDS)
 def test_nothing_with_metadata_leaves_and_the_result_says_that_it_was_removed(back_end: str, task: str) -> None:

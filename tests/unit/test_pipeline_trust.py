@@ -65,7 +65,7 @@ def _one_call() -> Rig:
 # 1: held events
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(131)
 @pytest.mark.parametrize("where", ["held/2020-01-01T00/anything", "held/2020-01-01T00/", "its own name"])
 @pytest.mark.parametrize("task", ["caption", "detect"])
 def test_a_planted_event_is_never_published(where: str, task: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -116,7 +116,7 @@ def test_even_an_event_that_was_planned_is_published_from_its_own_name_alone() -
     assert _published(rig) == []
 
 
-@pytest.mark.fault(117)
+@pytest.mark.fault(131)
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_among_held_events_keeps_none_of_them_waiting(junk: bytes) -> None:
     rig = _one_call()
@@ -159,7 +159,7 @@ def _plant_reply(rig: Rig, event: ImageEvent, entry: bytes, **metadata: str) -> 
     rig.store.create(WORK, paths.lease, b"{}", content_type="application/json", metadata=free)
 
 
-@pytest.mark.fault(118)
+@pytest.mark.fault(132)
 @pytest.mark.parametrize("stamp", [None, "another"])
 def test_a_reply_without_its_stamp_is_not_the_models_answer(
     stamp: str | None, caplog: pytest.LogCaptureFixture
@@ -176,7 +176,7 @@ def test_a_reply_without_its_stamp_is_not_the_models_answer(
     assert any(each.get("object") == begin(event, rig.ports).paths.reply(0) for each in _errors(caplog))
 
 
-@pytest.mark.fault(118)
+@pytest.mark.fault(132)
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_in_the_journal_is_left_aside_and_the_model_is_asked(junk: bytes) -> None:
     rig = Rig()
@@ -216,7 +216,7 @@ def test_an_entry_that_is_damaged_in_one_field_is_left_aside(damage: dict[str, A
 # 3: the day's grants
 
 
-@pytest.mark.fault(119)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize("name", ["junk", "0000/1", "-1", "0001 ", "00001", "1e3", "\uff10\uff10\uff10\uff11", "a/b"])
 def test_junk_among_the_grants_stops_nobody_and_counts_for_nothing(name: str, caplog: pytest.LogCaptureFixture) -> None:
     settings = dataclasses.replace(SETTINGS, max_calls_per_day=2, max_usd_per_day=5.0)
@@ -257,7 +257,7 @@ FORGERIES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("stamp", [None, "attempt-9", "forget"])
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_result_that_an_uploader_wrote_first_is_never_announced(forgery: str, stamp: str | None) -> None:
@@ -280,7 +280,7 @@ def test_a_result_that_an_uploader_wrote_first_is_never_announced(forgery: str, 
     assert len(rig.model.requests) == 1
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_where_a_result_belongs_is_a_failure_with_its_reason(junk: bytes) -> None:
     rig, event, name = _shared_rig()
@@ -307,7 +307,7 @@ def test_once_the_foreign_object_is_gone_a_redrive_brings_the_result_that_was_pa
     assert len(rig.model.requests) == 1
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(134)
 def test_where_the_failures_place_is_taken_too_the_event_is_dropped_and_told() -> None:
     rig, event, name = _shared_rig()
     for place in (name, begin(event, rig.ports).paths.error(0)):
@@ -363,7 +363,7 @@ def test_what_says_the_same_may_have_been_written_by_anybody() -> None:
     assert not authorship.alike(one, one | {"status": "ok"})
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(135)
 def test_a_failure_that_an_uploader_wrote_is_never_redriven() -> None:
     rig, event, _ = _shared_rig()
     evil = _evil(event)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.core.delivery.retry import MAX_ATTEMPTS
-from shared.core.errors import FileUnavailableError, TransientError
+from shared.core.errors import ErrorCode, FileUnavailableError, SizeRefusedError, TransientError
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, Rig, picture, reply
@@ -113,16 +113,20 @@ def test_an_object_that_vertex_cannot_read_travels_inline() -> None:
     assert "could not read the object" in rig.document(event)["transport"]["reason"]
 
 
-def test_an_image_too_large_for_vertex_travels_as_a_smaller_jpeg() -> None:
+def test_an_image_too_large_for_its_model_travels_as_a_smaller_jpeg() -> None:
+    """Vertex takes 2 GiB by the pages of today's models and 30 MB by older ones: its refusal says which."""
     rig = Rig(settings=VERTEX)
     event = rig.upload(data=picture() + b"\0" * 31_000_000, task="caption")
+    rig.model.faults.add("generate", SizeRefusedError(ErrorCode.TOO_MANY_BYTES, "The image exceeds the size limit."))
 
     analyze(event, rig.ports)
 
-    (image,) = rig.model.requests[0].images
+    first, second = rig.model.requests
+    assert first.images == (GS,)
+    (image,) = second.images
     assert isinstance(image, InlineImage)
     assert len(image.data) < 100_000
-    assert "takes no uploads" in rig.document(event)["transport"]["reason"]
+    assert rig.document(event)["transport"]["reason"] == "refused as it came (gs); a smaller copy"
 
 
 def test_with_registered_files_a_large_image_is_neither_downloaded_nor_uploaded() -> None:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,17 @@ ACKS = frozenset({102, 200, 201, 202, 204})
 """Every other answer, and none within the ack deadline, asks for another delivery."""
 
 TOKEN_LIFETIME_S = 3600
+CLOUD_EVENTS_MODE = "__GCP_CloudEventsMode"
+CLOUD_EVENT_TYPES = {
+    "OBJECT_FINALIZE": "google.cloud.storage.object.v1.finalized",
+    "OBJECT_DELETE": "google.cloud.storage.object.v1.deleted",
+    "OBJECT_ARCHIVE": "google.cloud.storage.object.v1.archived",
+    "OBJECT_METADATA_UPDATE": "google.cloud.storage.object.v1.metadataUpdated",
+}
+"""What a bucket's notification calls an event, and what Eventarc does."""
+
+# Percent-encode space, double quote, percent, and all but U+0021 to U+007E.
+_HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_ILLEGAL = re.compile(r"^[ \t]+|[ \t]+$|[^\t\x20-\x7e]")
@@ -43,7 +55,11 @@ def push_request(config: Proto, message: Message, *, attempt: int, now_s: float)
     """Return the request that delivers `message`; `now_s` (epoch) stamps the token."""
     push = config.push_config
     headers = {"user-agent": "CloudPubSub-Google"}
-    if push.HasField("no_wrapper"):
+    event = _cloud_event(push.push_endpoint, message)
+    if event is not None:
+        headers |= event
+        body = message.data
+    elif push.HasField("no_wrapper"):
         headers["content-type"] = "application/octet-stream"
         if push.no_wrapper.write_metadata:
             headers |= attribute_headers(message.attributes) | _metadata_headers(config.name, message)
@@ -61,13 +77,16 @@ def wrapped(subscription: str, message: Message, attempt: int | None) -> dict[st
     """Return the JSON document of a wrapped push; `attempt` None: there is no dead-letter policy."""
     published = publish_time(message)
     envelope: dict[str, Any] = {
-        "attributes": dict(message.attributes),
-        "data": base64.b64encode(message.data).decode(),
         "messageId": message.id,
         "message_id": message.id,
         "publishTime": published,
         "publish_time": published,
     }
+    # Fields that are empty are left out, as the service does.
+    if message.attributes:
+        envelope["attributes"] = dict(message.attributes)
+    if message.data:
+        envelope["data"] = base64.b64encode(message.data).decode()
     if message.ordering_key:
         envelope["orderingKey"] = message.ordering_key
     document: dict[str, Any] = {"message": envelope, "subscription": subscription}
@@ -102,6 +121,33 @@ def unsigned_token(push: Proto, now_s: float) -> str:
         "exp": int(now_s) + TOKEN_LIFETIME_S,
     }
     return f"{_segment({'alg': 'none', 'typ': 'JWT'})}.{_segment(claims)}."
+
+
+def _cloud_event(endpoint: str, message: Message) -> dict[str, str] | None:
+    """Return the headers of the CloudEvent that Eventarc's push makes of a bucket's notification, or None.
+
+    The endpoint of a storage trigger asks for it: `?__GCP_CloudEventsMode=GCS_NOTIFICATION`. The body is the object.
+    """
+    modes = parse_qs(urlsplit(endpoint).query).get(CLOUD_EVENTS_MODE, [])
+    told, kind = message.attributes, CLOUD_EVENT_TYPES.get(message.attributes.get("eventType", ""))
+    if modes != ["GCS_NOTIFICATION"] or kind is None:
+        return None
+    headers = {
+        "content-type": "application/json",
+        "ce-id": message.id,
+        "ce-specversion": "1.0",
+        "ce-type": kind,
+        "ce-source": f"//storage.googleapis.com/projects/_/buckets/{told.get('bucketId', '')}",
+        "ce-subject": f"objects/{told.get('objectId', '')}",
+        "ce-time": publish_time(message),
+        "ce-bucket": told.get("bucketId", ""),
+    }
+    return {key: header_value(value) if key == "ce-subject" else value for key, value in headers.items()}
+
+
+def header_value(text: str) -> str:
+    """Return `text` as the CloudEvents HTTP binding (3.1.3.2) writes it into a header."""
+    return quote(text, safe=_HEADER_SAFE)
 
 
 def _metadata_headers(subscription: str, message: Message) -> dict[str, str]:

@@ -156,14 +156,16 @@ def is_image_event(data: bytes) -> bool:
 def pubsub_message(data: Any) -> Message:
     """Return the message inside a Pub/Sub CloudEvent (`{"message": {"data": base64, "attributes": {…}}}`).
 
+    Pub/Sub leaves out what is empty: a message without `data` has none, and one without `attributes` has none of those.
+
     Raises:
         EventRejectedError: it is not a Pub/Sub message.
     """
     message = _as_object(data, "a Pub/Sub push body").get("message")
-    if not isinstance(message, dict) or not isinstance(message.get("data"), str):
+    if not isinstance(message, dict) or not isinstance(message.get("data", ""), str):
         raise json_fields.malformed("message.data", "base64 text", message)
     try:
-        payload = base64.b64decode(message["data"], validate=True)
+        payload = base64.b64decode(message.get("data", ""), validate=True)
     except (binascii.Error, ValueError) as error:
         raise EventRejectedError(ErrorCode.BAD_BASE64, f"message.data is not base64: {error}.") from error
     attributes = message.get("attributes")

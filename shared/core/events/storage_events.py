@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from shared.core import jsontext
 from shared.core.events.envelopes import parse_upload, pubsub_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.core.events.envelopes import Upload
+    from shared.core.ports import Message
     from shared.core.values import Source
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 DELETED = "google.cloud.storage.object.v1.deleted"
 _NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
 _EVENT_TYPE = "eventType"
+
+_NAMED = {"bucket": "bucketId", "name": "objectId", "generation": "objectGeneration"}
+"""Which attributes of a notification name the object, by the fields of its resource."""
+
+_SUBSCRIPTION = "CloudPubSubDeadLetterSourceSubscription"
+_WORDS = re.compile(r"[^A-Za-z0-9]+")
 
 STAMP = "uplook-attempt"
 """The custom metadata that every object of ours carries: the id of the attempt that wrote it.
@@ -60,8 +69,34 @@ def _told(event_type: str, data: Any, *, cloud_event: str, notification: str) ->
         return parse_upload(data)
     if event_type == _NOTIFIED:
         message = pubsub_message(data)
-        return parse_upload(message.data) if message.attributes.get(_EVENT_TYPE) == notification else None
+        told = message.attributes.get(_EVENT_TYPE) == notification
+        return parse_upload(resource(message)) if told else None
     return None
+
+
+def resource(message: Message) -> bytes:
+    """Return the object resource that a notification carries; of one without payload, what its attributes say of it.
+
+    That is which object, and no more: size, type and the uploader's metadata are unknown then.
+    """
+    named = {field: message.attributes[key] for field, key in _NAMED.items() if key in message.attributes}
+    return jsontext.dump_compact(named) if not message.data and named else message.data
+
+
+def subscription(attributes: Mapping[str, str]) -> str:
+    """Return the subscription that gave a dead letter up, by its name; `` where that is not known."""
+    return attributes.get(_SUBSCRIPTION, "")
+
+
+def is_for(function: str, *, subscription: str) -> bool:
+    """Whether a subscription is that of a function, by its name: Eventarc, too, puts the function's into its own.
+
+    >>> is_for("forget", subscription="eventarc-us-central1-uplook-forget-123-sub-456")
+    True
+    >>> is_for("forget", subscription="eventarc-us-central1-uplook-ingest-123-sub-456")
+    False
+    """
+    return function in _WORDS.split(subscription)
 
 
 def own_output(upload: Upload, *, results_bucket: str, results_prefix: str) -> str | None:

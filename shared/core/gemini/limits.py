@@ -2,7 +2,8 @@
 
 By the guides of November 2026 where they agree and the smaller number where they do not: the Developer API takes 20 MB
 per request by its generateContent guide (its files page says 100 MB), and base64 grows bytes by a third; a registered
-object may have 2 GB. Vertex takes 7 MB inline and 30 MB from Cloud Storage for each image.
+object may have 2 GB. Vertex takes 7 MB inline for each image, and 2 GiB from Cloud Storage by the pages of today's
+models; older pages say 30 MB, and what a model refuses for its size is sent another way.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MAX_IMAGES_DEVELOPER, MAX_IMAGES_VERTEX = 3600, 3000
 """Most images of one prompt, by back end."""
 
 _VERTEX_INLINE_IMAGE_BYTES = 6_000_000
-_VERTEX_OBJECT_BYTES = 30_000_000
+_VERTEX_OBJECT_BYTES = 2 * 1024**3
 _REGISTERED_OBJECT_BYTES = 2_000_000_000
 
 

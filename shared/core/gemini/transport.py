@@ -92,15 +92,22 @@ def file_at(uri: str) -> str | None:
     return None if uri.startswith("gs://") else f"files/{uri.rpartition('/')[2]}"
 
 
+def reference_for(backend: Backend, size: int, *, in_bucket: bool) -> TransportKind | None:
+    """Return how the service could read an object of `size` bytes from its bucket itself, or None."""
+    if backend.references == "none" or not in_bucket or size > backend.object_limit_bytes:
+        return None
+    return backend.references
+
+
 def _choice(backend: Backend, size: int, other_bytes: int, *, in_bucket: bool) -> Choice:
-    readable = in_bucket and size <= backend.object_limit_bytes
-    if backend.references == "gs" and readable:
+    reference = reference_for(backend, size, in_bucket=in_bucket)
+    if reference == "gs":
         return "gs", "Vertex reads the object from its bucket"
     inline = fits_inline(backend, size, text_bytes=other_bytes)
     why = _why_inline(backend, size, other_bytes)
     if inline:
         return "inline", why
-    if backend.references == "registered" and readable:
+    if reference == "registered":
         return "registered", f"{why}; the object is registered where it lies"
     if backend.uploads:
         return "file", why

@@ -68,8 +68,8 @@ def next_event(document: Mapping[str, Any], name: str, *, prefix: str) -> ImageE
     return event
 
 
-def function_of(kind: str) -> str:
-    """Return which function a kept storage event was for, by what its message called it.
+def function_of(kind: str, *, subscription: str = "") -> str:
+    """Return which function a kept storage event was for, by what its message called it and whose subscription it was.
 
     Raises:
         PermanentError: it was for none; the message says what to do instead.
@@ -78,10 +78,13 @@ def function_of(kind: str) -> str:
         return INGEST
     if kind == storage_events.DELETED:  # only the trigger of `forget` asks for these
         return FORGET
+    # Eventarc's own messages are notifications of the bucket: its subscription says for whom.
+    if storage_events.is_deletion(kind) and storage_events.is_for(FORGET, subscription=subscription):
+        return FORGET
     if storage_events.is_deletion(kind):
         raise PermanentError(
             ErrorCode.OTHER_EVENT,
-            "It tells of a deletion by a notification of the bucket, which does not show that `forget` was meant. Where"
+            "It tells of a deletion by a notification of the bucket, and comes from no subscription of `forget`. Where"
             " the results are to go, publish it again to the topic of `forget`; then delete this object.",
         )
     raise PermanentError(

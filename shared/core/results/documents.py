@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RESULT_SCHEMA = "uplook.result/1"
 EVENT_SCHEMA = "uplook.result-event/1"
-MAX_EVENT_CAPTION = 500
+MAX_EVENT_CAPTION = MAX_EVENT_MESSAGE = 500
 _WITHOUT_ERROR = frozenset({"ok", "empty"})
 
 
@@ -138,6 +138,8 @@ def result_event(document: Mapping[str, Any], *, uri: str) -> Message:
         "caption": caption[:MAX_EVENT_CAPTION] if caption else None,
         "error": document["error"]["code"] if document["error"] else None,
     }
+    if document["error"]:
+        body["error_message"] = document["error"]["message"][:MAX_EVENT_MESSAGE]
     attributes = _attributes(document["task"], document["status"], document["source"]["bucket"], document["run"])
     return Message(jsontext.dump_compact(body), attributes)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core import naming
+from shared.core import jsontext, naming
 from shared.core.errors import AlreadyExistsError, ErrorCode, EventRejectedError
 from shared.core.events import envelopes, storage_events
 from shared.core.results import documents
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from shared.core.ports import Message
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
+    from shared.pipeline.worker.lease import HeldLease
 
 FOLDER = naming.DEAD
-KIND = "uplook-event"
-"""The metadata that says what a kept storage event told of: its data alone does not."""
+KIND, SUBSCRIPTION = "uplook-event", "uplook-subscription"
+"""The metadata that say what a kept storage event told of, and who was to hear of it: its data alone do not."""
 
 
 def record_dead_letter(message: Message, ports: Ports) -> None:
@@ -60,39 +61,61 @@ def _record(event: ImageEvent, ports: Ports) -> None:
         commit.announce(claim, ports)
         return
     try:
-        _commit(job, ports)
+        _commit(job, claim, ports)
     except Exception:
-        lease.release(job, claim, ports)
+        lease.release(job, claim, ports, past=claim.past)
         raise
     lease.release(job, claim, ports)  # so that a redrive need not wait for the lease to expire
     logs.error("dead letter", task=event.task, bucket=event.source.bucket, object=event.source.name)
 
 
-def _commit(job: Job, ports: Ports) -> None:
+def _commit(job: Job, held: HeldLease, ports: Ports) -> None:
     document = documents.unanswered(
         job.event,
         job.key,
         status="failed",
         code=ErrorCode.DEAD_LETTER,
-        message="Every delivery of this event failed; the logs of the task's function say why. Redrive it"
-        " after the cause is mended.",
+        message=f"Every delivery of this event failed. {_why(held)} Redrive it after the cause is mended.",
         at=ports.clock.now_iso(),
     )
     commit.announce(commit.commit(job, document, (), ports), ports)
 
 
+def _why(held: HeldLease) -> str:
+    """Say what the deliveries left behind in the lease."""
+    past = held.past
+    if held.first:
+        return (
+            "None got as far as its lease: the function could not be reached, did not start, or could not use the work"
+            " bucket; its logs say which."
+        )
+    if past.died:
+        before = f" The last error before that: {_sentence(past.reason)}" if past.reason else ""
+        return f"The last one ended without a word: its instance was killed, as for too much memory, or cut.{before}"
+    if past.reason:
+        return f"The last error: {_sentence(past.reason)}"
+    return "None of them left a reason; the logs of the task's function say why."
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def _keep(message: Message, error: EventRejectedError, ports: Ports) -> None:
-    kind = storage_events.kind(message.attributes)
-    name = folder_for(message.data) + hashlib.sha256(kind.encode() + b"\n" + message.data).hexdigest()
+    kind, data = storage_events.kind(message.attributes), _kept(message)
+    name = folder_for(data) + hashlib.sha256(kind.encode() + b"\n" + data).hexdigest()
+    metadata = {ATTEMPT: ports.new_id(), KIND: kind, SUBSCRIPTION: storage_events.subscription(message.attributes)}
     try:
         ports.store.create(
-            ports.settings.work_bucket,
-            name,
-            message.data,
-            content_type="application/octet-stream",
-            metadata={ATTEMPT: ports.new_id(), KIND: kind},
+            ports.settings.work_bucket, name, data, content_type="application/octet-stream", metadata=metadata
         )
     except AlreadyExistsError:
         logs.info("a dead letter was delivered again", kept=name)
         return
     logs.error("a dead letter that is no image event", reason=error.message, kept=name)
+
+
+def _kept(message: Message) -> bytes:
+    """Return all that a message says: one without data says it in its attributes."""
+    data = storage_events.resource(message)
+    return data or jsontext.dump_compact({"attributes": dict(message.attributes)})

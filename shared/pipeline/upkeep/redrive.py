@@ -75,14 +75,14 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
     """
     bucket = ports.settings.work_bucket
     there = ports.store.stat(bucket, name)
-    place, kind = f"gs://{bucket}/{name}", there.metadata.get(dead_letter.KIND, "") if there else ""
+    place, told = f"gs://{bucket}/{name}", there.metadata if there else {}
     task = ""
     try:
         data = ports.store.read(bucket, name, max_bytes=lease.MAX_DOCUMENT_BYTES)
         _require_kept_here(name, data)
         if is_image_event(data):
             return _redrive_image_event(name, data, ports, dry_run=dry_run)
-        task = redrive.function_of(kind)
+        task = redrive.function_of(told.get(dead_letter.KIND, ""), subscription=told.get(dead_letter.SUBSCRIPTION, ""))
         upload = parse_upload(data)
     except NotFoundError:
         return Redriven(place, task, ErrorCode.DEAD_LETTER, "It is gone: another redrive was faster.")

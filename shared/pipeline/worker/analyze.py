@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core.errors import ErrorCode, ImageRejectedError, ParkError, PermanentError
+from shared.core.errors import ErrorCode, ImageRejectedError, ParkError, PermanentError, TransientError
 from shared.core.results import documents, result_files
 from shared.pipeline.job import begin
 from shared.pipeline.worker import ask, commit, lease, park, source_image
-from shared.pipeline.worker.lease import Settled
+from shared.pipeline.worker.lease import Past, Settled
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.pipeline.worker.lease import HeldLease
     from shared.pipeline.worker.source_image import Image
 
+_STOPPED = Past("The instance was stopped before the delivery had ended.")
 _Outcome = tuple["Mapping[str, Any]", "Sequence[ResultFile]"]
 
 
@@ -47,23 +48,39 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
             commit.announce(claim, ports)
             return
         try:
-            with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports)):
+            with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports, past=_STOPPED)):
                 status = _work(job, claim, ports)
-        except Exception:
-            lease.release(job, claim, ports)
+        except ParkError as reason:
+            _park(job, claim, reason, ports)
+        except Exception as error:
+            lease.release(job, claim, ports, past=lease.after(error, claim))
             raise
-        if status in {"failed", "held"}:
-            lease.release(job, claim, ports)  # so that a redrive or a release need not wait for the lease to expire
+        else:
+            if status == "failed":
+                lease.release(job, claim, ports)  # so that a redrive need not wait for the lease to expire
+
+
+def _park(job: Job, held: HeldLease, reason: ParkError, ports: WorkerPorts) -> None:
+    """Park the event, and let the lease go, so that a release need not wait for it to expire."""
+    cause = reason.__cause__ if isinstance(reason.__cause__, TransientError) else reason
+    past = lease.after(cause, held)
+    try:
+        park.park(job, reason, ports)
+    except Exception:
+        lease.release(job, held, ports, past=past)
+        raise
+    lease.release(job, held, ports, past=past)
 
 
 def _work(job: Job, held: HeldLease, ports: WorkerPorts) -> str:
-    """Commit and announce the outcome, or park the event; return the status that was announced."""
-    try:
+    """Commit and announce the outcome; return the status that was announced.
+
+    Raises:
+        ParkError: the event must wait: for another day, or for the deployment to be mended.
+    """
+    with park.parking(held, ports):  # a role that was lost, at whatever step: what was paid for lies in the journal
         document, files = _outcome(job, held, ports)  # 3, 4 and 5
-    except ParkError as reason:
-        park.park(job, reason, ports)
-        return "held"
-    settled = commit.commit(job, document, files, ports)  # 6
+        settled = commit.commit(job, document, files, ports)  # 6
     commit.announce(settled, ports)  # 7
     return str(settled.document["status"])
 

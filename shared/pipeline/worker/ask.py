@@ -5,7 +5,6 @@ An empty or useless answer is asked for once more, and no more often.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,16 +15,11 @@ from shared.core.delivery.interpret import MAX_ASKS, another_ask, interpret
 from shared.core.delivery.journal import Asked, JournalError, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
-    ConfigurationError,
-    DailyQuotaError,
-    ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
     NotFoundError,
-    ParkError,
     PermanentError,
     RefusedError,
-    SchemaRefusedError,
     ThrottledError,
     TransientError,
 )
@@ -36,12 +30,12 @@ from shared.core.replies.answer import is_answer
 from shared.core.tasks.common import requests
 from shared.pipeline.job import remaining_s, require_time
 from shared.pipeline.retry import with_retries
-from shared.pipeline.worker import inputs, send
+from shared.pipeline.worker import inputs, refusals, send
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
@@ -70,7 +64,7 @@ def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
     """Return the answer to this job: from the journal where an earlier attempt paid for it, else from the model.
 
     Raises:
-        HoldError: no call is possible before a later time.
+        ParkError: no call is possible before a later time.
         PermanentError: the image or the request can never succeed.
         SourceGoneError: the image was deleted or overwritten before it was read.
         TransientError: no answer within this delivery.
@@ -147,7 +141,7 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
     `number` counts deliberate asks from 0; `addition` is what a further one adds to the prompt.
 
     Raises:
-        HoldError: the day's ceiling or quota is reached, or the deployment must be mended first.
+        ParkError: the day's ceiling is reached.
         ModelRejectedError: the model refuses this request whatever we do.
         SourceGoneError: an image was overwritten while the model read it from its bucket.
         TransientError: no answer within this delivery.
@@ -158,10 +152,9 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         request = replace(request, prompt=f"{request.prompt} {addition}")
     if ports.refused_schemas.knows(request.model, job.event.task):
         request = replace(request, schema=None)
-    with _parking(ports):
-        attached = send.attach(job, request, prompt.images, ports)
-        watch.lap("transport")
-        response, attached, without_schema = _generate_by_any_schema(job, attached, ports)
+    attached = send.attach(job, request, prompt.images, ports)
+    watch.lap("transport")
+    response, attached, without_schema = refusals.insist(job, attached, ports, lambda each: _answer(job, each, ports))
     watch.lap("model")
     with_retries(job, ports, lambda: send.verify(attached, ports))
     reply = JournalledReply(
@@ -202,62 +195,9 @@ class _Watch:
         self._last_s = now_s
 
 
-def _generate_by_any_schema(
-    job: Job, attached: Attached, ports: WorkerPorts
-) -> tuple[Mapping[str, Any], Attached, bool]:
-    """Ask, and once more without the schema of the answer where the model may refuse nothing but that.
-
-    Returns the response, how the images travelled, and whether the task has a schema that was left out.
-    """
-    request = attached.request
-    try:
-        response, sent = _generate(job, attached, ports)
-    except SchemaRefusedError as error:
-        if request.schema is None:
-            raise
-        logs.warning("the model may refuse the response schema: it is asked without one", reason=str(error))
-        refusal = error
-    else:
-        return response, sent, request.schema is None and requests.request_for(job.event).schema is not None
-    try:
-        response, sent = _generate(job, replace(attached, request=replace(request, schema=None)), ports)
-    except SchemaRefusedError:
-        raise refusal from None  # it was something else
-    ports.refused_schemas.add(request.model, job.event.task)
-    logs.warning("the model refuses the response schema: this instance asks without it", model=request.model)
-    return response, sent, True
-
-
-def _generate(job: Job, attached: Attached, ports: WorkerPorts) -> tuple[Mapping[str, Any], Attached]:
-    """Ask, and once more with a fresh upload where the file had expired between upload and call."""
-    try:
-        return _answer(job, attached, ports), attached
-    except FileUnavailableError as error:
-        logs.warning("a file or an object is not available to Gemini: it travels anew", reason=str(error))
-        unavailable = str(error)
-    fresh = send.attach_again(job, attached, ports, refusal=unavailable)
-    try:
-        return _answer(job, fresh, ports), fresh
-    except FileUnavailableError as error:
-        raise TransientError(f"{error} (after a fresh upload too)") from error
-
-
 def _answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any]:
     estimate_usd = _estimate_usd(attached, ports)
     return with_retries(job, ports, lambda: _call(job, attached.request, estimate_usd, ports))
-
-
-@contextlib.contextmanager
-def _parking(ports: WorkerPorts) -> Iterator[None]:
-    """Have the event parked where waiting for a minute does not help."""
-    day = budget.day_of(ports.clock.now_iso())  # a refusal that comes after the day's end tells of this day
-    try:
-        yield
-    except DailyQuotaError as error:
-        raise ParkError(ErrorCode.DAILY_QUOTA, str(error), until=budget.end_of(day)) from error
-    except ConfigurationError as error:
-        logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
-        raise ParkError(ErrorCode.CONFIGURATION, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
 def _estimate_usd(attached: Attached, ports: WorkerPorts) -> float | None:

@@ -30,13 +30,12 @@ from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s, require_time
 from shared.pipeline.worker import source_image
 from shared.pipeline.worker.lease import ATTEMPT
-from shared.pipeline.worker.source_image import SourceGoneError
+from shared.pipeline.worker.source_image import Read, SourceGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.core.events.manifest import ImageReference, Manifest, WebImage
-    from shared.core.values import ImageInfo
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.worker.source_image import Image
 
@@ -90,7 +89,8 @@ def _manifest(job: Job, ports: WorkerPorts) -> Manifest:
         origins=settings.image_url_origins,
         max_images=min(settings.max_images_per_question, settings.backend.max_images),
     )
-    return manifest.parse_manifest(source_image.download(source, ports, max_bytes=manifest.MAX_BYTES), permitted)
+    data = source_image.download(source, ports, max_bytes=manifest.MAX_BYTES).data or b""
+    return manifest.parse_manifest(data, permitted)
 
 
 def _named_images(job: Job, named: Manifest, ports: WorkerPorts) -> tuple[Image, ...]:
@@ -149,14 +149,12 @@ def _require_memory(job: Job, pinned: Sequence[Source | WebImage | PermanentErro
                 raise _too_much(index)
 
 
-def _read(
-    job: Job, pinned: Source | WebImage | PermanentError, ports: WorkerPorts
-) -> tuple[bytes | None, ImageInfo | None]:
+def _read(job: Job, pinned: Source | WebImage | PermanentError, ports: WorkerPorts) -> Read:
     """Read a stored image; one from the web is left for later."""
     if isinstance(pinned, PermanentError):
         raise pinned
     if not isinstance(pinned, Source):
-        return None, None
+        return Read()
     require_time(job, ports, "reading the images of a manifest")
     _note_seen(job, pinned, ports)
     try:
@@ -180,7 +178,7 @@ def _note_seen(job: Job, source: Source, ports: WorkerPorts) -> None:
 def _probed(
     job: Job,
     pinned: Source | WebImage | PermanentError,
-    read: tuple[bytes | None, ImageInfo | None] | PermanentError,
+    read: Read | PermanentError,
     ports: WorkerPorts,
 ) -> Image:
     if isinstance(pinned, PermanentError):

@@ -7,13 +7,23 @@ belongs to the key deletes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import jsontext
-from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
+from shared.core.delivery.waiting import LEASE_WAIT_S
+from shared.core.errors import (
+    AlreadyExistsError,
+    AwayError,
+    ChangedError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+    UplookError,
+)
 from shared.core.events import storage_events
+from shared.core.redaction import redact
 from shared.core.results import authorship
 from shared.core.results.authorship import ForeignObjectError
 
@@ -26,10 +36,25 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 ATTEMPT = storage_events.STAMP
-_STATE = "uplook-state"
+_STATE, _REASON, _AWAY, _DIED = "uplook-state", "uplook-reason", "uplook-away", "uplook-died"
+_HELD, _RELEASED = "held", "released"
 _FIRST_POLL_S = 0.25
-_LONGEST_POLL_S = 5.0
+_RETRY_AFTER_S = 5.0
+_MAX_REASON = 500
 MAX_DOCUMENT_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier deliveries left in a lease.
+
+    `reason` is the last error that one of them ended in, `away` how many in a row found the model away. `died` says
+    that the last holder ended without a word.
+    """
+
+    reason: str | None = None
+    away: int = 0
+    died: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +63,7 @@ class HeldLease:
 
     generation: int
     first: bool
+    past: Past = field(default_factory=Past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +75,7 @@ class Settled:
 
 
 def claim(job: Job, ports: Ports) -> HeldLease | Settled:
-    """Take the key, or find it settled; wait for whoever holds it as long as the own deadline allows.
+    """Take the key, or find it settled; wait for whoever holds it a moment, and no longer than the deadline.
 
     Raises:
         TransientError: somebody else still holds the lease.
@@ -61,15 +87,21 @@ def claim(job: Job, ports: Ports) -> HeldLease | Settled:
             job.paths.lease,
             body,
             content_type="application/json",
-            metadata=_metadata(job, "held"),
+            metadata=_metadata(job.attempt, _HELD),
         )
         return HeldLease(generation, first=True)
     except AlreadyExistsError:
         return _claim_seen(job, ports, body)
 
 
-def release(job: Job, held: HeldLease, ports: Ports) -> None:
-    """Let the key go, so that a redelivery need not wait for the lease to expire.
+def after(error: Exception, held: HeldLease) -> Past:
+    """Return what a delivery that ends in this error leaves behind."""
+    text = str(error) if isinstance(error, UplookError) else f"{type(error).__name__}: {error}"
+    return Past(text, held.past.away + 1 if isinstance(error, AwayError) else 0)
+
+
+def release(job: Job, held: HeldLease, ports: Ports, *, past: Past | None = None) -> None:
+    """Let the key go, so that a redelivery need not wait for the lease to expire; leave `past` for whoever comes next.
 
     It is a courtesy and never fails: neither what is committed nor the error on its way up depends on it.
     """
@@ -80,7 +112,7 @@ def release(job: Job, held: HeldLease, ports: Ports) -> None:
             jsontext.dump_compact({"attempt": job.attempt, "key": job.key}),
             generation=held.generation,
             content_type="application/json",
-            metadata=_metadata(job, "released"),
+            metadata=_metadata(job.attempt, _RELEASED, past),
         )
     except ChangedError:
         logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
@@ -104,7 +136,7 @@ def seize(paths: Paths, ports: Ports, *, attempt: str) -> int | None:
             jsontext.dump_compact({"attempt": attempt}),
             generation=lease.generation if lease else 0,
             content_type="application/json",
-            metadata={ATTEMPT: attempt, _STATE: "held"},
+            metadata=_metadata(attempt, _HELD),
         )
     except ChangedError:
         return None  # somebody was faster
@@ -182,6 +214,7 @@ def _stamp(bucket: str, name: str, ports: Ports) -> str | None:
 
 def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | Settled:
     poll_s = _FIRST_POLL_S
+    give_up_s = min(job.deadline_s, ports.clock.monotonic_s() + LEASE_WAIT_S)
     while True:
         # The lease first: whoever commits and lets go behind this look changes its generation, and none is taken then.
         lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
@@ -191,16 +224,17 @@ def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | Settled:
         held = _take(job, ports, body, lease)
         if held is not None:
             return held
-        if ports.clock.monotonic_s() + poll_s >= job.deadline_s:
-            raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_LONGEST_POLL_S)
+        if ports.clock.monotonic_s() + poll_s > give_up_s:
+            raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_RETRY_AFTER_S)
         ports.clock.sleep(poll_s)
-        poll_s = min(poll_s * 2, _LONGEST_POLL_S)
+        poll_s *= 2
 
 
 def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> HeldLease | None:
     """Take the lease over where it is ours, free, expired or gone; None where another holds it."""
+    past = _past(lease)
     if lease is not None and lease.metadata.get(ATTEMPT) == job.attempt:
-        return HeldLease(lease.generation, first=False)  # our own write, whose answer was lost
+        return HeldLease(lease.generation, first=False, past=past)  # our own write, whose answer was lost
     if lease is not None and not _free(lease, ports.settings.lease_ttl_s):
         return None
     try:
@@ -210,16 +244,41 @@ def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held
             body,
             generation=lease.generation if lease else 0,
             content_type="application/json",
-            metadata=_metadata(job, "held"),
+            metadata=_metadata(job.attempt, _HELD, past),  # a holder that dies must not take the last reason with it
         )
     except ChangedError:
         return None  # somebody was faster
-    return HeldLease(generation, first=False)
+    return HeldLease(generation, first=False, past=past)
 
 
 def _free(lease: ObjectInfo, ttl_s: float) -> bool:
-    return lease.metadata.get(_STATE) == "released" or lease.age_s > ttl_s
+    return lease.metadata.get(_STATE) == _RELEASED or lease.age_s > ttl_s
 
 
-def _metadata(job: Job, state: str) -> dict[str, str]:
-    return {ATTEMPT: job.attempt, _STATE: state}
+def _past(lease: ObjectInfo | None) -> Past:
+    if lease is None:
+        return Past()
+    away = lease.metadata.get(_AWAY, "")
+    return Past(
+        reason=lease.metadata.get(_REASON),
+        away=int(away) if away.isascii() and away.isdecimal() and len(away) < 10 else 0,  # noqa: PLR2004 - not ours
+        died=lease.metadata.get(_STATE) != _RELEASED or _DIED in lease.metadata,
+    )
+
+
+def _metadata(attempt: str, state: str, past: Past | None = None) -> dict[str, str]:
+    """Return a lease's metadata: at most 8 KiB, as Cloud Storage has it."""
+    metadata = {ATTEMPT: attempt, _STATE: state}
+    if past is not None and past.reason:
+        metadata[_REASON] = _one_line(past.reason)
+    if past is not None and past.away:
+        metadata[_AWAY] = str(past.away)
+    if past is not None and past.died:
+        metadata[_DIED] = "true"
+    return metadata
+
+
+def _one_line(reason: str) -> str:
+    """Return a reason that may stand in metadata and documents: no secret, no line break, no half character."""
+    text = " ".join(redact(reason).split()).encode(errors="replace").decode()
+    return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 1]}…"

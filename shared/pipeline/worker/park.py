@@ -5,20 +5,55 @@ So no delivery attempt burns and nothing is committed as a result. `unpark` publ
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.errors import AlreadyExistsError, ChangedError, TransientError
+from shared.core.delivery import budget, waiting
+from shared.core.errors import (
+    AlreadyExistsError,
+    AwayError,
+    ChangedError,
+    ConfigurationError,
+    DailyQuotaError,
+    ErrorCode,
+    ParkError,
+    TransientError,
+)
 from shared.core.events.envelopes import format_image_event
 from shared.core.results import documents
 
 if TYPE_CHECKING:
-    from shared.core.errors import ParkError
+    from collections.abc import Iterator
+
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
+    from shared.pipeline.worker.lease import HeldLease
 
 PARKED_CODE = "uplook-held"
 """Metadata of a parked event: why, by the code of its error."""
+
+
+@contextlib.contextmanager
+def parking(held: HeldLease, ports: Ports) -> Iterator[None]:
+    """Have the event parked where waiting for a minute does not help.
+
+    Raises:
+        ParkError: the day's quota is used up, the deployment must be mended, or the model is away for long.
+    """
+    day = budget.day_of(ports.clock.now_iso())  # a refusal that comes after the day's end tells of this day
+    try:
+        yield
+    except DailyQuotaError as error:
+        raise ParkError(ErrorCode.DAILY_QUOTA, str(error), until=budget.end_of(day)) from error
+    except ConfigurationError as error:
+        logs.error("the deployment must be mended: this event is tried again within the hour", reason=str(error))
+        raise ParkError(ErrorCode.CONFIGURATION, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
+    except AwayError as error:
+        if not waiting.parks(held.past.away + 1):
+            raise
+        logs.error("the model is away: this event is tried again within the hour", reason=str(error))
+        raise ParkError(ErrorCode.MODEL_AWAY, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
 def park(job: Job, reason: ParkError, ports: Ports) -> None:

@@ -37,13 +37,14 @@ class Attached:
     """A request with its images attached.
 
     `images` are those that were read, `sent` what the journal says of each, and `sizes_px` their (width, height) as
-    sent, all in the order of the request's parts.
+    sent, all in the order of the request's parts. `refused` is every kind of transport that was refused for its size.
     """
 
     request: ModelRequest
     images: tuple[Image, ...]
     sent: tuple[SentImage, ...]
     sizes_px: tuple[tuple[int, int], ...]
+    refused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,7 @@ def attach_again(job: Job, attached: Attached, ports: WorkerPorts, *, refusal: s
         TransientError: as `attach`; or too many had to go another way at once, and may be readable again later.
     """
     sending = _sending(job, ports, attached.request.sent_text_bytes)
-    before: list[_Sent] = [
-        (part, each.transport, size_px)
-        for part, each, size_px in zip(attached.request.images, attached.sent, attached.sizes_px, strict=True)
-    ]
+    before = _sent_before(attached)
     referenced = [part for part in attached.request.images if isinstance(part, ReferencedImage)]
     again = [part for part in referenced if _is_named(part, refusal)] or referenced
     fresh = [
@@ -119,6 +117,32 @@ def attach_again(job: Job, attached: Attached, ports: WorkerPorts, *, refusal: s
     return _attached(attached.request, attached.images, fresh)
 
 
+def attach_elsewhere(
+    job: Job, attached: Attached, ports: WorkerPorts, *, refusal: str, inline_only: bool
+) -> Attached | None:
+    """Return the request with the next way for those images that the refusal names, or for all; None: none is left.
+
+    `inline_only` takes what went by reference into the request. Otherwise the refusal is one for size, and whatever
+    way was not refused yet will do; last comes a smaller copy.
+
+    Raises:
+        ImageRejectedError: an image must be decoded to travel, and cannot be.
+        SourceGoneError: its generation is gone.
+        TransientError: no way is open at the moment.
+    """
+    sending = _sending(job, ports, attached.request.sent_text_bytes)
+    refused = attached.refused | {each.transport.kind for each in attached.sent}
+    before = _sent_before(attached)
+    named = [part for part, _, _ in before if isinstance(part, ReferencedImage) and _is_named(part, refusal)]
+    fresh = []
+    for image, each in zip(attached.images, before, strict=True):
+        chosen = not named or each[0] in named
+        fresh.append((chosen and _elsewhere(sending, image, each, refused, inline_only=inline_only)) or each)
+    if fresh == before or _lacks_room(fresh, sending.other_bytes, ports):
+        return None
+    return replace(_attached(attached.request, attached.images, fresh), refused=refused)
+
+
 def verify(attached: Attached, ports: WorkerPorts) -> None:
     """Make sure that the service read the very generations that are meant.
 
@@ -128,6 +152,13 @@ def verify(attached: Attached, ports: WorkerPorts) -> None:
     pairs = zip(attached.images, attached.sent, strict=True)
     referenced = [image for image, each in pairs if each.transport.kind in BY_REFERENCE]
     concurrently([partial(source_image.still_live, image, ports) for image in referenced])
+
+
+def _sent_before(attached: Attached) -> list[_Sent]:
+    return [
+        (part, each.transport, size_px)
+        for part, each, size_px in zip(attached.request.images, attached.sent, attached.sizes_px, strict=True)
+    ]
 
 
 def _attached(request: ModelRequest, images: Sequence[Image], sent: Sequence[_Sent]) -> Attached:
@@ -158,7 +189,7 @@ def _size_to_send(image: Image, prepared: PreparedImage | None) -> tuple[int, bo
     """Return how many bytes are to be sent, and whether just these bytes lie in a bucket."""
     if prepared is None:
         return image.size, True
-    return len(prepared.data), image.source is not None and not prepared.changes
+    return len(prepared.data), image.source is not None and image.as_stored and not prepared.changes
 
 
 def _is_named(part: ReferencedImage, refusal: str) -> bool:
@@ -216,6 +247,44 @@ def _send_again(sending: _Sending, image: Image, before: Transport) -> _Sent:
     return _by_file(prepared, file.uri, reason)
 
 
+def _elsewhere(
+    sending: _Sending, image: Image, before: _Sent, refused: frozenset[str], *, inline_only: bool
+) -> _Sent | None:
+    """Send an image the next way that was not refused, the cheapest first; None where none is left."""
+    part, how, _ = before
+    reason = f"refused as it came ({how.kind})"
+    ready = ready_for_model(sending.job, image, sending.ports)
+    if isinstance(part, ReferencedImage) and (inline_only or not sending.backend.uploads or how.kind == "file"):
+        return _inline_or_smaller(sending, image, ready, reason, again="inline" in refused)
+    if inline_only:
+        return None
+    size, in_bucket = _size_to_send(image, ready)
+    kind = transport.reference_for(sending.backend, size, in_bucket=in_bucket)
+    if kind is not None and kind not in refused:
+        sent = _by_reference(sending, image, (kind, reason))
+        if sent is not None:
+            return sent
+    if sending.backend.uploads and "file" not in refused:
+        return _uploaded(sending, image, ready, reason)
+    smaller = shrunk_for_model(sending.job, image, sending.ports)
+    if isinstance(part, InlineImage) and len(smaller.data) >= len(part.data):
+        return None
+    return _inline(smaller, f"{reason}; a smaller copy")
+
+
+def _inline_or_smaller(
+    sending: _Sending, image: Image, prepared: PreparedImage, reason: str, *, again: bool
+) -> _Sent | None:
+    """Take an image into the request; as it is only if it was not `again` refused so."""
+    if not again and transport.fits_inline(sending.backend, len(prepared.data), text_bytes=sending.other_bytes):
+        return _inline(prepared, reason)
+    smaller = shrunk_for_model(sending.job, image, sending.ports)
+    fits = transport.fits_inline(sending.backend, len(smaller.data), text_bytes=sending.other_bytes)
+    if not fits or (again and len(smaller.data) >= len(prepared.data)):
+        return None
+    return _inline(smaller, f"{reason}; a smaller copy")
+
+
 def _by_reference(sending: _Sending, image: Image, choice: Choice) -> _Sent | None:
     """Name the object to the service; None where it cannot be registered."""
     uri, (kind, reason) = image.uri, choice
@@ -232,8 +301,9 @@ def _by_reference(sending: _Sending, image: Image, choice: Choice) -> _Sent | No
 def _uploaded(sending: _Sending, image: Image, prepared: PreparedImage, reason: str) -> _Sent:
     try:
         file, reused = files_api.ensure(sending.uploading, prepared, sending.ports)
-    except TransientError as error:
-        sending.troubles.append(error)
+    except (TransientError, ModelRejectedError) as error:  # an upload that is refused, too, has another way
+        if isinstance(error, TransientError):
+            sending.troubles.append(error)
         instead = _inline_instead(sending, image, prepared)
         if instead is None:
             raise

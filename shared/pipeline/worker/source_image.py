@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError, UplookError
+from shared.core import gzipped
+from shared.core.errors import (
+    ErrorCode,
+    ImageRejectedError,
+    NotFoundError,
+    ObjectRefusedError,
+    PermanentError,
+    TransientError,
+    UplookError,
+)
+from shared.core.events import storage_events
 from shared.core.gemini import transport
 from shared.core.images import prepare, probing, quality, stripping
 from shared.core.images.limits import require_bytes
@@ -16,6 +27,8 @@ from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import without_query
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shared.core.images.structure import Structure
     from shared.core.ports import ObjectInfo
     from shared.core.values import ImageInfo, PreparedImage, Source
@@ -27,7 +40,7 @@ _MAX_WRITTEN_SIDE_PX = 3072  # of a picture of 4:3, and as many pixels of any ot
 
 
 class SourceGoneError(UplookError):
-    """The generation was deleted or overwritten before it was read; `code` is GONE or SUPERSEDED."""
+    """There is no image to look at: `code` is GONE or SUPERSEDED, or OWN_OUTPUT where it is one of our own results."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -41,7 +54,8 @@ class Image:
     `data` is None where the first bytes of an object settled that the service can read it from its bucket itself.
     `source` is exactly the generation that is meant, None for an image from the web; `size` is in bytes. `structure` is
     what probing walked the whole file for, so that nobody does it again; None where it was not read, or where keeping
-    the structure would keep a second copy of the file.
+    the structure would keep a second copy of the file. `as_stored` says whether `data` are the object's bytes: they are
+    not where it is stored as gzip.
     """
 
     data: bytes | None = field(repr=False)
@@ -51,6 +65,16 @@ class Image:
     source: Source | None = None
     sha256: str | None = None
     structure: Structure | None = field(default=None, repr=False)
+    as_stored: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of an image: its bytes, or what its first bytes settled. `as_stored` is as in `Image`."""
+
+    data: bytes | None = field(default=None, repr=False)
+    info: ImageInfo | None = None
+    as_stored: bool = True
 
 
 def fetch(job: Job, source: Source, ports: Ports) -> Image:
@@ -60,7 +84,7 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty, too large, or no image that Uplook accepts.
     """
-    return probed(job, source, (_download(job, source, ports), None), ports)
+    return probed(job, source, _download(job, source, ports), ports)
 
 
 def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
@@ -69,33 +93,41 @@ def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
     return not source.size or not as_it_lies or TASKS[job.event.task].draws_overlay
 
 
-def read(job: Job, source: Source, ports: Ports) -> tuple[bytes | None, ImageInfo | None]:
+def read(job: Job, source: Source, ports: Ports) -> Read:
     """Read as much of an image as is needed, and decode nothing of it: all its bytes, or what its first bytes settle.
 
     Raises:
         SourceGoneError: this generation exists no longer.
         ImageRejectedError: it is empty or too large.
+        PermanentError: Cloud Storage will not hand it out.
     """
-    info, data = None, None
+    if source.size is None:
+        _require_foreign(source, ports)
     if not is_read_whole(job, source, ports):
         require_bytes(source.size or 0, _limits(job, ports))
         head = _head(source, ports)
-        info = probing.probe_head(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
-    if info is None:
-        data = _download(job, source, ports)
-    return data, info
+        info = None
+        if not gzipped.is_gzip(head):
+            info = probing.probe_head(head, max_side_px=_AS_IS_SIDE_PX, limits=_limits(job, ports))
+        if info is not None:
+            return Read(info=info)
+    return _download(job, source, ports)
 
 
-def probed(job: Job, source: Source, read: tuple[bytes | None, ImageInfo | None], ports: Ports) -> Image:
+def probed(job: Job, source: Source, read: Read, ports: Ports) -> Image:
     """Return the image that `read` gave the bytes of, or what its first bytes settled.
 
     Raises:
         ImageRejectedError: it is no image that Uplook accepts.
     """
-    data, info = read
-    if info is not None:
-        return Image(data, info, source.size or 0 if data is None else len(data), _uri(source), source=source)
-    return _examined(data or b"", _uri(source), job, ports, source=source)
+    if read.info is not None:
+        size = source.size or 0 if read.data is None else len(read.data)
+        return Image(read.data, read.info, size, _uri(source), source=source)
+    image = _examined(read.data or b"", _uri(source), job, ports, source=source)
+    if read.as_stored:
+        return image
+    warnings = (*image.info.warnings, "stored as gzip, and decoded")
+    return replace(image, info=replace(image.info, warnings=warnings), as_stored=False)
 
 
 def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Image:
@@ -108,21 +140,21 @@ def fetch_web(job: Job, url: str, ports: WorkerPorts, *, timeout_s: float) -> Im
     return _examined(data, without_query(url), job, ports, sha256=hashlib.sha256(data).hexdigest())
 
 
-def download(source: Source, ports: Ports, *, max_bytes: int) -> bytes:
-    """Return the bytes of exactly this generation, verified.
+def download(source: Source, ports: Ports, *, max_bytes: int) -> Read:
+    """Return the bytes of exactly this generation, verified, and decoded where they are stored as gzip.
 
     Raises:
         SourceGoneError: it exists no longer.
-        PermanentError: it is larger than `max_bytes`, or lies in a foreign bucket.
+        PermanentError: it is larger than `max_bytes`, lies in a foreign bucket, or Cloud Storage will not hand it out.
     """
     _require_upload_bucket(source, ports)
-    try:
+    with _read_from(source, ports):
         data = ports.store.read(source.bucket, source.name, generation=source.generation, max_bytes=max_bytes)
-    except NotFoundError as error:
-        raise _gone(source, ports.store.stat(source.bucket, source.name)) from error
     if source.crc32c and crc32c(data) != source.crc32c:
         raise TransientError(f"{_uri(source)}: the bytes do not match the event's checksum.")
-    return data
+    if gzipped.is_gzip(data):
+        return Read(gzipped.decoded(data, max_bytes=max_bytes), as_stored=False)
+    return Read(data)
 
 
 def bytes_of(job: Job, image: Image, ports: Ports) -> bytes:
@@ -131,7 +163,7 @@ def bytes_of(job: Job, image: Image, ports: Ports) -> bytes:
         return image.data
     if image.source is None:
         raise AssertionError(f"{image.uri} came from the web without its bytes.")  # a bug
-    return _download(job, image.source, ports)
+    return _download(job, image.source, ports).data or b""
 
 
 def still_live(image: Image, ports: Ports) -> None:
@@ -213,21 +245,40 @@ def _require_upload_bucket(source: Source, ports: Ports) -> None:
         )
 
 
+def _require_foreign(source: Source, ports: Ports) -> None:
+    """Refuse our own output, where the event could not tell: a notification without payload names no metadata."""
+    _require_upload_bucket(source, ports)
+    live = ports.store.stat(source.bucket, source.name)
+    if live is not None and live.generation == source.generation and storage_events.STAMP in live.metadata:
+        raise SourceGoneError(
+            ErrorCode.OWN_OUTPUT, f"{_uri(source)} carries the metadata {storage_events.STAMP}: Uplook wrote it."
+        )
+
+
 def _head(source: Source, ports: Ports) -> bytes:
     _require_upload_bucket(source, ports)
-    try:
+    with _read_from(source, ports):
         return ports.store.read_head(
             source.bucket, source.name, generation=source.generation, max_bytes=probing.HEAD_BYTES
         )
+
+
+@contextmanager
+def _read_from(source: Source, ports: Ports) -> Iterator[None]:
+    """Say what it means for this event that its object is not there, or is not handed out."""
+    try:
+        yield
     except NotFoundError as error:
         raise _gone(source, ports.store.stat(source.bucket, source.name)) from error
+    except ObjectRefusedError as error:
+        raise PermanentError(ErrorCode.STORAGE_REFUSED, str(error)) from error
 
 
 def _uri(source: Source) -> str:
     return f"gs://{source.bucket}/{source.name}"
 
 
-def _download(job: Job, source: Source, ports: Ports) -> bytes:
+def _download(job: Job, source: Source, ports: Ports) -> Read:
     max_bytes = job.event.settings.max_bytes
     if source.size == 0:
         raise ImageRejectedError(ErrorCode.EMPTY_FILE, "The file is empty: nothing was uploaded but its name.")

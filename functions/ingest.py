@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import functions_framework
 
 from functions._boundary import boundary
-from shared import bootstrap
+from shared import bootstrap, config
 from shared.core.events.storage_events import finalized_upload
 from shared.pipeline.ingest import ingest as plan_and_publish
 
@@ -25,5 +25,6 @@ def ingest(event: CloudEvent) -> None:
                 upload,
                 rules=bootstrap.rules(),
                 settings=bootstrap.settings(),
+                service=config.service_today(bootstrap.settings()),
                 publisher=bootstrap.publisher(),
             )

@@ -1,6 +1,7 @@
 # Mails to operators, where an address is given: without one nothing here is made. Cost has a ceiling, max_usd_per_day: that
 # it is reached is one of the reasons for which events are held.
 locals {
+  all_services     = [for each in merge(google_cloudfunctions2_function.pushed, google_cloudfunctions2_function.triggered) : each.name]
   watched_services = [for name in keys(local.workers) : google_cloudfunctions2_function.pushed[name].name]
   watched_subscriptions = concat(
     [for each in google_pubsub_subscription.worker : each.name],
@@ -59,7 +60,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "`gcloud storage ls 'gs://${google_storage_bucket.results.name}/**.error-*.json'` lists what was given up on, and each says why. After the cause is mended: `python -m shared.operate redrive`."
+    content   = "`gcloud storage ls 'gs://${google_storage_bucket.results.name}/**.error-*.json'` lists what was given up on, and each says why. After the cause is mended: `.venv/bin/python -m shared.operate redrive gs://${google_storage_bucket.results.name}`."
   }
 }
 
@@ -92,9 +93,67 @@ resource "google_monitoring_alert_policy" "backlog" {
     }
   }
 
+  # Eventarc names its subscriptions after the trigger, and the trigger after place and function.
+  conditions {
+    display_name = "The oldest storage event is older than half an hour"
+
+    condition_threshold {
+      filter = join(" AND ", [
+        "resource.type = \"pubsub_subscription\"",
+        "resource.labels.subscription_id = starts_with(\"eventarc-${lower(local.uploads.location)}-${var.prefix}-\")",
+        "metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\"",
+      ])
+      comparison      = "COMPARISON_GT"
+      threshold_value = 1800
+      duration        = "300s"
+
+      aggregations {
+        alignment_period   = "300s"
+        per_series_aligner = "ALIGN_MAX"
+      }
+    }
+  }
+
   documentation {
     mime_type = "text/markdown"
     content   = "More comes than `max_instances` can do, or the function of this subscription fails: its log says why. What is not acknowledged is kept for 7 days, and is a dead letter after 20 deliveries."
+  }
+}
+
+# A function that cannot start answers nobody, and says why in one line, which shared/config.py words.
+resource "google_monitoring_alert_policy" "cannot_start" {
+  count = var.alert_email == null ? 0 : 1
+
+  project               = var.project
+  display_name          = "Uplook (${var.prefix}): a function cannot start"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = [google_monitoring_notification_channel.email[0].id]
+
+  conditions {
+    display_name = "Its settings or its rules cannot be used, or its container does not come up"
+
+    condition_matched_log {
+      filter = join(" AND ", [
+        "resource.type = \"cloud_run_revision\"",
+        "resource.labels.location = \"${var.region}\"",
+        "resource.labels.service_name = (${join(" OR ", formatlist("\"%s\"", local.all_services))})",
+        "(\"Uplook cannot start\" OR \"The rules file cannot be used\" OR \"failed the configured startup probe\")",
+      ])
+    }
+  }
+
+  alert_strategy {
+    auto_close = "1800s"
+
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "What comes meanwhile waits, for a week at most. Its log says what is missing, with the setting or the place in the rules: `gcloud logging read 'resource.type=cloud_run_revision AND severity>=ERROR' --project=${var.project} --limit=20`. `.venv/bin/python -m shared.operate plan gs://${local.uploads.name}/photo.jpg` reads the same settings."
   }
 }
 
@@ -135,6 +194,6 @@ resource "google_monitoring_alert_policy" "held" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Why: `$${log.extracted_label.code}`. daily_ceiling: `max_calls_per_day` or `max_usd_per_day` is reached; daily_quota: the model's own; both are done the next day (UTC). model_away: Gemini has been away or overloaded for some 20 minutes. configuration: the key, the model or a right must be mended, the log says which. Both are tried again within the hour, or by `python -m shared.operate release`."
+    content   = "Why: `$${log.extracted_label.code}`. daily_ceiling: `max_calls_per_day` or `max_usd_per_day` is reached; daily_quota: the model's own; both are done the next day (UTC). model_away: Gemini has been away or overloaded for some 20 minutes. configuration: the key, the model or a right must be mended, the log says which. In both cases one event is tried again each hour, or by `.venv/bin/python -m shared.operate release --all`, and the others follow it."
   }
 }

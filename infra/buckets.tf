@@ -63,8 +63,8 @@ resource "google_storage_bucket" "results" {
   depends_on = [google_project_service.api]
 }
 
-# Work: leases, journalled replies, held events, the day's spending, dead letters, who has seen what. Most of it is over
-# after some days.
+# Work: leases, journalled replies, the day's spending and dead letters, which are over after some days; held events, which
+# stay until they are released or forgotten; who has seen what.
 resource "google_storage_bucket" "work" {
   #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
   #checkov:skip=CKV_GCP_78:old versions of leases and replies serve nobody
@@ -83,8 +83,9 @@ resource "google_storage_bucket" "work" {
       type = "Delete"
     }
     condition {
-      age            = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
-      matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]
+      age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
+      # Not held/: what waits there is somebody's work, however long it takes.
+      matches_prefix = ["dead/", "leases/", "releases/", "replies/", "spending/"]
     }
   }
 
@@ -177,8 +178,10 @@ locals {
       "leases/" = ["roles/storage.objectUser"]
     }
     releaser = {
-      "held/"   = ["roles/storage.objectUser"]
-      "leases/" = ["roles/storage.objectViewer"]
+      "held/"     = ["roles/storage.objectUser"]
+      "leases/"   = ["roles/storage.objectViewer"]
+      "releases/" = ["roles/storage.objectUser"]
+      "replies/"  = ["roles/storage.objectViewer"] # whether a probe has been answered
     }
     forgetter = {
       "dead/"    = ["roles/storage.objectUser"]

@@ -6,7 +6,7 @@
 #   infra/deploy.sh [--dry-run] keep-storage-events PROJECT REGION FUNCTION DEAD_LETTER_TOPIC
 #
 # --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
-#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=5  STRIP_METADATA=true|false
+#   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=1  STRIP_METADATA=true|false
 #   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)
 #   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
 set -euo pipefail
@@ -15,14 +15,14 @@ cd "$(dirname "$0")/.."
 readonly WORKER_S=300 PLATFORM_S=330 ACK_S=390 LEASE_S=450
 readonly RUNTIME=python314
 # name part concurrency memory instances: as local.entry_points in infra/functions.tf
-readonly INSTANCES="${MAX_INSTANCES:-5}"
+readonly INSTANCES="${MAX_INSTANCES:-1}"
 WORKERS=$(tr -d '[]," ' <infra/tasks.json | sed "/./!d; s/$/ worker 8 4Gi ${INSTANCES}/")
 readonly WORKERS
 readonly FUNCTIONS="\
 ${WORKERS}
 dead_letter bookkeeper 4 512Mi 2
 release releaser 1 512Mi 1
-ingest ingester 16 512Mi 10
+ingest ingester 16 512Mi 5
 forget forgetter 4 512Mi 2"
 
 usage() {
@@ -135,8 +135,11 @@ need_key() {
 }
 
 let_workers_ask() {
-    local name role="${prefix//-/_}_ask_models" secret="${prefix}-gemini-api-key"
+    local name role secret="${prefix}-gemini-api-key"
     if [ "${backend}" = vertex ]; then
+        # As in infra/identities.tf: a role's id is blocked for weeks after the role was deleted, and an account's never returns.
+        role="${prefix//-/_}_ask_models_$(ask 100000000000000000001 gcloud iam service-accounts describe "$(account build)" \
+            --project="${project}" --format="value(uniqueId)")"
         create_unless "iam roles describe ${role}" \
             iam roles create "${role}" --title="Uplook: ask models" --permissions=aiplatform.endpoints.predict
         for name in ${workers}; do
@@ -200,6 +203,8 @@ share_work() {
     share dead_letter leases/ User
     share release held/ User
     share release leases/ Viewer
+    share release releases/ User
+    share release replies/ Viewer
     if [ "${forget}" = true ]; then
         for folder in dead/ held/ leases/ replies/ seen/; do share forget "${folder}" User; done
     fi

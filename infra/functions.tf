@@ -6,7 +6,7 @@ locals {
 
   task_workers = { for task in local.tasks : task => { part = "worker", concurrency = 8, memory = "4Gi", instances = var.max_instances } }
   other_functions = {
-    ingest      = { part = "ingester", concurrency = 16, memory = "512Mi", instances = 10 }
+    ingest      = { part = "ingester", concurrency = 16, memory = "512Mi", instances = 5 }
     dead_letter = { part = "bookkeeper", concurrency = 4, memory = "512Mi", instances = 2 }
     release     = { part = "releaser", concurrency = 1, memory = "512Mi", instances = 1 }
     forget      = { part = "forgetter", concurrency = 4, memory = "512Mi", instances = 2 }
@@ -55,6 +55,7 @@ locals {
     "REGISTER_FILES",
     "RESULTS_PREFIX",
     "RULES_FILE",
+    "USE_SUCCESSORS",
   ]
 }
 

@@ -130,10 +130,15 @@ resource "google_project_iam_member" "build_source" {
 resource "google_project_iam_custom_role" "ask_models" {
   count = var.backend == "vertex" ? 1 : 0
 
-  project     = var.project
-  role_id     = "${replace(var.prefix, "-", "_")}_ask_models"
+  project = var.project
+  # For up to 37 days after a role was deleted nobody can make one of its id. An account's unique id never comes again.
+  role_id     = "${replace(var.prefix, "-", "_")}_ask_models_${google_service_account.build.unique_id}"
   title       = "Uplook: ask models"
   permissions = ["aiplatform.endpoints.predict"]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 
   depends_on = [google_project_service.api, google_project_service.chosen]
 }

@@ -6,10 +6,8 @@ output "dead_letters" {
 }
 
 output "keep_storage_events" {
-  description = "Eventarc drops a storage event after a day in vain. Run once, this gives its subscription dead letters, too."
-  value = join("\n", [for name in sort(keys(local.triggered)) : join(" ", [
-    "infra/deploy.sh keep-storage-events", var.project, var.region, "${var.prefix}-${name}", google_pubsub_topic.image_dead.name,
-  ])])
+  description = "What apply does by itself unless keep_storage_events is false: Eventarc's subscriptions get dead letters, and keep events for a week."
+  value       = join("\n", [for name in sort(keys(local.triggered)) : local.keep_storage_events[name]])
 }
 
 output "logs" {

@@ -6,6 +6,10 @@ locals {
     ingest = "google.cloud.storage.object.v1.finalized"
     forget = "google.cloud.storage.object.v1.deleted"
   }
+
+  keep_storage_events = { for name, each in local.triggered : name => join(" ", [
+    "infra/deploy.sh keep-storage-events", var.project, var.region, "${var.prefix}-${name}", google_pubsub_topic.image_dead.name,
+  ]) }
 }
 
 resource "google_cloudfunctions2_function" "triggered" {
@@ -97,4 +101,22 @@ resource "google_cloud_run_service_iam_member" "triggered" {
   service  = google_cloudfunctions2_function.triggered[each.key].name
   role     = "roles/run.invoker"
   member   = google_service_account.trigger.member
+}
+
+# Eventarc's subscriptions are its own, and Terraform cannot change them: without this step they drop an event after a day.
+# The command is that of the output keep_storage_events; it may run any number of times.
+resource "terraform_data" "keep_storage_events" {
+  for_each = var.keep_storage_events ? local.triggered : {}
+
+  triggers_replace = [
+    google_cloudfunctions2_function.triggered[each.key].event_trigger[0].trigger, # a new trigger has a new subscription
+    google_pubsub_topic.image_dead.id,
+  ]
+
+  provisioner "local-exec" {
+    command     = local.keep_storage_events[each.key]
+    working_dir = local.root
+  }
+
+  depends_on = [google_pubsub_subscription.dead_letter, google_pubsub_topic_iam_member.image_dead_published_by_pubsub]
 }

@@ -101,6 +101,13 @@ variable "gemini_api_key_version" {
   }
 }
 
+variable "keep_storage_events" {
+  description = "Whether apply runs gcloud to give storage events dead letters. false where there is no gcloud: then run the output keep_storage_events."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "max_calls_per_day" {
   description = "Ceiling of model calls a day (UTC); what comes later is held until the next day. null lifts it."
   type        = number
@@ -113,9 +120,9 @@ variable "max_calls_per_day" {
 }
 
 variable "max_instances" {
-  description = "Instances of each worker at most: with the concurrency, this bounds how many model calls run at once."
+  description = "Instances of each worker at most. With n of them all functions use at most n x 24 GiB and n x 6 vCPU, and 5 GiB and 10 vCPU more; a new project has 40 GiB and 20 vCPU in a region."
   type        = number
-  default     = 5
+  default     = 1
   nullable    = false
 
   validation {

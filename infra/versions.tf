@@ -4,11 +4,11 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 6.50"
+      version = ">= 6.50, < 9"
     }
     google-beta = { # for google_project_service_identity alone, which only this provider has
       source  = "hashicorp/google-beta"
-      version = "~> 6.50"
+      version = ">= 6.50, < 9"
     }
   }
 }

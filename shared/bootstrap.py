@@ -89,7 +89,10 @@ def _settings() -> Settings:
 @cache
 def _rules() -> Rules:
     found = config.read_rules(_settings())
-    for caution in config.model_cautions(found):
+    service = config.service_today(_settings())
+    for refusal in config.model_refusals(found, service):
+        logs.error("images are held whose model does not answer", reason=refusal)
+    for caution in config.model_cautions(found, service):
         logs.warning(caution)
     return found
 

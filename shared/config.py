@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shared.core.errors import SettingsError
 from shared.core.gemini import limits
+from shared.core.gemini.service import Service
 from shared.core.naming import is_bucket_name, is_run_name
 from shared.core.planning import model_checks
 from shared.core.planning.rules import Rules, parse_rules
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _BUNDLED_RULES = Path(__file__).with_name("rules.toml")
 _MAX_ACK_DEADLINE_S = 600
-_PLANNER = "ingest"
 
 _TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}/")
@@ -63,6 +63,7 @@ class Settings:
     location: str = "global"
     register_files: bool = False
     strip_metadata: bool = False
+    use_successors: bool = False
     image_url_origins: tuple[str, ...] = ()
     max_images_per_question: int = 20
     storage_emulator_host: str | None = None
@@ -81,6 +82,10 @@ class Settings:
     def results_among_uploads(self) -> bool:
         """Whether results share a bucket with uploads: whoever may upload may then write where results belong."""
         return self.results_bucket in self.upload_buckets
+
+    def service(self, today: dt.date) -> Service:
+        """Return which Gemini is asked on a day (UTC), and how it is chosen there among models."""
+        return Service(self.backend.name, today, self.location, self.use_successors)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -116,6 +121,7 @@ class Settings:
             location=reader.optional("GOOGLE_CLOUD_LOCATION") or cls.location,
             register_files=reader.flag("REGISTER_FILES"),
             strip_metadata=reader.flag("STRIP_METADATA"),
+            use_successors=reader.flag("USE_SUCCESSORS"),
             image_url_origins=reader.words("IMAGE_URL_ORIGINS"),
             max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),
             storage_emulator_host=reader.optional("STORAGE_EMULATOR_HOST"),
@@ -136,33 +142,34 @@ def load_settings() -> Settings:
     return Settings.from_env(os.environ)
 
 
-def read_rules(settings: Settings, *, today: dt.date | None = None) -> Rules:
-    """Read the task rules to plan by: their models must be served today (UTC), by the back end that is asked.
+def read_rules(settings: Settings) -> Rules:
+    """Read the task rules.
+
+    What they say of models is not judged here: what a day or another service can make wrong must not stop the start.
+    It concerns the images that a rule is for, and nobody else (`model_checks`).
 
     Raises:
         SettingsError: naming the file, and every problem found in it.
     """
-    rules = _parsed_rules(settings)
-    problems = model_checks.problems(rules, today=today or _today(), backend=settings.backend.name)
-    if problems:
-        raise SettingsError(f"{settings.rules_file}:\n" + "\n".join(f"  - {line}" for line in problems))
-    return rules
-
-
-def model_cautions(rules: Rules, *, today: dt.date | None = None) -> list[str]:
-    """Return what should be logged at start about the models of these rules."""
-    return model_checks.cautions(rules, today=today or _today())
-
-
-def _parsed_rules(settings: Settings) -> Rules:
     try:
         return parse_rules(settings.rules_file.read_text(encoding="utf-8-sig"))
     except (SettingsError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{settings.rules_file}: {error}") from error
 
 
-def _today() -> dt.date:
-    return dt.datetime.now(dt.UTC).date()
+def service_today(settings: Settings) -> Service:
+    """Return which Gemini is asked today."""
+    return settings.service(dt.datetime.now(dt.UTC).date())
+
+
+def model_refusals(rules: Rules, service: Service) -> list[str]:
+    """Return what should be logged at start as errors: the models whose images are held."""
+    return model_checks.refusals(rules, service)
+
+
+def model_cautions(rules: Rules, service: Service) -> list[str]:
+    """Return what should be logged at start as warnings about the models of these rules."""
+    return model_checks.cautions(rules, service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +195,7 @@ def check_at_start() -> None:
     target = os.environ.get("FUNCTION_TARGET")  # set wherever functions-framework serves, local or deployed
     if target:
         settings = load_settings()
-        if target == _PLANNER:
-            read_rules(settings)
-        else:
-            _parsed_rules(settings)  # the day a model retires must not stop what was planned before
+        read_rules(settings)
         if target in TASKS and not (settings.gemini_api_key or settings.enterprise):
             raise SettingsError(
                 f"Uplook cannot start: {target} asks Gemini, and neither GEMINI_API_KEY is set nor"

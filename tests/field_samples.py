@@ -48,7 +48,9 @@ def _scalar(schema: Mapping[str, Any], number: int) -> Any:
         return True
     if kind in {"integer", "number"}:
         most = schema.get("maximum", number)
-        return number if number <= most else number % most + 1
+        if number <= most:
+            return number
+        return number % most + 1 if kind == "integer" else round(most * number / 1000, 6)
     texts = (each.format(number) for each in _TEXTS)
     return next(text for text in texts if re.search(schema.get("pattern", ""), text))
 

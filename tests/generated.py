@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.core.gemini.registry import known_models, switched_off
+from shared.core.gemini.registry import SERVICES, checked_on, known_models, profile, switched_off
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
 from shared.pipeline.upkeep.forget import NOT_REACHED
@@ -150,31 +150,67 @@ def _bigquery(text: str) -> str:
 
 
 _MODELS_HEAD = """\
-| model | thinking | masks | media resolutions | image tokens | back ends | USD in / out from | retired |
+| model | thinking | masks | media resolutions | image tokens | temperature | back ends | USD in / out from |
 |---|---|---|---|---|---|---|---|
+"""
+_ENDS_HEAD = """\
+| model | back end | shut down | instead |
+|---|---|---|---|
+"""
+_SIZES_HEAD = """\
+| back end | model | inline, before base64 | by reference in Cloud Storage | by https address |
+|---|---|---|---|---|
 """
 
 
 def _models_page(text: str) -> str:
     text = _block(text, "models", _MODELS_HEAD + "".join(map(_model_row, known_models())))
-    rows = [f"| `{model.id}` | {model.retired} | `{model.successor}` |\n" for model in switched_off()]
+    text = _block(text, "ends", _ENDS_HEAD + "".join(row for model in known_models() for row in _end_rows(model)))
+    text = _block(text, "sizes", _SIZES_HEAD + "".join(_size_rows()))
+    text = _put(text, r"(last compared with Google's\s+pages on )[0-9-]+", checked_on().isoformat())
+    gone = ((model, next(iter(model.ends.values()))) for model in switched_off())
+    rows = [f"| `{model.id}` | {end.day} | `{end.successor}` |\n" for model, end in gone]
     return _block(text, "switched off", "".join(["| id | since | name instead |\n|---|---|---|\n", *rows]))
 
 
 def _model_row(model: ModelProfile) -> str:
     thinking = {"level": ", ".join(model.levels), "budget": f"budget {model.least_budget}", "none": "none"}
     prices = "; ".join(f"{price.usd_in:.2f} / {price.usd_out:.2f} {price.start}" for price in model.prices)
+    places = f" ({', '.join(model.locations)})" if model.locations else ""
     cells = [
         f"`{model.id}`",
         thinking[model.thinking],
         model.masks,
         f"up to {model.media_resolutions[-1]}",
         model.counting,
-        ", ".join(model.backends),
+        "yes" if model.sampling else "no",
+        ", ".join(f"{each}{places if each == 'vertex' else ''}" for each in model.backends),
         prices or "unknown",
-        f"{model.retired}: `{model.successor}`" if model.retired else "",
     ]
-    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _end_rows(model: ModelProfile) -> Iterable[str]:
+    for backend, name in SERVICES.items():
+        end, days = model.ends.get(backend), model.notice_days.get(backend)
+        if end is not None:
+            when = f"{end.day}" if end.firm else f"{end.day} or later"
+            yield f"| `{model.id}` | {_bare(name)} | {when} | `{end.successor}` |\n"
+        elif days is not None:
+            yield f"| `{model.id}` | {_bare(name)} | not announced; {days} days' notice | |\n"
+
+
+def _size_rows() -> Iterable[str]:
+    for backend, name in SERVICES.items():
+        usual = profile("any other").limits(backend)
+        own = {model.id: limits for model in known_models() if (limits := model.limits(backend)) != usual}
+        for model, limits in {**{f"`{each}`": limits for each, limits in own.items()}, "all others": usual}.items():
+            inline = "the whole request is limited" if limits.inline is None else f"{limits.inline:,}"
+            yield f"| {_bare(name)} | {model} | {inline} | {limits.object:,} | {limits.url:,} |\n"
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("the ")
 
 
 def _emulated(_: str) -> str:

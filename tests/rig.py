@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import itertools
 import json
@@ -16,6 +17,7 @@ from shared.config import Settings
 from shared.core import jsontext, naming
 from shared.core.delivery.budget import Ceiling
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.service import Service
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.values import Source
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from shared.core.gemini.request import ModelRequest
 
 UPLOADS, RESULTS, WORK = "uploads", "results", "work"
+
+SERVICE = Service("developer", dt.date(2026, 11, 21))
+"""Which Gemini is asked on the rig's first day."""
 
 SETTINGS = Settings(
     results_bucket=RESULTS,

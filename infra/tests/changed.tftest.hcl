@@ -7,6 +7,7 @@ mock_provider "google" {
 mock_provider "google-beta" {}
 
 variables {
+  keep_storage_events    = false # it would run gcloud
   project                = "a-project"
   existing_upload_bucket = "my-photos"
   gemini_api_key         = "a key"

@@ -125,6 +125,7 @@ def _config(request: ModelRequest, timeout_s: float, *, version: str | None) -> 
         safety_settings=safety or None,
         media_resolution=types.MediaResolution(f"MEDIA_RESOLUTION_{resolution.upper()}") if resolution else None,
         max_output_tokens=request.max_output_tokens,
+        temperature=request.temperature,
         response_mime_type="application/json" if request.schema else None,
         response_json_schema=request.schema,
         thinking_config=thinking,

@@ -184,6 +184,7 @@ def _settings(fields: Fields | None) -> Settings | None:
         multi_label=fields.flag("multi_label") if fields.values.get("multi_label") is not None else False,
         system_instruction=fields.optional_text("system_instruction"),
         media_resolution=fields.optional_text("media_resolution"),
+        temperature=fields.optional_number("temperature"),
         safety={} if safety is None else {name: safety.text(name) for name in safety.values},
     )
 

@@ -217,6 +217,7 @@ class Settings:
     multi_label: bool = False
     system_instruction: str | None = None
     media_resolution: str | None = None
+    temperature: float | None = None
     safety: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 

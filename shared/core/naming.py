@@ -115,9 +115,9 @@ class Paths:
         """The lease, in the work bucket."""
         return f"{LEASES}{self.folder}/{self.task}.json"
 
-    def parked(self, until: str) -> str:
-        """The image event itself while it waits, in the work bucket; `until` is an hour, `2026-11-22T08` (UTC)."""
-        return f"{PARKED}{until}/{self.folder}/{self.task}.json"
+    def parked(self, place: str) -> str:
+        """The image event itself while it waits, in the work bucket; `place` is the name of a folder (`holding`)."""
+        return f"{PARKED}{place}/{self.folder}/{self.task}.json"
 
     def reply(self, ask: int) -> str:
         """A journalled reply, in the work bucket; `ask` counts deliberate further asks from 0."""

@@ -19,6 +19,9 @@ Box1000 = tuple[int, int, int, int]
 MAX_MASK_THRESHOLD = 254
 """Of 0 to 255: above the highest value no pixel would be left."""
 
+MAX_TEMPERATURE = 2.0
+"""Of the API's `temperature`, from 0."""
+
 MAX_QUESTION, MAX_LANGUAGE = 2000, 60
 """Characters of a question and of a language, wherever they are set: in the metadata of an upload, or in a manifest."""
 
@@ -172,7 +175,8 @@ class TaskSettings:
 
     `max_items` is asked for; only where somebody has set it (`max_items_set`) it also cuts what is answered. Pixels of
     a mask that are above `mask_threshold` (0 to 254) are inside of it; `soft_masks` keeps the map of probabilities.
-    `safety` holds pairs of category and threshold, by the API's names.
+    `safety` holds pairs of category and threshold, by the API's names. `temperature` (0 to 2) is None where nobody sets
+    it, and for models that no longer take it.
     """
 
     model: str
@@ -190,3 +194,4 @@ class TaskSettings:
     max_items_set: bool = False
     mask_threshold: int = 127
     soft_masks: bool = False
+    temperature: float | None = None

@@ -47,12 +47,16 @@ def run(args: argparse.Namespace) -> int:
     bucket, name = args.object
     upload = _upload(args)
     settings = _settings(bucket, args.rules)
-    rules = config.read_rules(settings)
-    explained = explain(upload, rules)
+    rules, service = config.read_rules(settings), config.service_today(settings)
+    explained = explain(upload, rules, service)
     explained = dataclasses.replace(
         explained,
         left_out=_refused(upload, settings) or explained.left_out,
-        warnings=(*explained.warnings, *config.model_cautions(rules)),
+        warnings=(
+            *explained.warnings,
+            *config.model_refusals(rules, service),
+            *config.model_cautions(rules, service),
+        ),
     )
     sys.stdout.writelines(f"{line}\n" for line in _lines(f"{_SCHEME}{bucket}/{name}", explained))
     return DONE

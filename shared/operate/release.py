@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.command_line import DONE
 from shared.operate import deployment
 from shared.operate.tables import table
-from shared.pipeline.upkeep.unpark import parked_hours, unpark
+from shared.pipeline.upkeep.unpark import unpark
 
 if TYPE_CHECKING:
     import argparse
@@ -16,20 +16,29 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--all", action="store_true", help="whatever is held, whenever it would be released")
-    which.add_argument("--until", metavar="HOUR", help="what is held until this hour, such as 2026-11-22T08")
+    which.add_argument("--all", action="store_true", help="whatever is held, as far as today's ceiling has room")
+    which.add_argument(
+        "--until", metavar="HOUR", help="the same for what is held until this hour, such as 2026-11-22T08"
+    )
     parser.epilog = (
-        "Without an option: what is due and should have been released by the scheduler's tick. Where today's ceiling is"
-        " still reached, a worker holds the events again: raise MAX_CALLS_PER_DAY or MAX_USD_PER_DAY first."
+        "Without an option: what is due and should have been released by the scheduler's tick. At most as many events"
+        " are released as today's ceiling has room for, the oldest uploads first: raise MAX_CALLS_PER_DAY or"
+        " MAX_USD_PER_DAY for more. Where the deployment had to be mended, one event of each cause goes ahead as a"
+        " probe. Run the command again when its result is there: then the others follow."
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Release, and say what was released and what is still held."""
-    ports = deployment.ports()
-    now_iso, rows = ports.clock.now_iso(), []
-    for until in parked_hours(ports):
-        wanted = args.all or args.until == until or (args.until is None and until <= now_iso)
-        rows.append([until, str(unpark(until, ports)) if wanted else "still held"])
-    print(table(["held until (UTC)", "released"], rows) if rows else "Nothing is held.")  # noqa: T201 - a command
+    """Release, and say what was released, and why anything is still held."""
+    early = bool(args.all or args.until)
+    rows = [
+        [_REASON if each.cause is None else f"a mend ({each.cause})", str(each.waiting), str(each.released), each.note]
+        for each in unpark(deployment.ports(), early=early, until=args.until)
+    ]
+    told = table(["waited for", "events", "released", "why not all"], rows) if rows else _NOTHING
+    print(told)  # noqa: T201 - a command
     return DONE
+
+
+_REASON = "a day with room"
+_NOTHING = "Nothing is held that could be released now."

@@ -12,12 +12,15 @@ from shared.core.planning.plan import plan
 if TYPE_CHECKING:
     from shared.config import Settings
     from shared.core.events.envelopes import Upload
+    from shared.core.gemini.service import Service
     from shared.core.planning.rules import Rules
     from shared.core.ports import Publisher
 
 
-def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publisher) -> None:
+def ingest(upload: Upload, *, rules: Rules, settings: Settings, service: Service, publisher: Publisher) -> None:
     """Plan the tasks of one upload and publish their events; what is left out is logged and counted.
+
+    An event that nobody answers today is published like every other: its worker holds it, and says so.
 
     Raises:
         TransientError: the events were not stored; the same upload should be delivered again.
@@ -33,9 +36,11 @@ def ingest(upload: Upload, *, rules: Rules, settings: Settings, publisher: Publi
         if own is not None:
             logs.info("left out", reason=own)
             return
-        planned = plan(upload, rules, run=settings.run)
+        planned = plan(upload, rules, run=settings.run, service=service)
         for text in planned.warnings:
             logs.warning("ignored", reason=text)
+        for task, reason in planned.held.items():
+            logs.error("the image will be held: the model of a task does not answer", task=task, reason=reason)
         if planned.left_out is not None:
             logs.info("left out", reason=planned.left_out)
             return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.core import naming
 from shared.core.delivery.retry import RESERVE_S
 from shared.core.errors import TransientError
-from shared.core.planning import plan
+from shared.core.planning import model_checks, plan
 from shared.pipeline.instance.in_flight import InFlight
 from shared.pipeline.instance.refused_schemas import RefusedSchemas
 from shared.pipeline.ports import Ports
@@ -16,6 +17,7 @@ from shared.pipeline.ports import Ports
 if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
     from shared.core.naming import Paths
+    from shared.core.planning.model_checks import ModelChoice
     from shared.core.ports import ImageFetcher, VisionModel
     from shared.pipeline.instance.budget import DayBudget
     from shared.pipeline.instance.pace import Pacer
@@ -35,13 +37,14 @@ class WorkerPorts(Ports):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One delivery of one image event. `deadline_s` is on the monotonic clock."""
+    """One delivery of one image event. `deadline_s` is on the monotonic clock, `asks` the model that answers today."""
 
     event: ImageEvent
     key: str
     paths: Paths
     attempt: str
     deadline_s: float
+    asks: ModelChoice
 
 
 def begin(event: ImageEvent, ports: Ports) -> Job:
@@ -52,7 +55,13 @@ def begin(event: ImageEvent, ports: Ports) -> Job:
         paths=naming.paths(event.source, run=event.run, task=event.task, prefix=ports.settings.results_prefix),
         attempt=ports.new_id(),
         deadline_s=ports.clock.monotonic_s() + ports.settings.timeout_s,
+        asks=model_checks.model_to_ask(event.task, event.settings.model, ports.settings.service(today(ports))),
     )
+
+
+def today(ports: Ports) -> dt.date:
+    """Return the day by the clock (UTC)."""
+    return dt.date.fromisoformat(ports.clock.now_iso()[:10])
 
 
 def remaining_s(job: Job, ports: Ports) -> float:

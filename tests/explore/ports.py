@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 8.0
 
-_WORK_TARGETS: Final = {"leases": "lease", "replies": "reply", "held": "held", "spending": "grant"}
+_WORK_TARGETS: Final = {
+    "leases": "lease",
+    "replies": "reply",
+    "held": "held",
+    "spending": "grant",
+    "releases": "release",
+}
 
 
 def target(bucket: str, name: str) -> str:

@@ -30,12 +30,17 @@ def _function_with_uri(function: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**function["service_config"][0], "uri": f"https://{function['name']}.run.app"}]
 
 
+def _event_trigger(function: Mapping[str, Any]) -> list[dict[str, Any]]:
+    name = f"projects/{PROJECT}/locations/us-central1/triggers/{function['name']}-000001"
+    return [{**each, "trigger": name} for each in function["event_trigger"]]
+
+
 COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] = {
     "google_artifact_registry_repository": {
         "id": lambda each: f"projects/{PROJECT}/locations/{each['location']}/repositories/{each['repository_id']}",
         "name": lambda each: each["repository_id"],
     },
-    "google_cloudfunctions2_function": {"service_config": _function_with_uri},
+    "google_cloudfunctions2_function": {"event_trigger": _event_trigger, "service_config": _function_with_uri},
     "google_monitoring_notification_channel": {"id": lambda each: each["display_name"]},
     "google_project_iam_custom_role": {"name": lambda each: f"projects/{PROJECT}/roles/{each['role_id']}"},
     "google_project_service_identity": {
@@ -51,6 +56,7 @@ COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] 
         "id": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
         "member": lambda each: f"serviceAccount:{account(each['account_id'])}",
         "name": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
+        "unique_id": lambda _: "100000000000000000001",
     },
     "data.google_storage_bucket": {"location": lambda _: "EU"},
     "data.google_storage_project_service_account": {

@@ -54,6 +54,10 @@ def settings_read() -> set[str]:
     return environ.asked
 
 
+BUILT_IN: Final = frozenset({"terraform_data"})
+"""What Terraform itself makes: no provider has a schema for it, and `terraform validate` knows it."""
+
+
 def environment(infra: Infra) -> list[str]:
     """Every variable that Terraform sets is read, and every one that is read can be set."""
     names = {*infra.local_values["own_settings"], *infra.local_values["further_settings"]}
@@ -88,6 +92,8 @@ def arguments(infra: Infra) -> list[str]:
     """The provider knows every argument, in nested blocks, too, and every required one is there."""
     problems = []
     for block in (*infra.resources, *infra.data):
+        if block.type in BUILT_IN:
+            continue
         schema = _schema(block)
         if schema is None:
             problems.append(f"{block.address}: provider-schema.json has no {block.type}.")

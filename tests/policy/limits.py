@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
+from shared.core.tasks.catalogue import TASKS
 from tests.policy.access import BUCKETS, FUNCTIONS
 from tests.policy.evaluated import EVERYTHING, anything, made
 from tests.policy.parsed import strings
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 WATCHED: Final = {
     "pubsub.googleapis.com/subscription/push_request_count": "google_pubsub_subscription.dead_letter",
     "pubsub.googleapis.com/subscription/oldest_unacked_message_age": "google_pubsub_subscription.worker",
+    'starts_with("eventarc-': "google_storage_bucket.uploads",
+    '"Uplook cannot start"': "google_cloudfunctions2_function.triggered",
     'jsonPayload.message = "held"': "google_cloudfunctions2_function.pushed",
 }
 """What an alert must look at, and where."""
@@ -26,6 +29,10 @@ REPEATABLE: Final = {"source": "python -m infra.archive makes again what it hold
 """Buckets that may be removed with all that they hold."""
 
 MOST_INSTANCES: Final = 100
+NEW_PROJECT_GIB, NEW_PROJECT_CPUS = 40, 20
+"""Of Cloud Run in one region, at first: https://github.com/googlecodelabs/feedback/issues/1856."""
+KEPT: Final = ("held/", "dead/")
+"""Folders of the work bucket whose content is somebody's work, however long it waits."""
 _DAYS_OF_REDELIVERY: Final = 14
 """7 in a subscription, and 7 more as a dead letter."""
 _WEEK_S: Final = 604_800
@@ -50,6 +57,30 @@ def bounds(infra: Infra) -> list[str]:
         if not isinstance(infra.default(name), int | float) or infra.default(name) <= 0
     ]
     return problems
+
+
+def quota(infra: Infra) -> list[str]:
+    """All functions at their most fit into what a new project has in a region, and the variable says what they take."""
+    functions = made(infra, FUNCTIONS, forget=True)
+    configs = [each.one("service_config")[0] for each in functions]
+    instances = [each.get("max_instance_count", 0) for each in configs]
+    memory = sum(number * _gib(each["available_memory"]) for number, each in zip(instances, configs, strict=True))
+    cpus = sum(number * float(each["available_cpu"]) for number, each in zip(instances, configs, strict=True))
+    by_worker = len(TASKS) * infra.default("max_instances")
+    told = (
+        f"n x {4 * len(TASKS)} GiB and n x {len(TASKS)} vCPU,"
+        f" and {memory - 4 * by_worker:g} GiB and {cpus - by_worker:g} vCPU more"
+    )
+    problems = []
+    if memory > NEW_PROJECT_GIB or cpus > NEW_PROJECT_CPUS:
+        problems.append(f"By default {memory:g} GiB and {cpus:g} vCPU may run: a new project has less.")
+    if told not in str(infra.variables["max_instances"].get("description")):
+        problems.append(f"var.max_instances: expected its description to say {told!r}.")
+    return problems
+
+
+def _gib(text: str) -> float:
+    return float(text.removesuffix("Gi")) if text.endswith("Gi") else float(text.removesuffix("Mi")) / 1024
 
 
 def lifetimes(infra: Infra) -> list[str]:
@@ -98,6 +129,8 @@ def _bucket(bucket: Made, *, forget: bool) -> list[str]:
         problems.append(f"{bucket}: keeps every deleted lease.")
     if name == "work" and (not ages or not all(_DAYS_OF_REDELIVERY < age <= 90 for age in ages)):
         problems.append(f"{bucket}: expected to delete after {_DAYS_OF_REDELIVERY + 1} to 90 days, found {ages}.")
+    if name == "work" and (wrong := [each for each in _prefixes(bucket) if each.startswith(KEPT) or not each]):
+        problems.append(f"{bucket}: deletes what waits to be released or redriven: {wrong}.")
     if name in {"results", "uploads"} and ages:
         problems.append(f"{bucket}: deletes by itself what nobody asked to delete, after {ages} days.")
     if name == "results" and forget and soft != 0:
@@ -117,6 +150,12 @@ def _ages(bucket: Made) -> list[float]:
         for action, condition in zip(rule["action"], rule["condition"], strict=True)
         if action["type"] == "Delete"
     ]
+
+
+def _prefixes(bucket: Made) -> list[str]:
+    """Return the folders from which something is deleted by age; an empty one is the whole bucket."""
+    conditions = [each for rule in bucket.body.get("lifecycle_rule", []) for each in rule["condition"]]
+    return [prefix for each in conditions for prefix in each.get("matches_prefix", [""])]
 
 
 def alerts(infra: Infra) -> list[str]:

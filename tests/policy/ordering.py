@@ -34,6 +34,7 @@ APIS: Final[Mapping[str, Collection[str]]] = {
     "google_storage_bucket": {"storage"},
     "google_storage_bucket_object": {"storage"},
     "google_storage_project_service_account": {"storage"},
+    "terraform_data": (),  # Terraform's own
 }
 """What must be enabled before a resource, or a right on it, can be made."""
 

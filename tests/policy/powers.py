@@ -33,7 +33,7 @@ _WORDS: Final = {
     "roles/storage.objectCreator": "create, never replace",
     "roles/storage.objectUser": "read, create, replace, delete",
     "roles/storage.objectViewer": "read",
-    f"projects/{PROJECT}/roles/uplook_ask_models": "ask models",
+    "uplook_ask_models": "ask models",
 }
 _FOLDER: Final = re.compile(r'/objects/([a-z]+/)"')
 _OWN: Final = re.compile(r'endsWith\("/([a-z]+)\.json"\)')
@@ -47,7 +47,7 @@ def table() -> str:
     rows: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     for grant, where in _grants():
         only = ", ".join(part for part in (_condition(grant), where) if part)
-        accounts = rows[_on(grant), _WORDS[grant.role], _role(grant.role), only]
+        accounts = rows[_on(grant), _WORDS[_named(grant.role)], _role(grant.role), only]
         if grant.who not in accounts:
             accounts.append(grant.who)
     wheres: dict[tuple[tuple[str, ...], str, str, str], list[str]] = defaultdict(list)
@@ -112,8 +112,13 @@ def _on(grant: Grant) -> str:
     return f"bucket {bucket[1]}" if bucket else f"{kind} `{grant.on}`".strip()
 
 
+def _named(role: str) -> str:
+    """Return a role's name; that of our own without the number of the deployment that ends it."""
+    return role if role.startswith("roles/") else re.sub(r"_\d+$", "", role.rpartition("/")[2])
+
+
 def _role(role: str) -> str:
-    return f"`{role}`" if role.startswith("roles/") else f"`{role.rpartition('/')[2]}`, a role of one permission"
+    return f"`{role}`" if role.startswith("roles/") else f"`{_named(role)}_…`, a role of one permission"
 
 
 def _condition(grant: Grant) -> str:

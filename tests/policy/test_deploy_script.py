@@ -21,7 +21,7 @@ from tests.policy.parsed import parse
 from tests.policy.rights import functions
 from tests.policy.test_policies import FILES
 from tests.policy.translated import differences, key_of, translated
-from tests.policy.translations import TERRAFORM_ALONE
+from tests.policy.translations import OF_THE_SCRIPT, TERRAFORM_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -60,6 +60,7 @@ UNCHANGED = {"--topic", "--message-filter"}  # of a subscription that is there
 GCLOUD = """#!/usr/bin/env bash
 case "$*" in
 *"projects describe"*) echo 123456789012 ;;
+*uniqueId*) echo 100000000000000000001 ;;
 *serviceConfig.uri*) echo "https://$3.run.app" ;;
 *eventTrigger.trigger*) echo "$3" ;;
 *transport.pubsub.subscription*) echo "projects/a-project/subscriptions/eventarc-$4" ;;
@@ -166,7 +167,7 @@ def _too_early(stated: list[tuple[str, str]]) -> list[str]:
     """Return what is stated before something that its block refers to, or that has its key there."""
     blocks = {block.address: block for block in (*INFRA.resources, *INFRA.data)}
     by_address: dict[str, list[Made]] = {}
-    for each in made(INFRA, forget=True):
+    for each in (each for each in made(INFRA, forget=True) if each.type not in OF_THE_SCRIPT):
         by_address.setdefault(each.address, []).append(each)
     problems = []
     for each in (each for several in by_address.values() for each in several):

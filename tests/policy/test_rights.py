@@ -31,7 +31,7 @@ from shared.pipeline.upkeep.unpark import unpark_due
 from shared.pipeline.worker.analyze import analyze
 from tests.policy.guarded import GRANTS, INFRA, Guarded, grants_of, ports_with
 from tests.policy.rights import functions, ours
-from tests.rig import SETTINGS, UPLOADS, WORK, Rig
+from tests.rig import SERVICE, SETTINGS, UPLOADS, WORK, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +102,8 @@ def _seen_before(rig: Rig, ports: WorkerPorts) -> None:
 
 def plan(rig: Rig, ports: WorkerPorts) -> None:
     upload = _upload(rig.upload())
-    ingest(upload, rules=Rules(Choices(tasks=("caption",))), settings=rig.settings, publisher=ports.publisher)
+    rules = Rules(Choices(tasks=("caption",)))
+    ingest(upload, rules=rules, settings=rig.settings, service=SERVICE, publisher=ports.publisher)
     assert len(rig.publisher.messages[rig.settings.image_topic]) == 1
 
 

@@ -10,7 +10,7 @@ from tests.policy.computed import PROJECT
 from tests.policy.deploy_script import grant_name
 from tests.policy.evaluated import made
 from tests.policy.rights import MEMBERS
-from tests.policy.translations import GRANTED_ON, TERRAFORM_ALONE, TRANSLATIONS
+from tests.policy.translations import GRANTED_ON, OF_THE_SCRIPT, TERRAFORM_ALONE, TRANSLATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +31,8 @@ _OF_EVENTARC: Final = (
 
 def translated(infra: Infra, **variables: Any) -> Statements:
     """Return what must be said of each resource, where variables have other values than their defaults."""
-    found = {key_of(each): set(_flags(each)) for each in made(infra, **variables) if each.type not in TERRAFORM_ALONE}
+    untold = {*OF_THE_SCRIPT, *TERRAFORM_ALONE}
+    found = {key_of(each): set(_flags(each)) for each in made(infra, **variables) if each.type not in untold}
     return found | dict(_eventarc(made(infra, "google_cloudfunctions2_function", **variables), found))
 
 

@@ -14,6 +14,9 @@ from tests.policy.deploy_script import canonical
 Said: TypeAlias = str | Callable[[Any], list[str]] | None
 """A flag of this name, the flags that a function returns, or nothing at all."""
 
+OF_THE_SCRIPT: Final = frozenset({"terraform_data"})
+"""What runs the script's own keep-storage-events: there is nothing to translate."""
+
 TERRAFORM_ALONE: Final = {
     "google_monitoring_alert_policy": "alerts are off by default, and gcloud makes them from files of JSON only",
     "google_monitoring_notification_channel": "there is nothing to notify of without alerts",

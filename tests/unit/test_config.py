@@ -271,51 +271,75 @@ def test_rules_that_cannot_be_used_name_their_file(tmp_path: Path, content: byte
 
 
 @pytest.mark.fault(91, 115)
-def test_rules_that_name_a_retired_model_are_refused_with_every_place_and_successor(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["false", "true"])
+def test_rules_that_name_a_retired_model_are_read_and_every_place_is_told_with_its_successor(
+    tmp_path: Path, backend: str
+) -> None:
     rules = tmp_path / "my.toml"
     rules.write_text(
         '[defaults.detect]\nmodel = "gemini-3.7-flash"\n[[rules]]\nmodel = "gemini-3.8-flash"\n'
         '[rules.segment]\nmodel = "gemini-2.5-flash"\n'
     )
-    settings = _settings(RULES_FILE=str(rules))
+    given = {"RULES_FILE": str(rules), "GOOGLE_GENAI_USE_ENTERPRISE": backend, "GOOGLE_CLOUD_PROJECT": "p"}
+    today = dt.date(2026, 12, 1)
 
-    with pytest.raises(SettingsError) as caught:
-        config.read_rules(settings, today=dt.date(2026, 12, 1))
+    def told(**more: str) -> list[str]:
+        settings = _settings(**given, **more)
+        return config.model_refusals(config.read_rules(settings), settings.service(today))
 
-    assert str(caught.value).splitlines() == [
-        f"{rules}:",
-        "  - defaults.detect.model: gemini-3.7-flash was retired on 2026-10-08: name gemini-3.8-flash instead",
-        "  - rules[0].segment.model: gemini-2.5-flash was retired on 2026-12-01: name gemini-3.5-flash-lite instead",
+    name = "Vertex AI" if backend == "true" else "the Gemini Developer API"
+    day = "2026-10-20" if backend == "true" else "2026-12-01"
+    assert [line.partition(", or set")[0] for line in told()] == [
+        f"defaults.detect.model: gemini-3.7-flash was shut down by {name} on 2026-10-08: name gemini-3.8-flash",
+        f"rules[0].segment.model: gemini-2.5-flash was shut down by {name} on {day}: name gemini-3.5-flash-lite",
     ]
+    assert told(USE_SUCCESSORS="true") == []
 
 
 @pytest.mark.fault(91, 115)
-def test_rules_that_name_a_model_of_another_back_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_another_back_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_checks, "profile", lambda name: ModelProfile(name, backends=("developer",)))
+    monkeypatch.setattr(model_checks, "stand_in", lambda *_: None)
+    here, there = _settings(), _settings(GOOGLE_GENAI_USE_ENTERPRISE="true", GOOGLE_CLOUD_PROJECT="p")
+    today = dt.date(2026, 11, 21)
 
-    config.read_rules(_settings())
-    with pytest.raises(SettingsError, match=r"the default of caption: .* and Vertex AI is asked: name a model"):
-        config.read_rules(_settings(GOOGLE_GENAI_USE_ENTERPRISE="true", GOOGLE_CLOUD_PROJECT="p"))
+    assert config.model_refusals(config.read_rules(here), here.service(today)) == []
+    told = config.model_refusals(config.read_rules(there), there.service(today))
+    assert [line.partition(":")[0] for line in told] == [f"the default of {task}" for task in TASKS]
+    assert "and Vertex AI is asked: name a model" in told[0]
 
 
 @pytest.mark.fault(115)
 def test_rules_that_name_a_model_that_ends_soon_or_that_nobody_knows_are_cautioned_about(tmp_path: Path) -> None:
     rules = tmp_path / "my.toml"
     rules.write_text('[defaults]\nmodel = "gemini-9-uranium"\n[defaults.segment]\nmodel = "gemini-2.5-flash"\n')
-    today = dt.date(2026, 11, 21)
+    settings = _settings(RULES_FILE=str(rules))
 
-    cautions = config.model_cautions(config.read_rules(_settings(RULES_FILE=str(rules)), today=today), today=today)
+    cautions = config.model_cautions(config.read_rules(settings), settings.service(dt.date(2026, 11, 21)))
 
-    assert [line.partition(" is not in")[0].partition(" will be retired on")[0] for line in cautions] == [
+    assert [line.partition(" is not in")[0].partition(" will be shut down")[0] for line in cautions] == [
         "defaults.model: gemini-9-uranium",
         "defaults.segment.model: gemini-2.5-flash",
     ]
 
 
 def test_the_bundled_rules_need_no_caution_today() -> None:
-    today = dt.date(2026, 11, 21)
+    settings = _settings()
 
-    assert config.model_cautions(config.read_rules(_settings(), today=today), today=today) == []
+    assert config.model_cautions(config.read_rules(settings), settings.service(dt.date(2026, 11, 21))) == []
+
+
+@pytest.mark.fault(91)
+@pytest.mark.parametrize("target", [*TASKS, "ingest", "dead_letter", "release", "forget"])
+def test_no_function_is_kept_from_starting_by_what_a_rule_says_of_models(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str
+) -> None:
+    rules = tmp_path / "legacy.toml"
+    rules.write_text('[[rules]]\nprefix = "legacy/"\ncaption.model = "gemini-2.0-flash"\ndetect.model = "gemini-9-x"\n')
+    for name, value in {**ENVIRON, "GEMINI_API_KEY": "k", "RULES_FILE": str(rules), "FUNCTION_TARGET": target}.items():
+        monkeypatch.setenv(name, value)
+
+    config.check_at_start()
 
 
 @pytest.mark.fault(115)
@@ -331,25 +355,6 @@ def test_a_served_function_refuses_to_start_without_settings_or_with_broken_rule
     for name, value in {**ENVIRON, "RULES_FILE": str(broken)}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=r"defaults\.tasks"):
-        config.check_at_start()
-
-
-@pytest.mark.fault(91, 115)
-def test_on_the_day_a_model_retires_ingest_alone_refuses_to_start(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """What was planned before goes on: it is asked, recorded, released and forgotten."""
-    rules = tmp_path / "rules.toml"
-    rules.write_text('[defaults.detect]\nmodel = "gemini-2.5-flash"\n')
-    for name, value in {**ENVIRON, "RULES_FILE": str(rules), "GEMINI_API_KEY": "k"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(config, "_today", lambda: dt.date(2026, 12, 1))
-
-    for target in (*TASKS, "dead_letter", "release", "forget"):
-        monkeypatch.setenv("FUNCTION_TARGET", target)
-        config.check_at_start()
-    monkeypatch.setenv("FUNCTION_TARGET", "ingest")
-    with pytest.raises(SettingsError, match=r"name gemini-3\.5-flash-lite instead"):
         config.check_at_start()
 
 

@@ -12,6 +12,7 @@ from shared.core.planning.plan import plan
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
 from shared.core.values import Source
+from tests.rig import SERVICE
 
 RULES = parse_rules("""
 [defaults]
@@ -39,7 +40,7 @@ exclude = true
 
 def _explained(name: str = "cat.jpg", content_type: str | None = None, **metadata: str) -> Explanation:
     keys = {f"uplook-{key.replace('_', '-')}": value for key, value in metadata.items()}
-    return explain(Upload(Source("uploads", name, 1, content_type=content_type), keys), RULES)
+    return explain(Upload(Source("uploads", name, 1, content_type=content_type), keys), RULES, SERVICE)
 
 
 def _task(explained: Explanation, task: str) -> TaskPlan:
@@ -75,7 +76,7 @@ def test_thinking_is_shown_as_the_model_will_be_asked() -> None:
     model = "gemini-2.5-flash-lite"
     """)
 
-    explained = explain(Upload(Source("uploads", "cat.jpg", 1), {}), rules)
+    explained = explain(Upload(Source("uploads", "cat.jpg", 1), {}), rules, SERVICE)
 
     assert _places(explained, "caption")["thinking"] == ("low (minimal is not among low, medium, high)", "default")
     assert _places(explained, "detect")["thinking"] == ("budget 0", "default")
@@ -98,7 +99,7 @@ def test_what_a_worker_will_not_manage_is_told_beforehand(source: Source, warnin
     model = "gemini-3.1-flash-lite"
     """)
 
-    explained = explain(Upload(source, {"uplook-tasks": "segment"}), rules)
+    explained = explain(Upload(source, {"uplook-tasks": "segment"}), rules, SERVICE)
 
     assert warning in explained.warnings[0]
 
@@ -146,7 +147,7 @@ def test_what_is_left_out_says_why_and_by_whom(name: str, content_type: str | No
 )
 def test_the_explanation_never_departs_from_the_plan(name: str, metadata: dict[str, str]) -> None:
     upload = Upload(Source("uploads", name, 1), metadata)
-    planned, explained = plan(upload, RULES, run="v1"), explain(upload, RULES)
+    planned, explained = plan(upload, RULES, run="v1"), explain(upload, RULES, SERVICE)
 
     assert [each.task for each in explained.tasks] == list(TASKS)
     assert {each.task for each in explained.tasks if each.left_out is None} == {event.task for event in planned.events}

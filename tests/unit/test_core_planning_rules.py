@@ -42,8 +42,8 @@ exclude = true
 
 TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
-    "tasks, exclude, model, thinking, system_instruction, media_resolution, safety, language, max_bytes, labels,"
-    f" max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
+    "tasks, exclude, model, thinking, temperature, system_instruction, media_resolution, safety, language, max_bytes,"
+    f" labels, max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
 )
 
 _word = st.text("abc", min_size=1, max_size=3)
@@ -101,9 +101,9 @@ def test_a_later_rule_for_all_tasks_wins_over_an_earlier_one_for_a_task() -> Non
 
 def test_every_model_that_is_named_is_told_with_its_place() -> None:
     assert list(RULES.models()) == [
-        ("defaults.caption.model", "model-a"),
-        ("defaults.detect.model", "model-a"),
-        ("rules[0].caption.model", "model-b"),
+        ("defaults.caption.model", "model-a", ("caption",)),
+        ("defaults.detect.model", "model-a", ("detect",)),
+        ("rules[0].caption.model", "model-b", ("caption",)),
     ]
 
 
@@ -365,7 +365,7 @@ def test_an_empty_file_wants_nothing() -> None:
         (
             "[[rules]]\n[rules.caption]\nlabels = ['a']",
             (
-                "rules[0].caption.labels: expected one of prompt, model, thinking, system_instruction,"
+                "rules[0].caption.labels: expected one of prompt, model, thinking, temperature, system_instruction,"
                 " media_resolution, safety, language, max_bytes"
             ),
         ),

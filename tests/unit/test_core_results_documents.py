@@ -174,7 +174,10 @@ def test_a_model_that_the_registry_does_not_know_is_warned_about() -> None:
 
     document = _answered(_readings("detect", "ok"), reply=reply, answer=answer)
 
-    assert document["warnings"] == ["gemini-9-uranium is not in the model registry: it was asked like a model of today"]
+    assert document["warnings"] == [
+        "gemini-3.8-flash does not answer any more: its successor gemini-9-uranium was asked",
+        "gemini-9-uranium is not in the model registry: it was asked like a model of today",
+    ]
     assert document["usage"]["cost_usd"] is None
 
 

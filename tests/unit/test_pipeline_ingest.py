@@ -16,14 +16,14 @@ from shared.core.planning.rules import Rules
 from shared.core.results import schemas
 from shared.core.values import Source
 from shared.pipeline.ingest import ingest
-from tests.rig import SETTINGS
+from tests.rig import SERVICE, SETTINGS
 
 RULES = Rules(Choices(tasks=("caption", "detect", "segment")))
 
 
 def _published(upload: Upload, rules: Rules = RULES) -> list[dict[str, object]]:
     publisher = MemoryPublisher()
-    ingest(upload, rules=rules, settings=SETTINGS, publisher=publisher)
+    ingest(upload, rules=rules, settings=SETTINGS, service=SERVICE, publisher=publisher)
     return [json.loads(message.data) for message in publisher.messages.get(SETTINGS.image_topic, [])]
 
 
@@ -42,7 +42,11 @@ def test_all_events_of_an_upload_are_published_in_one_call_with_the_attributes_t
     publisher = MemoryPublisher()
 
     ingest(
-        Upload(Source("uploads", "cat.jpg", 17, 5, "image/jpeg")), rules=RULES, settings=SETTINGS, publisher=publisher
+        Upload(Source("uploads", "cat.jpg", 17, 5, "image/jpeg")),
+        rules=RULES,
+        settings=SETTINGS,
+        service=SERVICE,
+        publisher=publisher,
     )
 
     assert publisher.faults.calls == {"publish": 1}
@@ -69,7 +73,9 @@ def test_a_failed_publish_asks_for_the_event_again() -> None:
     publisher.faults.add("publish", TransientError("away"))
 
     with pytest.raises(TransientError):
-        ingest(Upload(Source("uploads", "a.jpg", 1)), rules=RULES, settings=SETTINGS, publisher=publisher)
+        ingest(
+            Upload(Source("uploads", "a.jpg", 1)), rules=RULES, settings=SETTINGS, service=SERVICE, publisher=publisher
+        )
 
 
 @pytest.mark.fault(29, 30)
@@ -85,7 +91,7 @@ def test_what_lies_among_results_or_carries_our_stamp_is_left_out_and_logged(
     upload = Upload(Source("uploads", name, 17, 5, "image/jpeg"), metadata)
 
     with caplog.at_level(logging.INFO, logger="uplook"):
-        ingest(upload, rules=RULES, settings=settings, publisher=publisher)
+        ingest(upload, rules=RULES, settings=settings, service=SERVICE, publisher=publisher)
 
     assert publisher.messages == {}
     assert [record.getMessage() for record in caplog.records] == ["left out"]

@@ -17,7 +17,7 @@ from shared.export.reading import BucketResults, documents
 from shared.pipeline.ingest import ingest
 from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.worker.analyze import analyze
-from tests.rig import SETTINGS, UPLOADS, WORK, Rig, picture
+from tests.rig import SERVICE, SETTINGS, UPLOADS, WORK, Rig, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,13 @@ class Deployment:
             object_ = stored[bucket, name]
             source = Source(bucket, name, object_.generation, len(object_.data), object_.content_type)
             metadata = {} if self.forget_stamps else object_.metadata
-            ingest(Upload(source, metadata), rules=RULES, settings=self.rig.settings, publisher=self.rig.publisher)
+            ingest(
+                Upload(source, metadata),
+                rules=RULES,
+                settings=self.rig.settings,
+                service=SERVICE,
+                publisher=self.rig.publisher,
+            )
         self.told |= set(new)
         return len(new)
 

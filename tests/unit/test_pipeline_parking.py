@@ -23,13 +23,14 @@ from shared.core.events import envelopes
 from shared.core.results import schemas
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
-from shared.pipeline.upkeep.unpark import parked_hours, unpark, unpark_due
+from shared.pipeline.upkeep.unpark import parked_places, unpark, unpark_due
 from shared.pipeline.worker.analyze import analyze
 from shared.pipeline.worker.park import PARKED_CODE
 from tests.rig import SETTINGS, WORK, Rig, reply
 
 if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
+    from shared.pipeline.job import WorkerPorts
 
 DAY_S = 86_400.0
 DAY_ENDS_S = budget.DAY_BEGINS_HOUR_UTC * 3600.0
@@ -51,6 +52,11 @@ def held(rig: Rig) -> list[str]:
 def released(rig: Rig) -> list[ImageEvent]:
     messages = rig.publisher.messages.pop(rig.settings.image_topic, [])
     return [envelopes.parse_image_event(message.data) for message in messages]
+
+
+def raised(rig: Rig, calls: int = 100) -> WorkerPorts:
+    """The same deployment with a higher ceiling, which counts from zero."""
+    return dataclasses.replace(rig.ports, settings=dataclasses.replace(rig.settings, max_calls_per_day=calls))
 
 
 def statuses(rig: Rig) -> list[str]:
@@ -88,16 +94,18 @@ def test_two_hundred_uploads_under_a_ceiling_of_fifty_calls_are_fifty_calls_and_
     assert all(rig.document(event)["status"] == "ok" for event in events)
 
 
-def test_nothing_is_released_before_the_day_ends_and_everything_once_when_it_has() -> None:
+def test_nothing_is_released_before_the_day_ends_and_then_what_the_next_has_room_for() -> None:
     rig = rig_with(max_calls_per_day=1)
     for event in captions(rig, 3):
         analyze(event, rig.ports)
 
     assert unpark_due(rig.ports) == 0
-    rig.clock.time_s += DAY_S
-    assert unpark_due(rig.ports) == 2
-    assert unpark_due(rig.ports) == 0
+    for _ in range(2):
+        rig.clock.time_s += DAY_S
+        assert unpark_due(rig.ports) == 1
+        assert unpark_due(rig.ports) == 0
     assert len(released(rig)) == 2
+    assert held(rig) == []
 
 
 def test_the_event_of_a_held_image_is_a_valid_result_event_without_a_result() -> None:
@@ -147,7 +155,6 @@ def test_an_event_that_is_held_again_while_a_release_runs_is_not_lost() -> None:
     first, second = captions(rig, 2)
     for event in (first, second):
         analyze(event, rig.ports)
-    (hour,) = parked_hours(rig.ports)
     publish = rig.publisher.publish
 
     def publish_and_deliver(topic: str, messages: Any) -> None:
@@ -157,7 +164,7 @@ def test_an_event_that_is_held_again_while_a_release_runs_is_not_lost() -> None:
 
     rig.publisher.publish = publish_and_deliver  # type: ignore[method-assign]
 
-    unpark(hour, rig.ports)
+    unpark(raised(rig), early=True)
 
     assert len(held(rig)) == 1
 
@@ -336,12 +343,12 @@ def test_a_foreign_object_among_the_held_ones_stays_and_hinders_nobody(data: byt
     rig = rig_with(max_calls_per_day=1)
     for event in captions(rig, 2):
         analyze(event, rig.ports)
-    (hour,) = parked_hours(rig.ports)
-    rig.store.create(WORK, f"held/{hour}/note.txt", data, content_type="text/plain")
+    (place,) = parked_places(rig.ports)
+    rig.store.create(WORK, f"held/{place.name}/note.txt", data, content_type="text/plain")
 
-    assert unpark(hour, rig.ports) == 1
+    assert sum(each.released for each in unpark(raised(rig), early=True)) == 1
 
-    assert held(rig) == [f"held/{hour}/note.txt"]
+    assert held(rig) == [f"held/{place.name}/note.txt"]
 
 
 def test_large_events_are_released_in_requests_that_pubsub_takes() -> None:
@@ -358,9 +365,8 @@ def test_large_events_are_released_in_requests_that_pubsub_takes() -> None:
         publish(topic, messages)
 
     rig.publisher.publish = publish_and_weigh  # type: ignore[method-assign]
-    (hour,) = parked_hours(rig.ports)
 
-    assert unpark(hour, rig.ports) == 4
+    assert sum(each.released for each in unpark(raised(rig), early=True)) == 4
 
     assert len(released(rig)) == 4
     assert max(published) < 10_000_000
@@ -372,12 +378,11 @@ def test_a_changed_ceiling_counts_anew() -> None:
     events = captions(rig, 3)
     for event in events:
         analyze(event, rig.ports)
-    raised = dataclasses.replace(rig.ports, budget=DayBudget(Ceiling(calls=2)))
+    more = dataclasses.replace(raised(rig, calls=2), budget=DayBudget(Ceiling(calls=2)))
 
-    for hour in parked_hours(rig.ports):
-        unpark(hour, rig.ports)
+    unpark(more, early=True)
     for event in released(rig):
-        analyze(event, raised)
+        analyze(event, more)
 
     assert [json.loads(m.data)["status"] for m in rig.publisher.messages[rig.settings.result_topic]].count("ok") == 3
 

@@ -9,6 +9,7 @@ import pytest
 
 from shared.core.delivery.retry import MAX_ATTEMPTS
 from shared.core.errors import ErrorCode, FileUnavailableError, SizeRefusedError, TransientError
+from shared.core.gemini.registry import ImageLimits, ModelProfile
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import SETTINGS, UPLOADS, Rig, picture, reply
@@ -113,8 +114,9 @@ def test_an_object_that_vertex_cannot_read_travels_inline() -> None:
     assert "could not read the object" in rig.document(event)["transport"]["reason"]
 
 
-def test_an_image_too_large_for_its_model_travels_as_a_smaller_jpeg() -> None:
+def test_an_image_too_large_for_its_model_travels_as_a_smaller_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vertex takes 2 GiB by the pages of today's models and 30 MB by older ones: its refusal says which."""
+    monkeypatch.setattr(ModelProfile, "limits", lambda *_: ImageLimits(6_000_000, 30_000_000, 15_000_000))
     rig = Rig(settings=VERTEX)
     event = rig.upload(data=picture() + b"\0" * 31_000_000, task="caption")
     rig.model.faults.add("generate", SizeRefusedError(ErrorCode.TOO_MANY_BYTES, "The image exceeds the size limit."))

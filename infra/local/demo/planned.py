@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from infra.local.demo.samples import Sample
     from shared.core.events.envelopes import ImageEvent
+    from shared.core.gemini.service import Service
     from shared.core.planning.rules import Rules
 
 _TASKS = "uplook-tasks"
@@ -56,6 +57,7 @@ class Planner:
     rules: Rules
     run: str
     asker: str
+    service: Service | None = None
 
     def plan(self, samples: Mapping[str, Sample]) -> list[Upload]:
         """Return what each file is asked; a manifest's key changes with every other file, for it may name any."""
@@ -82,7 +84,7 @@ class Planner:
 
     def _events(self, name: str, metadata: Mapping[str, str]) -> tuple[ImageEvent, ...]:
         source = Source(topology.UPLOADS, name, 1, content_type=content_type(name))
-        return plan(Uploaded(source, metadata), self.rules, run=self.run).events
+        return plan(Uploaded(source, metadata), self.rules, run=self.run, service=self.service).events
 
     def _key(self, event: ImageEvent, digest: str) -> str:
         settings = settings_document(event.settings)

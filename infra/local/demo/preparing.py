@@ -88,11 +88,12 @@ def planner(environ: Mapping[str, str], gemini: Gemini | None, *, vertex: bool) 
         run=reader.run("RUN", Settings.run),
         rules_file=reader.file("RULES_FILE", Settings.rules_file),
         enterprise=gemini.vertex if gemini else vertex,
+        use_successors=reader.flag("USE_SUCCESSORS"),
     )
     if reader.problems:
         raise SettingsError("\n".join(reader.problems))
     asker = gemini.identity if gemini else f"emulator {'vertex' if vertex else 'developer'}"
-    return Planner(config.read_rules(settings), settings.run, asker)
+    return Planner(config.read_rules(settings), settings.run, asker, config.service_today(settings))
 
 
 def calls(work: Work) -> list[Call]:

@@ -13,7 +13,7 @@ from shared.core import json_fields, jsontext
 from shared.core.errors import ErrorCode, EventRejectedError, EventVersionError
 from shared.core.naming import MAX_REDRIVE, is_bucket_name, is_object_name, is_run_name, is_task_name
 from shared.core.ports import Message
-from shared.core.values import MAX_MASK_THRESHOLD, Source, TaskSettings
+from shared.core.values import MAX_MASK_THRESHOLD, MAX_TEMPERATURE, Source, TaskSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +35,7 @@ _UNSAID: Mapping[str, Any] = {
     "max_items_set": False,
     "mask_threshold": 127,
     "soft_masks": False,
+    "temperature": None,
 }
 
 
@@ -253,6 +254,7 @@ def parse_settings(value: Any) -> TaskSettings:
         max_items_set=_flag(value, "max_items_set"),
         mask_threshold=_threshold(value.get("mask_threshold")),
         soft_masks=_flag(value, "soft_masks"),
+        temperature=_temperature(value.get("temperature")),
     )
 
 
@@ -275,6 +277,15 @@ def _threshold(found: Any) -> int:
     if not isinstance(threshold, int) or isinstance(threshold, bool) or not 0 <= threshold <= MAX_MASK_THRESHOLD:
         raise json_fields.malformed("settings.mask_threshold", f"a whole number from 0 to {MAX_MASK_THRESHOLD}", found)
     return threshold
+
+
+def _temperature(found: Any) -> float | None:
+    if found is None:
+        return None
+    fine = isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found <= MAX_TEMPERATURE
+    if not fine:
+        raise json_fields.malformed("settings.temperature", f"a number from 0 to {MAX_TEMPERATURE}", found)
+    return float(found)
 
 
 def _safety(found: Any) -> tuple[tuple[str, str], ...]:

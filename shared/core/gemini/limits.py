@@ -1,24 +1,25 @@
 """What each way of reaching Gemini can carry.
 
-By the guides of November 2026 where they agree and the smaller number where they do not: the Developer API takes 20 MB
-per request by its generateContent guide (its files page says 100 MB), and base64 grows bytes by a third; a registered
-object may have 2 GB. Vertex takes 7 MB inline for each image, and 2 GiB from Cloud Storage by the pages of today's
-models; older pages say 30 MB, and what a model refuses for its size is sent another way.
+Sizes of single images are data of each model and back end (`models.toml`); those here are of a model of which nothing
+particular is known, until `of` names one. What a model refuses for its size is sent another way. Requests are limited
+by two settings: the Developer API takes 20 MB by its generateContent guide (its files page says 100 MB), and base64
+grows bytes by a third.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 
-BackendName = Literal["developer", "vertex"]
+from shared.core.gemini.registry import ModelProfile
+
+if TYPE_CHECKING:
+    from shared.core.gemini.registry import BackendName
 
 MAX_IMAGES_DEVELOPER, MAX_IMAGES_VERTEX = 3600, 3000
 """Most images of one prompt, by back end."""
 
-_VERTEX_INLINE_IMAGE_BYTES = 6_000_000
-_VERTEX_OBJECT_BYTES = 2 * 1024**3
-_REGISTERED_OBJECT_BYTES = 2_000_000_000
+_ANY: Final = ModelProfile("any", known=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,16 @@ class Backend:
     uploads: bool = True
     max_images: int = MAX_IMAGES_DEVELOPER
 
+    def of(self, model: ModelProfile) -> Backend:
+        """Return what it can carry to one model."""
+        limits = model.limits(self.name)
+        object_bytes = limits.object if self.references != "none" else 0
+        return replace(self, inline_image_limit_bytes=limits.inline, object_limit_bytes=object_bytes)
+
 
 def developer(inline_limit_bytes: int, *, register_files: bool = False) -> Backend:
     """Return the Gemini Developer API, inline up to this many bytes."""
-    if not register_files:
-        return Backend("developer", inline_limit_bytes)
-    return Backend(
-        "developer", inline_limit_bytes, references="registered", object_limit_bytes=_REGISTERED_OBJECT_BYTES
-    )
+    return Backend("developer", inline_limit_bytes, references="registered" if register_files else "none").of(_ANY)
 
 
 def vertex(inline_limit_bytes: int, *, reads_buckets: bool = True) -> Backend:
@@ -52,9 +55,7 @@ def vertex(inline_limit_bytes: int, *, reads_buckets: bool = True) -> Backend:
     return Backend(
         "vertex",
         inline_limit_bytes,
-        inline_image_limit_bytes=_VERTEX_INLINE_IMAGE_BYTES,
         references="gs" if reads_buckets else "none",
-        object_limit_bytes=_VERTEX_OBJECT_BYTES,
         uploads=False,
         max_images=MAX_IMAGES_VERTEX,
-    )
+    ).of(_ANY)

@@ -1,23 +1,27 @@
-"""The registry of Gemini models: what each takes, what it answers with and what it costs (`models.toml`)."""
+"""The registry of Gemini models: what each takes, answers with and costs, and when it ends (`models.toml`)."""
 
 from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
 
-    from shared.core.gemini.limits import BackendName
-
+BackendName = Literal["developer", "vertex"]
 MaskStyle = Literal["png", "polygon", "none"]
-WARN_DAYS_BEFORE_RETIREMENT = 30
-_SERVICES: Mapping[str, str] = {"developer": "the Gemini Developer API", "vertex": "Vertex AI"}
-_SWITCHED_OFF = "switched_off"
+
+THINKING_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
+MEDIA_RESOLUTIONS = ("low", "medium", "high", "ultra_high")
+"""What can be wished for, the lowest first."""
+
+SERVICES: Mapping[BackendName, str] = {"developer": "the Gemini Developer API", "vertex": "Vertex AI"}
+_NOT_MODELS = frozenset({"checked", "limits", "switched_off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,37 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """What one back end has announced of a model's end.
+
+    `firm`: it is shut down on this day. Otherwise it is not before this day, and may come later. `successor` is the
+    id to name instead.
+    """
+
+    day: dt.date
+    firm: bool
+    successor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """How many bytes one image may have: inside a request (before base64), as an object in a bucket, by https address.
+
+    `inline` is None where only the whole request is limited.
+    """
+
+    inline: int | None
+    object: int
+    url: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelProfile:
     """What one model id takes and gives. `known` is False for an id the registry has never heard of.
 
-    The defaults are what today's models have in common: they are safe to ask a new one with.
+    The defaults are what today's models have in common: they are safe to ask a new one with. `locations` is where
+    Vertex serves it; empty is everywhere. `notice_days` says how long before its end a back end tells of it, where
+    that is less than usual.
     """
 
     id: str
@@ -45,14 +76,16 @@ class ModelProfile:
     sampling: bool = False
     counting: Literal["fixed", "tiles"] = "fixed"
     backends: tuple[BackendName, ...] = ("developer", "vertex")
+    locations: tuple[str, ...] = ()
     prices: tuple[Price, ...] = ()
-    retired: dt.date | None = None
-    successor: str | None = None
+    ends: Mapping[BackendName, End] = field(default_factory=dict)
+    notice_days: Mapping[BackendName, int] = field(default_factory=dict)
+    own_limits: Mapping[BackendName, Mapping[str, int]] = field(default_factory=dict)
     known: bool = True
 
     def level(self, wanted: str) -> str:
-        """Return the thinking level to ask for: the wanted one, or the lowest where the model rejects it."""
-        return wanted if wanted in self.levels else self.levels[0]
+        """Return the thinking level to ask for: the wanted one, or the nearest lower one that the model takes."""
+        return _nearest(wanted, self.levels, THINKING_LEVELS)
 
     def thinks(self, wanted: str) -> str:
         """Return, for people, how it is asked to think where this level is wanted."""
@@ -62,8 +95,13 @@ class ModelProfile:
         return level if level == wanted else f"{level} ({wanted} is not among {', '.join(self.levels)})"
 
     def resolution(self, wanted: str) -> str:
-        """Return the media resolution to ask for: the wanted one, or the highest where the model rejects it."""
-        return wanted if wanted in self.media_resolutions else self.media_resolutions[-1]
+        """Return the media resolution to ask for: the wanted one, or the nearest lower one that the model takes."""
+        return _nearest(wanted, self.media_resolutions, MEDIA_RESOLUTIONS)
+
+    def limits(self, backend: BackendName) -> ImageLimits:
+        """Return how large one image may be on a back end."""
+        table = {**_document()["limits"][backend], **self.own_limits.get(backend, {})}
+        return ImageLimits(table.get("inline"), table["object"], table["url"])
 
 
 def profile(model_id: str) -> ModelProfile:
@@ -81,39 +119,25 @@ def switched_off() -> tuple[ModelProfile, ...]:
     return tuple(_switched_off().values())
 
 
-def refusal(model: ModelProfile, today: dt.date) -> str | None:
-    """Return why a model must not be named in the rules any more, or None."""
-    if model.retired is None or today < model.retired:
-        return None
-    return f"{model.id} was retired on {model.retired}: name {model.successor} instead"
+def checked_on() -> dt.date:
+    """Return the day on which the registry was last compared with Google's pages."""
+    day: dt.date = _document()["checked"]
+    return day
 
 
-def unserved(model: ModelProfile, backend: BackendName) -> str | None:
-    """Return why a model cannot be asked by this back end, or None."""
-    if backend in model.backends:
-        return None
-    served = " and ".join(_SERVICES[each] for each in model.backends)
-    return (
-        f"{model.id} is served by {served}, and {_SERVICES[backend]} is asked: name a model that this one has,"
-        " or change the back end (GOOGLE_GENAI_USE_ENTERPRISE)"
-    )
+def successors(model: ModelProfile, backend: BackendName) -> Iterator[ModelProfile]:
+    """Yield what a back end names instead of a model, then what it names instead of that, and so on."""
+    seen = {model.id}
+    while (end := model.ends.get(backend)) is not None and end.successor not in seen:
+        seen.add(end.successor)
+        model = profile(end.successor)
+        yield model
 
 
-def caution(model: ModelProfile, today: dt.date) -> str | None:
-    """Return what an operator should know about a model that may be named, or None."""
-    if model.id.endswith("-latest"):
-        return (
-            f"{model.id} is an alias: the model behind it changes without notice, and with it results and price;"
-            " name the id of one model, as docs/models.md has them"
-        )
-    if not model.known:
-        return f"{model.id} is not in the model registry: it is asked like a model of today, and its price is unknown"
-    if model.retired is None or (model.retired - today).days > WARN_DAYS_BEFORE_RETIREMENT:
-        return None
-    return (
-        f"{model.id} will be retired on {model.retired}, and ingest refuses to start from then on:"
-        f" name {model.successor}"
-    )
+def _nearest(wanted: str, taken: Sequence[str], order: Sequence[str]) -> str:
+    """Return the highest of the words that are taken and not above the wanted one, or the lowest of them."""
+    below = order[: order.index(wanted) + 1] if wanted in order else ()
+    return next((each for each in reversed(taken) if each in below), taken[0])
 
 
 @cache
@@ -123,14 +147,18 @@ def _document() -> Mapping[str, Any]:
 
 @cache
 def _registry() -> dict[str, ModelProfile]:
-    return {model_id: _profile(model_id, table) for model_id, table in _document().items() if model_id != _SWITCHED_OFF}
+    return {
+        model_id: _profile(model_id, table) for model_id, table in _document().items() if model_id not in _NOT_MODELS
+    }
 
 
 @cache
 def _switched_off() -> dict[str, ModelProfile]:
     return {
-        model_id: ModelProfile(model_id, retired=row["retired"], successor=row["successor"])
-        for model_id, row in _document()[_SWITCHED_OFF].items()
+        model_id: ModelProfile(
+            model_id, ends=dict.fromkeys(SERVICES, End(row["retired"], firm=True, successor=row["successor"]))
+        )
+        for model_id, row in _document()["switched_off"].items()
     }
 
 
@@ -145,7 +173,14 @@ def _profile(model_id: str, table: Mapping[str, Any]) -> ModelProfile:
         sampling=table["sampling"],
         counting=table["counting"],
         backends=tuple(table["backends"]),
+        locations=tuple(table.get("locations", ())),
         prices=tuple(Price(row["from"], row["usd_in"], row["usd_out"]) for row in table["prices"]),
-        retired=table.get("retired"),
-        successor=table.get("successor"),
+        ends={backend: _end(row) for backend, row in table.get("ends", {}).items()},
+        notice_days=table.get("notice_days", {}),
+        own_limits=table.get("limits", {}),
     )
+
+
+def _end(row: Mapping[str, Any]) -> End:
+    firm = "on" in row
+    return End(row["on"] if firm else row["not_before"], firm=firm, successor=row["successor"])

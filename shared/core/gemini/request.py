@@ -47,6 +47,7 @@ class ModelRequest:
     system_instruction: str | None = None
     media_resolution: str | None = None
     safety: tuple[tuple[str, str], ...] = ()
+    temperature: float | None = None
     text_last: bool = True
 
     @property

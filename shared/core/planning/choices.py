@@ -12,6 +12,7 @@ class TaskChoices:
 
     model: str | None = None
     thinking: str | None = None
+    temperature: float | None = None
     prompt: str | None = None
     system_instruction: str | None = None
     media_resolution: str | None = None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shared.core.events.envelopes import ImageEvent, Upload
+    from shared.core.gemini.service import Service
     from shared.core.planning.choices import Level
     from shared.core.planning.rules import Rules
     from shared.core.values import TaskSettings
@@ -52,9 +53,9 @@ class Explanation:
     warnings: tuple[str, ...] = ()
 
 
-def explain(upload: Upload, rules: Rules) -> Explanation:
+def explain(upload: Upload, rules: Rules, service: Service) -> Explanation:
     """Return what ingest would do with an upload, and why."""
-    planned = plan(upload, rules, run="plan")
+    planned = plan(upload, rules, run="plan", service=service)
     source = upload.source
     levels, _ = rules.levels_for(source.bucket, source.name, upload.metadata)
     choices = merged(levels)
@@ -76,7 +77,8 @@ def explain(upload: Upload, rules: Rules) -> Explanation:
         else TaskPlan(task, left_out=left(task))
         for task in TASKS
     )
-    warnings = (*planned.warnings, *(text for event in planned.events for text in _expected(event)))
+    held = (f"{task}: it will be held: {reason}" for task, reason in planned.held.items())
+    warnings = (*planned.warnings, *held, *(text for event in planned.events for text in _expected(event)))
     return Explanation(tuple(level.place for level in levels), tuple(tasks), left_out, warnings)
 
 

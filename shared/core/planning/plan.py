@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.events.envelopes import ImageEvent, settings_document
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
+from shared.core.planning import model_checks
 from shared.core.planning.choices import Choices
 from shared.core.tasks import ask
 from shared.core.tasks.catalogue import TASKS
@@ -18,8 +20,11 @@ from shared.core.tasks.common.prompts import QUESTION_LATER, Wanted, render
 from shared.core.values import TaskSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.core.events.envelopes import Upload
     from shared.core.gemini.registry import ModelProfile
+    from shared.core.gemini.service import Service
     from shared.core.planning.choices import TaskChoices
     from shared.core.planning.rules import Rules
     from shared.core.tasks.common.task import Task
@@ -58,18 +63,22 @@ EXCLUDED = "excluded by a rule"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The image events to publish for an upload, or why there are none."""
+    """The image events to publish for an upload, or why there are none.
+
+    `held` says, by task, why the worker will hold an event: nobody answers its model.
+    """
 
     events: tuple[ImageEvent, ...] = ()
     left_out: str | None = None
     warnings: tuple[str, ...] = ()
+    held: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan(upload: Upload, rules: Rules, *, run: str) -> Plan:
-    """Decide which tasks an upload gets."""
+def plan(upload: Upload, rules: Rules, *, run: str, service: Service | None = None) -> Plan:
+    """Decide which tasks an upload gets, where `service` is asked; without one, models are taken as they are named."""
     source = upload.source
     if is_manifest(source.name):
-        return _plan_manifest(upload, rules, run=run)
+        return _plan_manifest(upload, rules, run=run, service=service)
     unlike = _unlike_an_image(source)
     if unlike is not None:
         return Plan(left_out=unlike)
@@ -83,14 +92,23 @@ def plan(upload: Upload, rules: Rules, *, run: str) -> Plan:
     warnings += tuple(f"{name} is left out: {reason}" for name, reason in cannot.items())
     if len(cannot) == len(wanted):
         return Plan(left_out="no task that is wanted can be done", warnings=warnings)
-    doable = {name: resolve(name, choices) for name in wanted if name not in cannot}
+    doable = {name: resolve(name, choices, service=service) for name in wanted if name not in cannot}
+    events = tuple(ImageEvent(source, name, settings, run) for name, (settings, _) in doable.items())
     return Plan(
-        events=tuple(ImageEvent(source, name, settings, run) for name, (settings, _) in doable.items()),
+        events=events,
         warnings=(*warnings, *(text for _, clamped in doable.values() for text in clamped)),
+        held=_held(events, service),
     )
 
 
-def _plan_manifest(upload: Upload, rules: Rules, *, run: str) -> Plan:
+def _held(events: Sequence[ImageEvent], service: Service | None) -> dict[str, str]:
+    if service is None:
+        return {}
+    refused = {each.task: model_checks.model_to_ask(each.task, each.settings.model, service).refused for each in events}
+    return {task: reason for task, reason in refused.items() if reason is not None}
+
+
+def _plan_manifest(upload: Upload, rules: Rules, *, run: str, service: Service | None) -> Plan:
     """A manifest is a question, whatever tasks images get: one event, which the question joins at the worker."""
     source = upload.source
     choices, warnings = rules.choices_for(source.bucket, source.name, upload.metadata)
@@ -98,9 +116,10 @@ def _plan_manifest(upload: Upload, rules: Rules, *, run: str) -> Plan:
         return Plan(left_out=EXCLUDED, warnings=warnings)
     wish = choices.of(ask.TASK.name)
     later = replace(wish, question=QUESTION_LATER, language=None)
-    settings, clamped = resolve(ask.TASK.name, Choices(for_task={ask.TASK.name: later}))
+    settings, clamped = resolve(ask.TASK.name, Choices(for_task={ask.TASK.name: later}), service=service)
     settings = replace(settings, question=None, language=wish.language)
-    return Plan(events=(ImageEvent(source, ask.TASK.name, settings, run),), warnings=(*warnings, *clamped))
+    events = (ImageEvent(source, ask.TASK.name, settings, run),)
+    return Plan(events=events, warnings=(*warnings, *clamped), held=_held(events, service))
 
 
 def _unlike_an_image(source: Source) -> str | None:
@@ -147,10 +166,12 @@ def resolve_settings(task_name: str, choices: Choices) -> TaskSettings:
     return resolve(task_name, choices)[0]
 
 
-def resolve(task_name: str, choices: Choices) -> tuple[TaskSettings, tuple[str, ...]]:
+def resolve(
+    task_name: str, choices: Choices, *, service: Service | None = None
+) -> tuple[TaskSettings, tuple[str, ...]]:
     """Return the settings of a task, and warnings about wishes that its model cannot have."""
     task, wish = TASKS[task_name], choices.of(task_name)
-    model = profile(wish.model or task.model)
+    model, replaced = _model(task_name, wish.model or task.model, service)
     # What a task does not take stays out of its settings: they are part of the key, and decide what is paid for.
     labels = tuple(dict.fromkeys(wish.labels or ())) if "labels" in task.takes else ()
     wanted = Wanted(
@@ -176,9 +197,18 @@ def resolve(task_name: str, choices: Choices) -> tuple[TaskSettings, tuple[str, 
         media_resolution=resolution,
         safety=tuple(sorted((wish.safety or {}).items())),
         max_items_set="max_items" in task.takes and wish.max_items is not None,
+        temperature=wish.temperature if model.sampling else None,
         **_of_masks(task, wish),
     )
-    return settings, (*warnings, *_thinking_warning(task_name, model, wish.thinking))
+    return settings, (*replaced, *warnings, *_ignored(task_name, model, wish))
+
+
+def _model(task: str, named: str, service: Service | None) -> tuple[ModelProfile, tuple[str, ...]]:
+    """Return the model that is asked, and a warning where it is not the one that is named."""
+    if service is None:
+        return profile(named), ()
+    choice = model_checks.model_to_ask(task, named, service)
+    return profile(choice.model), () if choice.replaced is None else (f"{task}: {choice.replaced}",)
 
 
 def _of_masks(task: Task, wish: TaskChoices) -> dict[str, Any]:
@@ -196,6 +226,14 @@ def _media_resolution(task: str, model: ModelProfile, wish: str | None) -> tuple
     return nearest, () if nearest == wish else (
         f"{task}: {model.id} takes no media_resolution {wish}, it is {nearest}",
     )
+
+
+def _ignored(task: str, model: ModelProfile, wish: TaskChoices) -> tuple[str, ...]:
+    """Return warnings about what the model does not take."""
+    warnings = _thinking_warning(task, model, wish.thinking)
+    if wish.temperature is None or model.sampling:
+        return warnings
+    return (*warnings, f"{task}: {model.id} takes no temperature, {wish.temperature:g} is left out")
 
 
 def _thinking_warning(task: str, model: ModelProfile, wish: str | None) -> tuple[str, ...]:

@@ -8,27 +8,35 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from shared.core.errors import SettingsError
+from shared.core.gemini.registry import MEDIA_RESOLUTIONS, THINKING_LEVELS
 from shared.core.planning.choices import Choices, Level, TaskChoices
 from shared.core.planning.metadata import MAX_LABELS, from_metadata
 from shared.core.replies.findings import MAX_ITEMS
 from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import TASKS
 from shared.core.tasks.common.prompts import template_problem
-from shared.core.values import MAX_MASK_THRESHOLD
+from shared.core.values import MAX_MASK_THRESHOLD, MAX_TEMPERATURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _SELECTORS = ("bucket", "prefix")
 
-THINKING_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
-MEDIA_RESOLUTIONS = ("low", "medium", "high", "ultra_high")
 HARM_CATEGORIES = tuple(
     f"HARM_CATEGORY_{name}"
     for name in ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY")
 )
 HARM_THRESHOLDS = ("BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF")
-_OF_ALL_TASKS = ("model", "thinking", "system_instruction", "media_resolution", "safety", "language", "max_bytes")
+_OF_ALL_TASKS = (
+    "model",
+    "thinking",
+    "temperature",
+    "system_instruction",
+    "media_resolution",
+    "safety",
+    "language",
+    "max_bytes",
+)
 _OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks")
 GENERAL_KEYS = ("tasks", "exclude", *_OF_ALL_TASKS, *_OF_SOME_TASKS)
 
@@ -72,12 +80,16 @@ class Rules:
         numbered = (Level(f"rules[{index}]", rule.choices) for index, rule in enumerate(self.rules))
         return (Level("defaults", self.defaults), *numbered)
 
-    def models(self) -> Iterator[tuple[str, str]]:
-        """Yield every model that the file names, behind its place: `("defaults.detect.model", "gemini-…")`."""
+    def models(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Yield every model that the file names, with its place and the tasks that it is named for."""
         for level in self.levels():
             place, choices = level.place, level.choices
-            tables = {place: choices.for_all} | {f"{place}.{task}": each for task, each in choices.for_task.items()}
-            yield from ((f"{where}.model", each.model) for where, each in tables.items() if each.model)
+            if choices.for_all.model:
+                others = tuple(task for task in TASKS if not choices.for_task.get(task, TaskChoices()).model)
+                yield f"{place}.model", choices.for_all.model, others
+            for task, each in choices.for_task.items():
+                if each.model:
+                    yield f"{place}.{task}.model", each.model, (task,)
 
 
 def merged(levels: Iterable[Level]) -> Choices:
@@ -160,8 +172,15 @@ def _said(
         elif (problem := value_problem(key, value, task=task)) is not None:
             problems.append(f"{place}.{key}: expected {problem}, found {value!r}")
         else:
-            said[key] = tuple(value) if isinstance(value, list) else value
+            said[key] = _as_said(key, value)
     return said
+
+
+def _as_said(key: str, value: Any) -> Any:
+    """Return a value in the form that settings have it in: 1 and 1.0 are one temperature, and give one key."""
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if key == "temperature" else value
 
 
 def task_keys(task: str) -> tuple[str, ...]:
@@ -217,6 +236,11 @@ def _whole_number(least: int, most: int) -> Callable[[Any], str | None]:
     return problem
 
 
+def _temperature_problem(value: Any) -> str | None:
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_TEMPERATURE
+    return None if fine else f"a number from 0 to {MAX_TEMPERATURE}"
+
+
 def _word_of(words: tuple[str, ...]) -> Callable[[Any], str | None]:
     return lambda value: None if value in words else f"one of {', '.join(words)}"
 
@@ -239,6 +263,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "max_bytes": _positive_problem,
     "model": _text_problem,
     "thinking": _word_of(THINKING_LEVELS),
+    "temperature": _temperature_problem,
     "system_instruction": _text_problem,
     "media_resolution": _word_of(MEDIA_RESOLUTIONS),
     "safety": _safety_problem,

@@ -18,7 +18,7 @@ from shared.core.gemini.registry import profile
 from shared.core.ports import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.core.delivery.journal import Asked, JournalledReply, SentImage
     from shared.core.events.envelopes import ImageEvent
@@ -58,13 +58,6 @@ def answered(
     `mask_files` maps item index to file name, and so does `soft_files` for maps of probabilities, if they are wanted.
     """
     served = answer.served_model
-    warnings = [*reply.image.warnings, *reading.warnings]
-    if not profile(reply.model).known:
-        warnings.append(f"{reply.model} is not in the model registry: it was asked like a model of today")
-    if served and served != reply.model:
-        warnings.append(f"the model that answered is {served}, not {reply.model}")
-    if reply.without_schema:
-        warnings.append(f"{reply.model} refuses the schema of this answer: it was asked without one")
     document = _head(event, key, reading.status, reply.answered_at)
     document |= {
         "image": _image(reply.image),
@@ -86,9 +79,21 @@ def answered(
     if reply.asked is not None:
         document |= asked_document(reply.asked)
     document["files"] = [_file(file) for file in files]
-    document["warnings"] = warnings
+    document["warnings"] = [*reply.image.warnings, *reading.warnings, *_about_model(event, reply, served)]
     document["error"] = None if reading.status in _WITHOUT_ERROR else _error(reading)
     return document
+
+
+def _about_model(event: ImageEvent, reply: JournalledReply, served: str | None) -> Iterator[str]:
+    """Yield warnings about which model was asked, how, and which one answered."""
+    if reply.model != event.settings.model:
+        yield f"{event.settings.model} does not answer any more: its successor {reply.model} was asked"
+    if not profile(reply.model).known:
+        yield f"{reply.model} is not in the model registry: it was asked like a model of today"
+    if served and served != reply.model:
+        yield f"the model that answered is {served}, not {reply.model}"
+    if reply.without_schema:
+        yield f"{reply.model} refuses the schema of this answer: it was asked without one"
 
 
 def unanswered(

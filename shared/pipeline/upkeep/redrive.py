@@ -16,6 +16,7 @@ from shared.core.events.envelopes import batches, format_image_event, is_image_e
 from shared.core.planning import redrive
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.ingest import ingest
+from shared.pipeline.job import today
 from shared.pipeline.upkeep import dead_letter, vouching
 from shared.pipeline.upkeep.forget import forget
 from shared.pipeline.worker import lease
@@ -92,7 +93,8 @@ def redrive_dead_letter(name: str, ports: Ports, *, rules: Rules, dry_run: bool 
         if task == redrive.FORGET:
             forget(upload, ports)
         else:
-            ingest(upload, rules=rules, settings=ports.settings, publisher=ports.publisher)
+            service = ports.settings.service(today(ports))
+            ingest(upload, rules=rules, settings=ports.settings, service=service, publisher=ports.publisher)
         ports.store.delete(bucket, name)
     return Redriven(place, task, ErrorCode.DEAD_LETTER)
 

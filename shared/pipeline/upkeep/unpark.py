@@ -1,18 +1,28 @@
-"""Parked events are published again: by every tick those whose time has come, by command whichever are wanted."""
+"""Parked events are published again: as many as the day has room for, the oldest first, and one of a cause as a probe.
+
+Nothing is published to be parked again: a tick lists names, and reads only what it releases. What that costs is told in
+docs/operating.md, and counted in tests/unit/test_pipeline_release.py.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core import naming
-from shared.core.errors import NotFoundError, PermanentError
+from shared.core import jsontext, naming
+from shared.core.delivery import budget, holding
+from shared.core.delivery.holding import PROBES, Entry, Place, Probe
+from shared.core.errors import ChangedError, NotFoundError, PermanentError
 from shared.core.events import envelopes
-from shared.core.naming import PARKED
+from shared.core.naming import PARKED, REPLIES
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.upkeep import vouching
+from shared.pipeline.upkeep.room import note_released, room_calls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +32,17 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 _READ = 100
+_MAX_PROBE_BYTES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release did for one reason to wait. `cause` is None for a day without room; `note` says why any stay."""
+
+    cause: str | None
+    waiting: int
+    released: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +52,146 @@ class _Parked:
     message: Message
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """All parked events of one cause, and those of them whose time has come."""
+
+    all: Sequence[Entry]
+    due: Sequence[Entry]
+
+
 def unpark_due(ports: Ports) -> int:
-    """Unpark what has waited long enough; return how many events that was."""
-    now_iso = ports.clock.now_iso()
-    return sum(unpark(until, ports) for until in parked_hours(ports) if until <= now_iso)
+    """Release what the time has come for and the day has room for; return how many events that was.
+
+    Raises:
+        TransientError: some are still parked; a further call goes on.
+    """
+    return sum(each.released for each in unpark(ports))
 
 
-def parked_hours(ports: Ports) -> Sequence[str]:
-    """Return the hours (`2026-11-22T08`, UTC) until which events are parked, the earliest first."""
-    folders = ports.store.list_folders(ports.settings.work_bucket, PARKED)
-    return [folder.removeprefix(PARKED).rstrip("/") for folder in folders]
+def unpark(ports: Ports, *, early: bool = False, until: str | None = None) -> Sequence[Released]:
+    """Release events, the oldest uploads first; return what became of each reason to wait.
 
-
-def unpark(until: str, ports: Ports) -> int:
-    """Publish every event parked until this hour, and forget that it was parked; return how many.
+    `early` releases those whose hour has not come, too, and believes that the day has room again although others met
+    its end: somebody has raised the ceiling. `until` is one hour alone, such as `2026-11-22T08`.
 
     Whoever dies in between publishes some twice, which costs nothing: each still ends in one result.
 
     Raises:
         TransientError: some are still parked; a further call goes on.
     """
-    names = ports.store.list_names(ports.settings.work_bucket, f"{PARKED}{until}/")
-    released = sum(_unpark_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
-    if released:
-        logs.info("released held events", until=until, events=released)
+    now_iso = ports.clock.now_iso()
+    places = parked_places(ports)
+    wanted = {each for each in places if (early or each.due(now_iso)) and until in (None, each.hour)}
+    by_cause: dict[str | None, list[Place]] = defaultdict(list)
+    for place in places:
+        by_cause[place.cause].append(place)
+    released = []
+    for cause in sorted(by_cause, key=lambda each: each or ""):
+        if wanted.isdisjoint(by_cause[cause]):
+            continue
+        waiting = _waiting(by_cause[cause], wanted, ports)
+        done = (
+            _for_want_of_room(waiting, places, ports, early=early) if cause is None else _mended(cause, waiting, ports)
+        )
+        released.append(done)
+        if done.released:
+            logs.info("released held events", events=done.released, waiting=done.waiting, note=done.note)
     return released
+
+
+def parked_places(ports: Ports) -> Sequence[Place]:
+    """Return the folders of parked events, those of the earliest hour first."""
+    folders = ports.store.list_folders(ports.settings.work_bucket, PARKED)
+    found = (holding.parse_place(folder.removeprefix(PARKED).rstrip("/")) for folder in folders)
+    return [place for place in found if place is not None]
+
+
+def _waiting(places: Sequence[Place], wanted: set[Place], ports: Ports) -> _Waiting:
+    names = {place: ports.store.list_names(ports.settings.work_bucket, f"{PARKED}{place.name}/") for place in places}
+    return _Waiting(
+        holding.oldest_first(name for each in names.values() for name in each),
+        holding.oldest_first(name for place, each in names.items() if place in wanted for name in each),
+    )
+
+
+def _for_want_of_room(waiting: _Waiting, places: Sequence[Place], ports: Ports, *, early: bool) -> Released:
+    """Release what waits for a day with room."""
+    end_of_day = budget.end_of(budget.day_of(ports.clock.now_iso()))
+    if not early and any(place == Place(end_of_day) for place in places):
+        return Released(None, len(waiting.due), 0, "today's ceiling or quota is reached: others have met it")
+    room = room_calls(ports)
+    if early:
+        count = len(waiting.due) if room is None else min(room, len(waiting.due))
+    else:
+        count = holding.batch(len(waiting.due), room=room)
+    done = _publish(waiting.due, ports, count=count)
+    return Released(None, len(waiting.due), done, _why_left(done, waiting, room=room))
+
+
+def _mended(cause: str, waiting: _Waiting, ports: Ports) -> Released:
+    """Release what waits for the deployment to be mended: one as a probe, the others when one has ended well."""
+    probe = _last_probe(cause, ports)
+    if probe is None:
+        return _send_probe(cause, waiting, ports, "one goes ahead as a probe")
+    well = holding.ended_well(probe, waiting.all, answered=_answered(probe, ports), now_iso=ports.clock.now_iso())
+    if well is None:
+        return Released(cause, len(waiting.due), 0, "the probe is under way")
+    if not well:
+        return _send_probe(cause, waiting, ports, "not mended yet: another one goes ahead as a probe")
+    room = room_calls(ports)
+    done = _publish(waiting.due, ports, count=len(waiting.due) if room is None else room)
+    if done:  # the first of them is the next probe: should the fault be back, the rest is not sent after it
+        _keep_probe(cause, waiting.due[0].work, ports)
+    return Released(cause, len(waiting.due), done, _why_left(done, waiting, room=room))
+
+
+def _why_left(done: int, waiting: _Waiting, *, room: int | None) -> str:
+    if done >= len(waiting.due):
+        return ""
+    return "the next tick goes on" if room is None or done < room else "the day has no more room"
+
+
+def _send_probe(cause: str, waiting: _Waiting, ports: Ports, note: str) -> Released:
+    for entry in waiting.due:
+        if _publish([entry], ports, count=1):
+            _keep_probe(cause, entry.work, ports)
+            return Released(cause, len(waiting.due), 1, note)
+    return Released(cause, len(waiting.due), 0, "none of them can be read")
+
+
+def _last_probe(cause: str, ports: Ports) -> Probe | None:
+    try:
+        data = ports.store.read(ports.settings.work_bucket, f"{PROBES}{cause}", max_bytes=_MAX_PROBE_BYTES)
+        said = json.loads(data)
+        return Probe(str(said["work"]), str(said["at"]))
+    except NotFoundError:
+        return None
+    except (PermanentError, ValueError, KeyError, TypeError) as error:
+        logs.error("the mark of a probe cannot be read: another one is sent", cause=cause, reason=str(error))
+        return None
+
+
+def _keep_probe(cause: str, work: str, ports: Ports) -> None:
+    bucket, name = ports.settings.work_bucket, f"{PROBES}{cause}"
+    there = ports.store.stat(bucket, name)
+    data = jsontext.dump_compact({"work": work, "at": ports.clock.now_iso()})
+    with contextlib.suppress(ChangedError):  # another call has sent one just now: that serves as well
+        ports.store.replace(
+            bucket, name, data, generation=there.generation if there else 0, content_type="application/json"
+        )
+
+
+def _answered(probe: Probe, ports: Ports) -> bool:
+    return ports.store.stat(ports.settings.work_bucket, f"{REPLIES}{probe.work}.json") is not None
+
+
+def _publish(entries: Sequence[Entry], ports: Ports, *, count: int) -> int:
+    """Publish those of the first `count` that can be read; return how many that were."""
+    names = [each.name for each in entries[:count]]
+    done = sum(_unpark_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
+    note_released(done, ports)
+    return done
 
 
 def _unpark_some(names: Sequence[str], ports: Ports) -> int:

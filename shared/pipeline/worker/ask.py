@@ -15,9 +15,11 @@ from shared.core.delivery.interpret import MAX_ASKS, another_ask, interpret
 from shared.core.delivery.journal import Asked, JournalError, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
+    ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
     NotFoundError,
+    ParkError,
     PermanentError,
     RefusedError,
     ThrottledError,
@@ -75,6 +77,7 @@ def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
     for number in range(MAX_ASKS):
         stored = None if held.first else _earlier_reply(job, ports, number=number)
         if stored is None:
+            _require_model(job, ports)
             ports.budget.check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
             stored = _ask_while_there(job, prompt, ports, number=number, addition=addition)
@@ -89,6 +92,18 @@ def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
             logs.warning("the answer is of no use: the model is asked once more", reason=reading.reason)
         earlier = answer
     return Answered(reply, answer, reading, prompt.images[0] if prompt else None)
+
+
+def _require_model(job: Job, ports: WorkerPorts) -> None:
+    """Hold the event where nobody answers the model that it names.
+
+    Raises:
+        ParkError: until the rules, the settings or the model registry are mended.
+    """
+    if job.asks.refused is None:
+        return
+    logs.error("the deployment must be mended: this event is held", reason=job.asks.refused)
+    raise ParkError(ErrorCode.CONFIGURATION, job.asks.refused, until=budget.next_hour(ports.clock.now_iso()))
 
 
 def _ask_while_there(
@@ -147,7 +162,7 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         TransientError: no answer within this delivery.
     """
     watch = _Watch(ports, {"download": prompt.download_ms})
-    request = replace(requests.request_for(job.event), prompt=prompt.text)
+    request = replace(requests.request_for(job.event, model_id=job.asks.model), prompt=prompt.text)
     if addition:
         request = replace(request, prompt=f"{request.prompt} {addition}")
     if ports.refused_schemas.knows(request.model, job.event.task):

@@ -9,7 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.delivery import budget, waiting
+from shared.core.delivery import budget, holding, waiting
 from shared.core.errors import (
     AlreadyExistsError,
     AwayError,
@@ -62,7 +62,7 @@ def park(job: Job, reason: ParkError, ports: Ports) -> None:
     Raises:
         TransientError: it is not kept; the same event should be delivered again.
     """
-    name = job.paths.parked(reason.until)
+    name = job.paths.parked(holding.place_of(reason.until, reason.code, job.event).name)
     _store(name, format_image_event(job.event).data, ports, code=reason.code)
     until = f"{reason.until}:00:00Z"
     logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)

@@ -109,5 +109,6 @@ def insist(
         model = attached.request.model
         ports.refused_schemas.add(model, job.event.task)
         logs.warning("the model refuses the response schema: this instance asks without it", model=model)
-    without_schema = asking.attached.request.schema is None and requests.request_for(job.event).schema is not None
+    wanted = requests.request_for(job.event, model_id=job.asks.model).schema
+    without_schema = asking.attached.request.schema is None and wanted is not None
     return response, asking.attached, without_schema

@@ -11,6 +11,7 @@ from shared import logs
 from shared.core.delivery.journal import SentImage
 from shared.core.errors import ConfigurationError, ErrorCode, FileUnavailableError, ModelRejectedError, TransientError
 from shared.core.gemini import transport
+from shared.core.gemini.registry import profile
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.gemini.transport import BY_REFERENCE, Transport
 from shared.pipeline.concurrency import concurrently
@@ -72,7 +73,7 @@ def attach(job: Job, request: ModelRequest, images: Sequence[Image], ports: Work
         ModelRejectedError: an image fits no way that there is.
         TransientError: no way is open at the moment.
     """
-    backend, text_bytes = ports.settings.backend, request.sent_text_bytes
+    backend, text_bytes = _backend(job, ports), request.sent_text_bytes
     # None: the bytes were not read, because they lie ready in a bucket.
     prepared = [ready_for_model(job, image, ports) if image.data is not None else None for image in images]
     sizes = [_size_to_send(image, ready) for image, ready in zip(images, prepared, strict=True)]
@@ -182,7 +183,12 @@ def _record(image: Image, how: Transport) -> SentImage:
 def _sending(job: Job, ports: WorkerPorts, other_bytes: int) -> _Sending:
     half_s = remaining_s(job, ports) / 2
     uploading = replace(job, deadline_s=job.deadline_s - half_s)
-    return _Sending(job, uploading, ports, ports.settings.backend, other_bytes)
+    return _Sending(job, uploading, ports, _backend(job, ports), other_bytes)
+
+
+def _backend(job: Job, ports: WorkerPorts) -> Backend:
+    """Return what can be sent to the model that is asked."""
+    return ports.settings.backend.of(profile(job.asks.model))
 
 
 def _size_to_send(image: Image, prepared: PreparedImage | None) -> tuple[int, bool]:

@@ -19,6 +19,7 @@ from shared.core.errors import (
 )
 from shared.core.events import storage_events
 from shared.core.gemini import transport
+from shared.core.gemini.registry import profile
 from shared.core.images import prepare, probing, quality, stripping
 from shared.core.images.limits import require_bytes
 from shared.core.images.probing import Limits
@@ -89,7 +90,7 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
 
 def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
     """Whether `read` will take all bytes of an image: the service may not or cannot, or an overlay is drawn on them."""
-    as_it_lies = _by_reference(source.size or 0, ports) and not ports.settings.strip_metadata
+    as_it_lies = _by_reference(job, source.size or 0, ports) and not ports.settings.strip_metadata
     return not source.size or not as_it_lies or TASKS[job.event.task].draws_overlay
 
 
@@ -231,8 +232,9 @@ def _examined(
     return Image(data, info, len(data), uri, source=source, sha256=sha256, structure=kept)
 
 
-def _by_reference(size: int, ports: Ports) -> bool:
-    kind, _ = transport.choose(ports.settings.backend, image_bytes=size, text_bytes=0, in_bucket=True)
+def _by_reference(job: Job, size: int, ports: Ports) -> bool:
+    backend = ports.settings.backend.of(profile(job.asks.model))
+    kind, _ = transport.choose(backend, image_bytes=size, text_bytes=0, in_bucket=True)
     return kind in transport.BY_REFERENCE
 
 

@@ -43,6 +43,38 @@ MUTATIONS: Final = (
         "max_usd_per_day: has no ceiling",
     ),
     Mutation(
+        "workers of a new project have no room",
+        limits.quota,
+        "functions.tf",
+        'concurrency = 8, memory = "4Gi"',
+        'concurrency = 8, memory = "8Gi"',
+        "may run: a new project has less",
+    ),
+    Mutation(
+        "the variable tells another sum than there is",
+        limits.quota,
+        "functions.tf",
+        'concurrency = 16, memory = "512Mi", instances = 5',
+        'concurrency = 16, memory = "512Mi", instances = 4',
+        "expected its description to say",
+    ),
+    Mutation(
+        "held events are deleted by age",
+        limits.lifetimes,
+        "buckets.tf",
+        'matches_prefix = ["leases/"',
+        'matches_prefix = ["held/", "leases/"',
+        "deletes what waits to be released",
+    ),
+    Mutation(
+        "nobody hears of a function that cannot start",
+        limits.alerts,
+        "alerts.tf",
+        "Uplook cannot start",
+        "Uplook is tired",
+        "nobody is told of it",
+    ),
+    Mutation(
         "leases are forgotten while events may still come",
         limits.lifetimes,
         "buckets.tf",
@@ -102,7 +134,7 @@ MUTATIONS: Final = (
         "a function may have a thousand instances",
         limits.bounds,
         "functions.tf",
-        "instances = 10 }",
+        "instances = 5 }",
         "instances = 1000 }",
         "triggered[ingest]: max_instance_count is not 1 to 100",
     ),
@@ -110,12 +142,11 @@ MUTATIONS: Final = (
         "a second rule deletes leases and replies after a day",
         limits.lifetimes,
         "buckets.tf",
-        """      matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]
+        """      matches_prefix = ["dead/", "leases/", "releases/", "replies/", "spending/"]
     }
   }
 """,
-        f"""      matches_prefix = ["dead/", "held/", "leases/", "replies/", "spending/"]
-    }}
+        f"""    }}
   }}
 {_DAILY}""",
         "work: expected to delete after 15 to 90 days, found [45, 1]",

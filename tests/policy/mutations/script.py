@@ -114,8 +114,10 @@ CHANGES: Final = (
         '    run gcloud storage buckets update "$(bucket work)" --lifecycle-file=infra/work-lifecycle.json\n',
         "",
         "google_storage_bucket gs://a-project-uplook-work",
-        'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45, '
-        '"matchesPrefix": ["dead/", "held/", "leases/", "replies/", "spending/"]}}]}',
+        (
+            'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45,'
+            ' "matchesPrefix": ["dead/", "leases/", "releases/", "replies/", "spending/"]}}]}'
+        ),
     ),
     Change(
         "every deleted lease is kept for a week",
@@ -128,7 +130,7 @@ CHANGES: Final = (
         "workers may train models",
         "--permissions=aiplatform.endpoints.predict",
         "--permissions=aiplatform.endpoints.predict,aiplatform.customJobs.create",
-        "google_project_iam_custom_role uplook_ask_models",
+        "google_project_iam_custom_role uplook_ask_models_100000000000000000001",
         "the script alone has --permissions=aiplatform.endpoints.predict,aiplatform.customJobs.create",
     ),
     Change(

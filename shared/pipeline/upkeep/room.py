@@ -1,0 +1,57 @@
+"""How much room the day has for events that wait for it: told from listings of the work bucket, not from a counter."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from shared.core.delivery import budget
+from shared.core.delivery.budget import Ceiling
+from shared.core.delivery.holding import RELEASED
+from shared.core.errors import AlreadyExistsError
+
+if TYPE_CHECKING:
+    from shared.pipeline.ports import Ports
+
+
+def room_calls(ports: Ports) -> int | None:
+    """Return for how many further calls the day's ceiling has room, None where there is none.
+
+    What was released today and has not been asked about yet is taken off, so that workers who are slow are not sent
+    more than the day can hold. Dollars are taken for calls of unknown price; what is left then goes with a later tick.
+    """
+    settings = ports.settings
+    ceiling = Ceiling(settings.max_calls_per_day, settings.max_usd_per_day)
+    if not ceiling.limits:
+        return None
+    day = budget.day_of(ports.clock.now_iso())
+    names = ports.store.list_names(settings.work_bucket, budget.folder(ceiling, day))
+    taken = frozenset(int(last) for name in names if (last := name.rpartition("/")[2]).isdecimal())
+    free = [budget.grant(ceiling, number) for number in budget.free_grants(ceiling, taken)]
+    calls = sum(each.calls for each in free)
+    if ceiling.calls is not None:
+        calls = min(calls, ceiling.calls - _released(_folder(ceiling, day), ports))
+    if ceiling.usd is not None:
+        calls = min(calls, sum(each.usd for each in free) // budget.UNKNOWN_CALL_USD)
+    return max(0, int(calls))
+
+
+def note_released(count: int, ports: Ports) -> None:
+    """Remember for the rest of the day that so many were released."""
+    settings = ports.settings
+    ceiling = Ceiling(settings.max_calls_per_day, settings.max_usd_per_day)
+    if ceiling.calls is None or not count:
+        return
+    folder = _folder(ceiling, budget.day_of(ports.clock.now_iso()))
+    name = f"{folder}{ports.new_id()}.{count}"  # a name of its own, and never written twice: nothing to race for
+    with contextlib.suppress(AlreadyExistsError):  # this very write, whose answer was lost
+        ports.store.create(settings.work_bucket, name, b"", content_type="text/plain")
+
+
+def _folder(ceiling: Ceiling, day: str) -> str:
+    return f"{RELEASED}{day}/{ceiling.name}/"
+
+
+def _released(folder: str, ports: Ports) -> int:
+    names = ports.store.list_names(ports.settings.work_bucket, folder)
+    return sum(int(last) for name in names if (last := name.rpartition(".")[2]).isdecimal())

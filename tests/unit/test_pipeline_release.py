@@ -17,6 +17,7 @@ from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import begin
 from shared.pipeline.upkeep.unpark import unpark, unpark_due
 from shared.pipeline.worker.analyze import analyze
+from shared.pipeline.worker.lease import HeldLease, claim, release
 from tests.rig import SETTINGS, WORK, Rig, picture
 
 if TYPE_CHECKING:
@@ -323,5 +324,10 @@ def test_the_name_of_a_place_is_read_as_it_is_written(place: Place) -> None:
 
 
 def _park(rig: Rig, event: ImageEvent, place: Place) -> None:
-    name = begin(event, rig.ports).paths.parked(place.name)
+    """Park an event as a worker leaves it: with the lease that it took for it."""
+    job = begin(event, rig.ports)
+    name = job.paths.parked(place.name)
     rig.store.create(WORK, name, envelopes.format_image_event(event).data, content_type="application/json")
+    held = claim(job, rig.ports)
+    if isinstance(held, HeldLease):
+        release(job, held, rig.ports)

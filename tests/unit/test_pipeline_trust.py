@@ -76,10 +76,25 @@ def test_a_planted_event_is_never_published(where: str, task: str, caplog: pytes
     rig.store.create(WORK, name, format_image_event(evil).data, content_type="x")
 
     assert unpark_due(rig.ports) == 1  # ours, all the same
+    rig.clock.time_s += 86_400  # the next day has room for it
+    assert unpark_due(rig.ports) == 0
 
     assert _published(rig) == [format_image_event(ours).data]
     assert rig.store.list_names(WORK, naming.PARKED) == [name]
     assert [each["held"] for each in _errors(caplog) if "held" in each] == [name]
+
+
+def test_a_planted_event_takes_no_room_from_ours_however_old_it_claims_to_be() -> None:
+    rig = _one_call()
+    evil = _evil(rig.upload("victim.jpg", task="caption"), run="evil")  # an older upload: it would go first
+    ours = _parked_by_us(rig)
+    rig.store.create(
+        WORK, begin(evil, rig.ports).paths.parked("2020-01-01T00"), format_image_event(evil).data, content_type="x"
+    )
+
+    assert unpark_due(rig.ports) == 1
+
+    assert _published(rig) == [format_image_event(ours).data]
 
 
 def test_what_replaces_a_held_event_by_another_prompt_is_not_published() -> None:

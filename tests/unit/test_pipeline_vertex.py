@@ -114,9 +114,21 @@ def test_an_object_that_vertex_cannot_read_travels_inline() -> None:
     assert "could not read the object" in rig.document(event)["transport"]["reason"]
 
 
-def test_an_image_too_large_for_its_model_travels_as_a_smaller_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vertex takes 2 GiB by the pages of today's models and 30 MB by older ones: its refusal says which."""
+def test_an_image_too_large_for_vertex_travels_as_a_smaller_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ModelProfile, "limits", lambda *_: ImageLimits(6_000_000, 30_000_000, 15_000_000))
+    rig = Rig(settings=VERTEX)
+    event = rig.upload(data=picture() + b"\0" * 31_000_000, task="caption")
+
+    analyze(event, rig.ports)
+
+    (image,) = rig.model.requests[0].images
+    assert isinstance(image, InlineImage)
+    assert len(image.data) < 100_000
+    assert "takes no uploads" in rig.document(event)["transport"]["reason"]
+
+
+def test_an_image_too_large_for_its_model_travels_as_a_smaller_jpeg() -> None:
+    """Vertex takes 2 GiB by the pages of today's models and 30 MB by older ones: its refusal says which."""
     rig = Rig(settings=VERTEX)
     event = rig.upload(data=picture() + b"\0" * 31_000_000, task="caption")
     rig.model.faults.add("generate", SizeRefusedError(ErrorCode.TOO_MANY_BYTES, "The image exceeds the size limit."))

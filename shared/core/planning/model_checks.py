@@ -38,6 +38,8 @@ def model_to_ask(task: str, model: str, service: Service) -> ModelChoice:
     is that of every other model where the deployment says so. Only these images are concerned, whatever is found.
     """
     named = profile(model)
+    if task not in TASKS:  # it was removed while its events were on their way: whoever ends one needs no model
+        return ModelChoice(model)
     if (service.use_successors or _is_default(task, model, service)) and may_be_off(named, service):
         instead = stand_in(named, service)
         if instead is not None:

@@ -187,9 +187,12 @@ def _answered(probe: Probe, ports: Ports) -> bool:
 
 
 def _publish(entries: Sequence[Entry], ports: Ports, *, count: int) -> int:
-    """Publish those of the first `count` that can be read; return how many that were."""
-    names = [each.name for each in entries[:count]]
-    done = sum(_unpark_some(names[at : at + _READ], ports) for at in range(0, len(names), _READ))
+    """Publish the first `count` that are ours and still there; return how many that were. Others take no place."""
+    done = at = 0
+    while done < count and at < len(entries):
+        names = [each.name for each in entries[at : at + min(_READ, count - done)]]
+        done += _unpark_some(names, ports)
+        at += len(names)
     note_released(done, ports)
     return done
 

@@ -49,6 +49,7 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
         try:
             with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports)):
                 status = _work(job, claim, ports)
+                ports.budget.put_back(job.attempt, ports)
         except Exception:
             lease.release(job, claim, ports)
             raise

@@ -29,8 +29,7 @@ from shared.core.errors import (
     TransientError,
 )
 from shared.core.gemini import prices
-from shared.core.gemini.registry import profile
-from shared.core.replies.answer import is_answer
+from shared.core.replies.answer import is_answer, read_answer
 from shared.core.tasks.common import requests
 from shared.pipeline.job import remaining_s, require_time
 from shared.pipeline.retry import with_retries
@@ -41,6 +40,7 @@ from shared.pipeline.worker.source_image import SourceGoneError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from shared.core.delivery.budget import Reservation
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
     from shared.core.tasks.common.task import Reading
@@ -219,8 +219,9 @@ def _generate(job: Job, attached: Attached, ports: WorkerPorts) -> tuple[Mapping
 
 
 def _answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any]:
-    estimate_usd = _estimate_usd(attached, ports)
-    return with_retries(job, ports, lambda: _call(job, attached.request, estimate_usd, ports))
+    request = attached.request
+    most_usd = prices.reserve_usd(request, images_px=attached.sizes_px, day=_today(ports))
+    return with_retries(job, ports, lambda: _call(job, request, most_usd, ports))
 
 
 @contextlib.contextmanager
@@ -236,29 +237,22 @@ def _parking(ports: WorkerPorts) -> Iterator[None]:
         raise ParkError(ErrorCode.CONFIGURATION, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
-def _estimate_usd(attached: Attached, ports: WorkerPorts) -> float | None:
-    request = attached.request
-    return prices.estimate_usd(
-        profile(request.model),
-        images_px=attached.sizes_px,
-        text_bytes=request.text_bytes,
-        max_output_tokens=request.max_output_tokens,
-        media_resolution=request.media_resolution,
-        day=dt.date.fromisoformat(ports.clock.now_iso()[:10]),
-    )
+def _today(ports: Ports) -> dt.date:
+    return dt.date.fromisoformat(ports.clock.now_iso()[:10])
 
 
-def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: WorkerPorts) -> Mapping[str, Any]:
+def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) -> Mapping[str, Any]:
     """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
     ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
     require_time(job, ports, "a model call")  # it would be paid for, and nobody would be there to take the answer
-    left_s = remaining_s(job, ports)
-    ports.in_flight.asking(job.attempt)
-    reserved = ports.budget.reserve(estimate_usd, ports)
+    reserved = ports.budget.reserve(most_usd, ports, timeout_s=remaining_s(job, ports))
+    with _never_made(reserved, ports):
+        require_time(job, ports, "a model call")  # it may have waited for others of this instance
+        ports.in_flight.asking(job.attempt)
     logs.info("asking", model=request.model)
     begun_s = ports.clock.monotonic_s()
     try:
-        response = ports.model.generate(request, timeout_s=left_s)
+        response = ports.model.generate(request, timeout_s=remaining_s(job, ports))
     except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
         ports.budget.refund(reserved)
         if isinstance(error, ThrottledError):
@@ -267,12 +261,26 @@ def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: Wo
                 request.model, error, day=reserved.day, begun_s=begun_s, now_s=now_s, jitter=ports.jitter()
             )
         raise
+    except Exception:
+        ports.budget.settle(reserved, None, ports)  # there may have been an answer, and whatever it cost counts
+        raise
     ports.in_flight.answered(job.attempt)
     ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
-    ports.budget.settle(reserved, budget.paid_usd(request.model, response, now_iso=ports.clock.now_iso()))
+    spent_usd = prices.spent_usd(request.model, read_answer(response), day=_today(ports))
+    ports.budget.settle(reserved, spent_usd, ports)
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
     return response
+
+
+@contextlib.contextmanager
+def _never_made(reserved: Reservation, ports: WorkerPorts) -> Iterator[None]:
+    """Give a reservation back where its call is not begun."""
+    try:
+        yield
+    except Exception:
+        ports.budget.refund(reserved)
+        raise
 
 
 def _journal(job: Job, reply: JournalledReply, ports: Ports, *, number: int) -> JournalledReply:

@@ -106,11 +106,12 @@ class Schedule:
             calls=self.dice.choice((None, None, 5, 40)),
             usd=self.dice.choice((None, 0.02, 0.15, 0.4, 1.0, 3.0)) if seed % 10 else 0.15,
         )
+        self._kinds = self.dice.sample(_kinds(), self.dice.randint(1, 4))
         self.paid = Paid()
         self.parked = 0
         self.clock = ManualClock()
         turn = self.dice.choice((_DAY_ENDS, _DAY_ENDS, _PRICE_DOUBLES))
-        self.clock.time_s = (turn - _MIDNIGHT).total_seconds() - self.dice.uniform(0, 4 * TIMEOUT_S)
+        self.clock.time_s = (turn - _MIDNIGHT).total_seconds() - self.dice.uniform(0, 2 * TIMEOUT_S)
         self.instances: list[Instance] = []
         self._running: list[Call] = []
         self._ids = iter(range(10**9))
@@ -155,7 +156,7 @@ class Schedule:
                     self._death(instance)
                 self._birth()
             case _:
-                self.advance(self.dice.choice((1.0, 30.0, TIMEOUT_S, 86_400.0)))
+                self.advance(self.dice.choice((1.0, 30.0, 30.0, 120.0, TIMEOUT_S, 86_400.0)))
 
     def advance(self, seconds: float) -> None:
         """Let time pass; calls that nobody waits for any longer end when that is so."""
@@ -197,7 +198,7 @@ class Schedule:
         free = self._free()
         if not free:
             return
-        who, kind = instance or self.dice.choice(free), self.dice.choice(_kinds())
+        who, kind = instance or self.dice.choice(free), self.dice.choice(self._kinds)
         usd = prices.reserve_usd(kind.request, images_px=kind.images_px, day=self._date())
         timeout_s = self.dice.uniform(20, TIMEOUT_S)
         ends_s = self.clock.time_s + timeout_s
@@ -302,9 +303,9 @@ class _Clock:
     def sleep(self, seconds: float) -> None:
         if self._schedule.nested:
             raise TransientError("no time to sleep")
-        if self._schedule.dice.random() < 0.3:
+        if self._schedule.dice.random() < 0.5:
             self._schedule._end_one()
-        self._schedule.advance(seconds)
+        self._schedule.advance(seconds * self._schedule.dice.choice((1, 10, 100)))  # others have the machine
 
 
 class _Store:

@@ -106,10 +106,6 @@ def _reserve_in_the_first_day_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(budget, "days_of", lambda now_iso, timeout_s: days_of(now_iso, timeout_s=timeout_s)[:1])
 
 
-def _reserve_at_the_price_of_the_day(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(prices, "dearest_on", prices.price_on)
-
-
 MUTANTS: Final[tuple[Callable[[pytest.MonkeyPatch], None], ...]] = (
     _estimate_low,
     _take_for_granted_what_others_took,
@@ -118,7 +114,6 @@ MUTANTS: Final[tuple[Callable[[pytest.MonkeyPatch], None], ...]] = (
     _refund_what_was_lost,
     _refund_into_any_day,
     _reserve_in_the_first_day_only,
-    _reserve_at_the_price_of_the_day,
 )
 
 

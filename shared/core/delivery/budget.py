@@ -15,6 +15,7 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ DAY_BEGINS_HOUR_UTC = 8
 NANO = 1_000_000_000
 """Nano-dollars of a dollar: a token of the cheapest model costs a hundred."""
 
-_LEAST_GRANT_NANO_USD = 20_000_000  # two cents: several captions, and the fifth part of a call with masks
+_GRANT_NANO_USD = 20_000_000  # two cents: several captions, and the fifth part of a call with masks
+_LEAST_GRANTS = 100  # of a small ceiling: an instance that dies takes one with it, or nearly two
 _SHARE_OF_DAY = 32  # instances that may hold reservations at once; a default deployment has at most 30
 
 _CLOCKS_DIFFER_S = 60.0  # those of instances and of whoever writes the bill
@@ -175,8 +177,8 @@ class Pool:
 def grant_count(ceiling: Ceiling) -> int:
     """Return how many grants a day's ceiling is cut into."""
     by_calls = ceiling.calls if ceiling.calls is not None else MAX_GRANTS
-    by_usd = int(ceiling.whole.nano_usd // _LEAST_GRANT_NANO_USD) if ceiling.usd is not None else MAX_GRANTS
-    return max(1, min(MAX_GRANTS, by_calls, by_usd))
+    by_usd = int(ceiling.whole.nano_usd // _GRANT_NANO_USD) if ceiling.usd is not None else MAX_GRANTS
+    return min(MAX_GRANTS, by_calls, max(_LEAST_GRANTS, by_usd))
 
 
 def grant(ceiling: Ceiling, number: int) -> Allowance:
@@ -213,13 +215,13 @@ def read_pool(ceiling: Ceiling, names: Iterable[str]) -> Pool:
             backs.setdefault(match["id"], Part(f"took-{match['id']}", amount))
         else:
             foreign.append(name)
-    free = tuple(Part(_grant_name(number), grant(ceiling, number)) for number in range(grant_count(ceiling)))
+    every = _grants(ceiling)
     returned = tuple(part for key, part in sorted(backs.items()) if key not in takes)
-    taken, put_back = _total([grant(ceiling, number) for number in grants]), _total([part.amount for part in returned])
+    taken, put_back = _total([every[number].amount for number in grants]), _total([part.amount for part in returned])
     if not taken.covers(put_back):
         foreign += [back_name(part.name.removeprefix("took-"), part.amount) for part in returned]
         returned = ()
-    return Pool(tuple(part for at, part in enumerate(free) if at not in grants), returned, tuple(foreign))
+    return Pool(tuple(part for at, part in enumerate(every) if at not in grants), returned, tuple(foreign))
 
 
 def _amount(match: re.Match[str], ceiling: Ceiling) -> Allowance | None:
@@ -229,8 +231,9 @@ def _amount(match: re.Match[str], ceiling: Ceiling) -> Allowance | None:
     return Allowance(math.inf if match["calls"] == "any" else int(match["calls"]), int(match["nano_usd"]))
 
 
-def _grant_name(number: int) -> str:
-    return f"grant-{number:04d}"
+@cache
+def _grants(ceiling: Ceiling) -> tuple[Part, ...]:
+    return tuple(Part(f"grant-{number:04d}", grant(ceiling, number)) for number in range(grant_count(ceiling)))
 
 
 def _total(amounts: Sequence[Allowance]) -> Allowance:

@@ -77,7 +77,7 @@ def _settings() -> Settings:
 @cache
 def _rules() -> Rules:
     found = config.read_rules(_settings())
-    for caution in config.model_cautions(found):
+    for caution in (*config.model_cautions(found), *config.cost_cautions(found, _settings())):
         logs.warning(caution)
     return found
 
@@ -134,6 +134,7 @@ def _worker_ports() -> WorkerPorts:
         jitter=base.jitter,
         model=_model(loaded),
         web=WebImages(origins=loaded.image_url_origins),
+        rules=config.parsed_rules(loaded),
         budget=DayBudget(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day)),
         pacer=Pacer(),
         in_flight=_in_flight(),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from shared.core.errors import SettingsError
 from shared.core.gemini import limits
 from shared.core.naming import is_bucket_name, is_run_name
-from shared.core.planning import model_checks
+from shared.core.planning import costs, model_checks
 from shared.core.planning.rules import Rules, parse_rules
 from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import origin_problem
@@ -135,7 +135,7 @@ def read_rules(settings: Settings, *, today: dt.date | None = None) -> Rules:
     Raises:
         SettingsError: naming the file, and every problem found in it.
     """
-    rules = _parsed_rules(settings)
+    rules = parsed_rules(settings)
     problems = model_checks.problems(rules, today=today or _today(), backend=settings.backend.name)
     if problems:
         raise SettingsError(f"{settings.rules_file}:\n" + "\n".join(f"  - {line}" for line in problems))
@@ -147,7 +147,17 @@ def model_cautions(rules: Rules, *, today: dt.date | None = None) -> list[str]:
     return model_checks.cautions(rules, today=today or _today())
 
 
-def _parsed_rules(settings: Settings) -> Rules:
+def cost_cautions(rules: Rules, settings: Settings, *, today: dt.date | None = None) -> list[str]:
+    """Return which tasks of these rules the day's ceiling has no room for at all."""
+    return costs.too_dear(rules, max_usd_per_day=settings.max_usd_per_day, today=today or _today())
+
+
+def parsed_rules(settings: Settings) -> Rules:
+    """Read the task rules as they stand, to judge by: a model that retires must not stop what was planned before.
+
+    Raises:
+        SettingsError: naming the file, and every problem found in it.
+    """
     try:
         return parse_rules(settings.rules_file.read_text(encoding="utf-8-sig"))
     except (SettingsError, OSError, UnicodeDecodeError) as error:
@@ -184,7 +194,7 @@ def check_at_start() -> None:
         if target == _PLANNER:
             read_rules(settings)
         else:
-            _parsed_rules(settings)  # the day a model retires must not stop what was planned before
+            parsed_rules(settings)  # the day a model retires must not stop what was planned before
         if target in TASKS and not (settings.gemini_api_key or settings.enterprise):
             raise SettingsError(
                 f"Uplook cannot start: {target} asks Gemini, and neither GEMINI_API_KEY is set nor"

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     explained = dataclasses.replace(
         explained,
         left_out=_refused(upload, settings) or explained.left_out,
-        warnings=(*explained.warnings, *config.model_cautions(rules)),
+        warnings=(*explained.warnings, *config.model_cautions(rules), *config.cost_cautions(rules, settings)),
     )
     sys.stdout.writelines(f"{line}\n" for line in _lines(f"{_SCHEME}{bucket}/{name}", explained))
     return DONE

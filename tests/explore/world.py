@@ -19,6 +19,7 @@ from shared.core.delivery.budget import Ceiling
 from shared.core.events.envelopes import ImageEvent
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.core.values import Source
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
@@ -63,6 +64,7 @@ class World:
             new_id=self._new_id,
             jitter=lambda: 0.5,
             web=MemoryWeb(),
+            rules=Rules(Choices()),
             budget=DayBudget(Ceiling()),
             pacer=Pacer(),
         )

@@ -238,7 +238,7 @@ class Schedule:
         else:
             model = call.kind.request.model
             answer = read_answer({"modelVersion": _priced(model), "usageMetadata": usage})
-            spent_usd = prices.spent_usd(model, answer, day=self._date())
+            spent_usd = prices.spent_usd(model, served=answer.served_model, usage=answer.usage, day=self._date())
             call.instance.guard.settle(call.reserved, spent_usd, self.ports)
         if self.dice.random() < 0.7:
             self._put_back(call.instance)

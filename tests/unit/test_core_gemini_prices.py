@@ -21,7 +21,7 @@ from shared.core.gemini.prices import (
 from shared.core.gemini.registry import ModelProfile, Price, known_models, profile
 from shared.core.gemini.request import ModelRequest
 from shared.core.gemini.tokens import image_tokens
-from shared.core.replies.answer import Answer, read_answer
+from shared.core.replies.answer import read_answer
 from shared.core.values import Usage
 
 TODAY = dt.date(2026, 11, 21)
@@ -122,9 +122,8 @@ def test_a_call_of_unknown_price_has_no_estimate_and_reserves_that_of_the_deares
     assert reserve_usd(_request(model), images_px=[(4000, 3000)], day=TODAY) >= dearest
 
 
-def _answer(served: str | None, **counts: int) -> Answer:
-    body = {"usageMetadata": counts, "candidates": []}
-    return read_answer(body if served is None else {**body, "modelVersion": served})
+def _spent(model: str, counts: dict[str, int], *, served: str | None = None) -> float | None:
+    return spent_usd(model, served=served, usage=read_answer({"usageMetadata": counts}).usage, day=TODAY)
 
 
 @given(
@@ -174,8 +173,8 @@ def test_a_retired_model_is_reserved_for_as_the_dearer_of_itself_and_whatever_an
 def test_an_answer_is_billed_as_the_model_that_served_it() -> None:
     counts = {"promptTokenCount": 1_000_000, "totalTokenCount": 1_000_000}
 
-    asked = spent_usd("gemini-3.8-flash", _answer(None, **counts), day=TODAY)
-    served = spent_usd("gemini-3.8-flash", _answer("gemini-3.5-flash-lite", **counts), day=TODAY)
+    asked = _spent("gemini-3.8-flash", counts)
+    served = _spent("gemini-3.8-flash", counts, served="gemini-3.5-flash-lite")
 
     assert (asked, served) == (0.75, 0.30)
 
@@ -183,9 +182,7 @@ def test_an_answer_is_billed_as_the_model_that_served_it() -> None:
 def test_what_a_total_has_beyond_prompt_and_words_costs_as_much_as_words() -> None:
     counts = {"promptTokenCount": 1000, "candidatesTokenCount": 10, "totalTokenCount": 3000}
 
-    assert spent_usd("gemini-3.8-flash", _answer(None, **counts), day=TODAY) == pytest.approx(
-        (1000 * 0.75 + 2000 * 3.75) / 1e6
-    )
+    assert _spent("gemini-3.8-flash", counts) == pytest.approx((1000 * 0.75 + 2000 * 3.75) / 1e6)
 
 
 @pytest.mark.parametrize(
@@ -198,4 +195,4 @@ def test_what_a_total_has_beyond_prompt_and_words_costs_as_much_as_words() -> No
     ],
 )
 def test_what_an_answer_cost_is_unknown_where_price_prompt_or_total_are(model: str, counts: dict[str, int]) -> None:
-    assert spent_usd(model, _answer(None, **counts), day=TODAY) is None
+    assert _spent(model, counts) is None

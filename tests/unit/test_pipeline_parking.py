@@ -22,6 +22,7 @@ from shared.core.errors import (
 )
 from shared.core.events import envelopes
 from shared.core.gemini import prices
+from shared.core.gemini.registry import profile
 from shared.core.replies.answer import read_answer
 from shared.core.results import schemas
 from shared.core.tasks.common import requests
@@ -213,7 +214,7 @@ def costly(output_tokens: int, *, served: str = "gemini-3.5-flash-lite") -> dict
 
 
 def paid_usd(rig: Rig, answer: dict[str, Any]) -> float:
-    usd = prices.spent_usd("gemini-3.5-flash-lite", read_answer(answer), day=dt.date(2026, 11, 21))
+    usd = prices.cost_usd(profile("gemini-3.5-flash-lite"), read_answer(answer).usage, day=dt.date(2026, 11, 21))
     assert usd is not None
     return usd * len(rig.model.requests)
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from shared.core.gemini.registry import ModelProfile
     from shared.core.gemini.request import ModelRequest
-    from shared.core.replies.answer import Answer
     from shared.core.values import Usage
 
 _MILLION = 1_000_000
@@ -75,14 +74,13 @@ def reserve_usd(request: ModelRequest, *, images_px: Sequence[tuple[int, int]], 
     return _usd(price, _most(request, images_px))
 
 
-def spent_usd(requested: str, answer: Answer, *, day: dt.date) -> float | None:
+def spent_usd(requested: str, *, served: str | None, usage: Usage, day: dt.date) -> float | None:
     """Return what an answered call cost at most, not rounded; None where its price or its tokens cannot be told.
 
     Whatever the total has beyond the prompt costs as much as words. An answer that names no model may come from
     any of those to which requests are routed.
     """
-    usage = answer.usage
-    price = dearest_on(billed(requested, answer.served_model), day)
+    price = dearest_on(billed(requested, served), day)
     if price is None or usage.prompt_tokens is None or usage.total_tokens is None:
         return None
     said = (usage.output_tokens or 0) + (usage.thought_tokens or 0)

@@ -266,7 +266,8 @@ def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) 
         raise
     ports.in_flight.answered(job.attempt)
     ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
-    spent_usd = prices.spent_usd(request.model, read_answer(response), day=_today(ports))
+    answer = read_answer(response)
+    spent_usd = prices.spent_usd(request.model, served=answer.served_model, usage=answer.usage, day=_today(ports))
     ports.budget.settle(reserved, spent_usd, ports)
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")

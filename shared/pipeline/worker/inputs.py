@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from shared.core.errors import ErrorCode, ImageRejectedError, NotFoundError, PermanentError, TransientError
 from shared.core.events import manifest
 from shared.core.events.manifest import Permitted, StoredImage
+from shared.core.planning import questions
 from shared.core.tasks import ask
 from shared.core.tasks.common.prompts import ask_later
 from shared.core.values import Source
@@ -80,7 +81,12 @@ def _manifest(job: Job, ports: WorkerPorts) -> Manifest:
         origins=settings.image_url_origins,
         max_images=min(settings.max_images_per_question, settings.backend.max_images),
     )
-    return manifest.parse_manifest(source_image.download(source, ports, max_bytes=manifest.MAX_BYTES), permitted)
+    data = source_image.download(source, ports, max_bytes=manifest.MAX_BYTES)
+    named = manifest.parse_manifest(data, permitted)
+    refused = questions.refusals(named, source, ports.rules)
+    if refused:
+        raise PermanentError(ErrorCode.BAD_MANIFEST_IMAGE, f"The manifest may not be asked: {'; '.join(refused)}.")
+    return named
 
 
 def _named_images(job: Job, named: Manifest, ports: WorkerPorts) -> tuple[Image, ...]:

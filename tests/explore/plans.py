@@ -22,7 +22,11 @@ than the lease's. overwrite: a new generation of the source, and its event. lost
 412, own-412: a precondition is said to fail; without any effect, or after the effect, as the client's own retry sees
 it. refuse, expire: the model refuses this request for good; it knows the uploaded file no longer."""
 
-SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held")
+SPENDING: Final = ("dear", "cheap")
+"""The day's ceiling in dollars has room for one and a half calls. dear: every answer costs as much as it can, and the
+day ends while they are made; cheap: every answer costs nearly nothing, and the rest is put back."""
+
+SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held", "dear", "cheap")
 
 _MOST_FAULTS = 4
 _LAST_STEP = 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import io
 import itertools
 import json
@@ -17,15 +18,18 @@ from shared.core import jsontext, naming
 from shared.core.delivery import budget
 from shared.core.delivery.budget import Ceiling
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.prices import reserve_usd
+from shared.core.gemini.tokens import room_for_thoughts
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
+from shared.core.tasks.common import requests
 from shared.core.values import Source
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
-from tests.explore.plans import Plan
+from tests.explore.plans import SPENDING, Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
 from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
 from tests.explore.turns import Turns
@@ -40,7 +44,9 @@ if TYPE_CHECKING:
 NAME: Final = "square.jpg"
 
 _TASKS = {"segment": "segment", "file": "detect"}
+_BEFORE_THE_DAY_ENDS_S = 20.0
 _DAY_S, _DAY_BEGINS_S = 86_400.0, budget.DAY_BEGINS_HOUR_UTC * 3600.0
+_IMAGE_TOKENS = 1120
 _BROKEN = b"two lemons and a loaf of bread"
 
 
@@ -68,13 +74,15 @@ class World:
             budget=DayBudget(Ceiling()),
             pacer=Pacer(),
         )
+        self.ceiling = Ceiling(self.ports.settings.max_calls_per_day, self.ports.settings.max_usd_per_day)
         if plan.scenario == "held":
             self._spend_the_day()
+        if plan.scenario == "dear":
+            self.clock.time_s = _DAY_BEGINS_S - _BEFORE_THE_DAY_ENDS_S
 
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
-        settings = self.ports.settings
-        return dataclasses.replace(self.ports, budget=DayBudget(Ceiling(calls=settings.max_calls_per_day)))
+        return dataclasses.replace(self.ports, budget=DayBudget(self.ceiling))
 
     def next_day(self) -> None:
         """Go to the moment at which the next spending day begins."""
@@ -88,8 +96,8 @@ class World:
     def _spend_the_day(self) -> None:
         """Let somebody else have taken the only grant of today."""
         day = budget.day_of(self.clock.now_iso())
-        folder = budget.folder(Ceiling(calls=self.ports.settings.max_calls_per_day), day)
-        self.store.create(WORK, f"{folder}0000", b"", content_type="text/plain")
+        (grant,) = budget.read_pool(self.ceiling, []).grants
+        self.store.create(WORK, budget.folder(self.ceiling, day) + grant.name, b"", content_type="text/plain")
 
     def upload(self, shade: int) -> ImageEvent:
         """Put a new generation of the image into the uploads bucket and return its event."""
@@ -124,8 +132,9 @@ class World:
         process.attempt = f"attempt-{next(self._ids)}"
         return process.attempt
 
-    def _answer(self, _: ModelRequest) -> Mapping[str, Any]:
-        return reply(_text(self.scenario, len(self.ledger.paid)))
+    def _answer(self, request: ModelRequest) -> Mapping[str, Any]:
+        answer = reply(_text(self.scenario, len(self.ledger.paid)), served=request.model)
+        return {**answer, "usageMetadata": _usage(request)} if self.scenario == "dear" else answer
 
 
 @cache
@@ -141,7 +150,7 @@ def _text(scenario: str, number: int) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption" | "gs" | "held":
+        case "caption" | "gs" | "held" | "dear" | "cheap":
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
@@ -152,6 +161,20 @@ def _text(scenario: str, number: int) -> str:
             return f"I would rather write a poem, the {number}th by now."
 
 
+def _usage(request: ModelRequest) -> Mapping[str, int]:
+    """Return the tokens of the dearest answer: all that the request allows, and thoughts beyond."""
+    thoughts = room_for_thoughts(level=request.thinking_level, budget=request.thinking_budget)
+    prompt, output = request.text_bytes + 2 * _IMAGE_TOKENS, request.max_output_tokens + thoughts
+    return {"promptTokenCount": prompt, "candidatesTokenCount": output, "totalTokenCount": prompt + output}
+
+
+def _most_usd() -> float:
+    """Return what a call of the scenarios about spending reserves."""
+    task, settings = _task("dear")
+    request = requests.request_for(ImageEvent(Source(UPLOADS, NAME, 1), task, settings, "v1"))
+    return reserve_usd(request, images_px=[(24, 18)], day=dt.date(2026, 11, 21))
+
+
 @cache
 def _settings(scenario: str) -> Settings:
     return dataclasses.replace(
@@ -159,7 +182,8 @@ def _settings(scenario: str) -> Settings:
         timeout_s=TIMEOUT_S,
         lease_ttl_s=LEASE_TTL_S,
         gemini_api_key=CANARY_KEY,
-        max_calls_per_day=1 if scenario == "held" else None,
+        max_calls_per_day={"held": 1, "dear": 3, "cheap": 4}.get(scenario),
+        max_usd_per_day=1.5 * _most_usd() if scenario in SPENDING else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
         enterprise=scenario == "gs",
         project="local-dev",

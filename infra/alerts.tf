@@ -135,6 +135,6 @@ resource "google_monitoring_alert_policy" "held" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Why: `$${log.extracted_label.code}`. daily_ceiling: `max_calls_per_day` or `max_usd_per_day` is reached; daily_quota: the model's own; both are done the next day (UTC). configuration: the key, the model or a right must be mended, the log says which; it is tried again within the hour, or by `python -m shared.operate release`."
+    content   = "Why: `$${log.extracted_label.code}`. daily_ceiling: `max_calls_per_day` or `max_usd_per_day` is reached; daily_quota: the model's own; both are done the next day, which begins at 08:00 UTC. configuration: the key, the model or a right must be mended, the log says which; it is tried again within the hour, or by `python -m shared.operate release`."
   }
 }

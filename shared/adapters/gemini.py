@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from shared.adapters.gemini_access import ByKey, open_client, storage_reader
 from shared.adapters.gemini_errors import translate
 from shared.adapters.total_timeout import within
-from shared.core.errors import ConfigurationError, FileUnavailableError, RefusedError, TransientError
+from shared.core.errors import ConfigurationError, FileUnavailableError, TransientError
 from shared.core.gemini.request import InlineImage
 from shared.core.ports import ModelFile
 
@@ -182,11 +182,8 @@ def _called(about: Literal["file", "model"], name: str, timeout_s: float) -> Ite
         except errors.APIError as error:
             raise _refusal(error, about, name) from error
         except httpx2.HTTPError as error:
-            # Without a connection nothing was asked, and nothing is billed.
-            unsent = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout))
             # The type alone: a URL or header may hold a key.
-            text = f"Gemini could not be reached: {type(error).__name__}."
-            raise (RefusedError if unsent else TransientError)(text) from error
+            raise TransientError(f"Gemini could not be reached: {type(error).__name__}.") from error
         except (auth.DefaultCredentialsError, auth.RefreshError) as error:
             raise ConfigurationError(f"Google's credentials do not work: {type(error).__name__}.") from error
         except auth.GoogleAuthError as error:

@@ -234,7 +234,7 @@ def put_back_what_is_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(budget, "surplus", lambda ceiling, **_: budget.grant(ceiling, 0))
 
 
-SPENDING_MUTANTS: Final[dict[Mutation, str]] = {
+CEILING_MUTANTS: Final[dict[Mutation, str]] = {
     reserve_too_little: "within the ceiling",
     refund_what_was_lost: "within the ceiling",
     put_back_what_is_kept: "within the ceiling",

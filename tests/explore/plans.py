@@ -22,7 +22,7 @@ than the lease's. overwrite: a new generation of the source, and its event. lost
 412, own-412: a precondition is said to fail; without any effect, or after the effect, as the client's own retry sees
 it. refuse, expire: the model refuses this request for good; it knows the uploaded file no longer."""
 
-SPENDING: Final = ("dear", "cheap")
+UNDER_A_CEILING: Final = ("dear", "cheap")
 """The day's ceiling in dollars has room for one and a half calls. dear: every answer costs as much as it can, and the
 day ends while they are made; cheap: every answer costs nearly nothing, and the rest is put back."""
 

@@ -10,10 +10,10 @@ import pytest
 from tests.explore.__main__ import main
 from tests.explore.exhaustive import SCHEDULES, bases, interleavings, singles
 from tests.explore.mutants import (
+    CEILING_MUTANTS,
     HOLDING_MUTANTS,
     MUTANTS,
     REFERENCE_MUTANTS,
-    SPENDING_MUTANTS,
     skip_the_lease,
 )
 from tests.explore.run import explore
@@ -38,7 +38,7 @@ def test_a_broken_protocol_is_found(mutate: Mutation, broken: str, monkeypatch: 
     ("scenario", "mutate", "broken"),
     [
         *(("held", *each) for each in HOLDING_MUTANTS.items()),
-        *(("dear", *each) for each in SPENDING_MUTANTS.items()),
+        *(("dear", *each) for each in CEILING_MUTANTS.items()),
         *(("gs", *each) for each in REFERENCE_MUTANTS.items()),
     ],
     ids=lambda each: getattr(each, "__name__", ""),

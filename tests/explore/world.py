@@ -29,7 +29,7 @@ from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
-from tests.explore.plans import SPENDING, Plan
+from tests.explore.plans import UNDER_A_CEILING, Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
 from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
 from tests.explore.turns import Turns
@@ -183,7 +183,7 @@ def _settings(scenario: str) -> Settings:
         lease_ttl_s=LEASE_TTL_S,
         gemini_api_key=CANARY_KEY,
         max_calls_per_day={"held": 1, "dear": 3, "cheap": 4}.get(scenario),
-        max_usd_per_day=1.5 * _most_usd() if scenario in SPENDING else None,
+        max_usd_per_day=1.5 * _most_usd() if scenario in UNDER_A_CEILING else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
         enterprise=scenario == "gs",
         project="local-dev",

@@ -451,6 +451,7 @@ uploader_settings = ["question"]
 """)
 
 
+@pytest.mark.fault(122)
 @pytest.mark.parametrize(
     ("metadata", "tasks", "warning"),
     [
@@ -513,6 +514,7 @@ _metadata = st.dictionaries(
 )
 
 
+@pytest.mark.fault(122)
 @given(choices, _metadata)
 def test_no_metadata_gets_an_upload_what_the_rules_do_not_leave_to_it(
     defaults: Choices, metadata: dict[str, str]

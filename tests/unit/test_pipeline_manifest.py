@@ -311,6 +311,7 @@ def test_a_rule_can_exclude_manifests() -> None:
     assert plan(Upload(source), rules, run="v1").left_out == "excluded by a rule"
 
 
+@pytest.mark.fault(121)
 @pytest.mark.parametrize(
     ("image", "code", "reason"),
     [

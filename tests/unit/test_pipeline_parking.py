@@ -219,6 +219,7 @@ def paid_usd(rig: Rig, answer: dict[str, Any]) -> float:
     return usd * len(rig.model.requests)
 
 
+@pytest.mark.fault(117)
 @pytest.mark.parametrize("calls_of_an_instance", [1, 8, 1000])
 def test_an_uploader_who_makes_every_answer_maximal_never_makes_a_day_cost_more_than_its_ceiling(
     calls_of_an_instance: int,
@@ -278,6 +279,7 @@ def test_a_part_that_could_not_be_put_back_costs_the_day_and_not_the_result() ->
     assert statuses(rig) == ["ok", "ok", "held", "held", "held"]
 
 
+@pytest.mark.fault(119)
 def test_a_call_that_cost_more_than_it_can_is_told_of_and_paid_from_the_pool(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -292,6 +294,7 @@ def test_a_call_that_cost_more_than_it_can_is_told_of_and_paid_from_the_pool(
     assert len(rig.model.requests) == 4  # each took what it owed, and what was left was not enough for a fifth
 
 
+@pytest.mark.fault(120)
 def test_a_ceiling_too_low_for_a_single_call_says_so_in_words_that_mend_it(caplog: pytest.LogCaptureFixture) -> None:
     rig = rig_with(max_usd_per_day=0.05)
     event = rig.upload(task="segment")
@@ -327,6 +330,7 @@ def test_a_call_that_others_of_its_instance_keep_waiting_for_too_long_is_deliver
         guard.reserve(0.08, rig.ports, timeout_s=5)
 
 
+@pytest.mark.fault(118)
 def test_a_call_that_may_end_tomorrow_is_taken_out_of_both_days_and_paid_in_one() -> None:
     rig, (one, other) = Rig(), (DayBudget(Ceiling(usd=0.1)) for _ in range(2))
     rig.clock.time_s = DAY_ENDS_S - 10

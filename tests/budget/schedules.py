@@ -190,6 +190,8 @@ class Schedule:
         if not free:
             return
         dead = instance or self.dice.choice(free)
+        if dead not in self.instances:
+            return  # another of its threads has met its end already
         self.instances.remove(dead)
         for call in dead.calls:
             call.instance = None  # the service goes on, and bills
@@ -211,6 +213,8 @@ class Schedule:
             who.inside = False
             self._death(who)
             return
+        if who not in self.instances:
+            return  # it was killed while it waited: what it reserved is lost
         if self.clock.time_s >= ends_s:  # it waited too long: the call is not made
             who.guard.refund(reserved)
             return

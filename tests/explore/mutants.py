@@ -230,14 +230,15 @@ def refund_what_was_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DayBudget, "settle", trusting)
 
 
-def put_back_what_is_kept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(budget, "surplus", lambda ceiling, **_: budget.grant(ceiling, 0))
+def reserve_in_the_first_day_only(patch: pytest.MonkeyPatch) -> None:
+    days_of = budget.days_of
+    patch.setattr(budget, "days_of", lambda now_iso, timeout_s: days_of(now_iso, timeout_s=timeout_s)[:1])
 
 
 CEILING_MUTANTS: Final[dict[Mutation, str]] = {
     reserve_too_little: "within the ceiling",
     refund_what_was_lost: "within the ceiling",
-    put_back_what_is_kept: "within the ceiling",
+    reserve_in_the_first_day_only: "within the ceiling",
 }
 """The same for the scenario in which every answer costs as much as it can."""
 

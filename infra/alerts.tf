@@ -194,6 +194,6 @@ resource "google_monitoring_alert_policy" "held" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Why: `$${log.extracted_label.code}`. daily_ceiling: `max_calls_per_day` or `max_usd_per_day` is reached; daily_quota: the model's own; both are done the next day (UTC). model_away: Gemini has been away or overloaded for some 20 minutes. configuration: the key, the model or a right must be mended, the log says which. In both cases one event is tried again each hour, or by `.venv/bin/python -m shared.operate release --all`, and the others follow it."
+    content   = "Why: `$${log.extracted_label.code}`. daily_ceiling: `max_calls_per_day` or `max_usd_per_day` is reached; daily_quota: the model's own; both are done the next day, which begins at 08:00 UTC. model_away: Gemini has been away or overloaded for some 20 minutes. configuration: the key, the model or a right must be mended, or the ceiling is too low for a single call; the log says which. In both cases one event is tried again each hour, or by `.venv/bin/python -m shared.operate release --all`, and the others follow it."
   }
 }

@@ -109,7 +109,7 @@ variable "keep_storage_events" {
 }
 
 variable "max_calls_per_day" {
-  description = "Ceiling of model calls a day (UTC); what comes later is held until the next day. null lifts it."
+  description = "Ceiling of model calls a day, which begins at 08:00 UTC; what comes later is held until the next day. null lifts it."
   type        = number
   default     = 2000
 
@@ -132,7 +132,7 @@ variable "max_instances" {
 }
 
 variable "max_usd_per_day" {
-  description = "Ceiling of what model calls cost a day (UTC), in US dollars; what comes later is held. null lifts it."
+  description = "Ceiling of what model calls cost a day at list price, in US dollars; what comes later is held until the next day, at 08:00 UTC. null lifts it."
   type        = number
   default     = 5
 

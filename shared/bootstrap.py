@@ -92,7 +92,8 @@ def _rules() -> Rules:
     service = config.service_today(_settings())
     for refusal in config.model_refusals(found, service):
         logs.error("images are held whose model does not answer", reason=refusal)
-    for caution in config.model_cautions(found, service):
+    cautions = (*config.model_cautions(found, service), *config.cost_cautions(found, _settings(), service))
+    for caution in cautions:
         logs.warning(caution)
     return found
 
@@ -154,6 +155,7 @@ def _worker_ports() -> WorkerPorts:
         jitter=base.jitter,
         model=_model(loaded),
         web=WebImages(origins=loaded.image_url_origins),
+        rules=config.read_rules(loaded),
         budget=DayBudget(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day)),
         pacer=Pacer(),
         in_flight=_in_flight(),

@@ -13,7 +13,7 @@ from shared.core.errors import SettingsError
 from shared.core.gemini import limits
 from shared.core.gemini.service import Service
 from shared.core.naming import is_bucket_name, is_run_name
-from shared.core.planning import model_checks
+from shared.core.planning import costs, model_checks
 from shared.core.planning.rules import Rules, parse_rules
 from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import origin_problem
@@ -170,6 +170,11 @@ def model_refusals(rules: Rules, service: Service) -> list[str]:
 def model_cautions(rules: Rules, service: Service) -> list[str]:
     """Return what should be logged at start as warnings about the models of these rules."""
     return model_checks.cautions(rules, service)
+
+
+def cost_cautions(rules: Rules, settings: Settings, service: Service) -> list[str]:
+    """Return which tasks of these rules the day's ceiling has no room for at all."""
+    return costs.too_dear(rules, max_usd_per_day=settings.max_usd_per_day, service=service)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from shared.core.events.envelopes import ImageEvent
 from shared.core.gemini.service import Service
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices, TaskChoices
+from shared.core.planning.rules import Rules
 from shared.core.values import Source
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
@@ -84,6 +85,7 @@ class Rig:
 
     answer: Any = None
     settings: Settings = SETTINGS
+    rules: Rules = field(default_factory=lambda: Rules(Choices()))
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:
@@ -103,6 +105,7 @@ class Rig:
             new_id=lambda: f"attempt-{next(ids)}",
             jitter=lambda: 0.0,
             web=self.web,
+            rules=self.rules,
             budget=DayBudget(Ceiling(self.settings.max_calls_per_day, self.settings.max_usd_per_day)),
             pacer=Pacer(),
         )

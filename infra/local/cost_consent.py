@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from infra.local.process import ServiceError
 from shared.core.gemini import prices
-from shared.core.gemini.registry import profile
 from shared.core.tasks.common.requests import request_for
 
 if TYPE_CHECKING:
@@ -59,15 +58,7 @@ def estimate(calls: Sequence[Call], *, day: dt.date) -> Estimate:
 def _prices(calls: Sequence[Call], price: Callable[..., float | None], day: dt.date) -> list[float] | None:
     found = []
     for call in calls:
-        request = request_for(call.event)
-        usd = price(
-            profile(request.model),
-            images_px=call.images_px,
-            text_bytes=request.text_bytes,
-            max_output_tokens=request.max_output_tokens,
-            media_resolution=request.media_resolution,
-            day=day,
-        )
+        usd = price(request_for(call.event), images_px=call.images_px, day=day)
         if usd is None:
             return None
         found.append(usd)

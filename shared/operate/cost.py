@@ -12,6 +12,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.command_line import DONE, FAILED, INCOMPLETE
+from shared.core.delivery.budget import day_of
 from shared.core.gemini.prices import cost_usd
 from shared.core.gemini.registry import profile
 from shared.core.values import Usage
@@ -30,7 +31,8 @@ _EPILOG = """\
 Every document counts once, failures too: what a redrive has mended is part of its result. `answered` counts those
 that a model answered; the others cost nothing. `usd` is at the list price of the day (shared/core/gemini/models.toml):
 no free tier, discount or tax. `unpriced` counts answers by models of unknown price; they are not part of `usd`.
-Days are UTC. A model that answered under an unlisted name counts as the one that was asked.
+Days begin at 08:00 UTC, as those of the ceiling do. A model that answered under an unlisted name counts as the one
+that was asked.
 """
 
 
@@ -106,7 +108,7 @@ def summed(found: Iterable[StoredResult], *, by: Sequence[str]) -> dict[tuple[st
 
 def _values(document: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "day": document["created"][:10],
+        "day": day_of(document["created"]),
         "run": document["run"],
         "task": document["task"],
         "model": _model(document),

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
             *explained.warnings,
             *config.model_refusals(rules, service),
             *config.model_cautions(rules, service),
+            *config.cost_cautions(rules, settings, service),
         ),
     )
     sys.stdout.writelines(f"{line}\n" for line in _lines(f"{_SCHEME}{bucket}/{name}", explained))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
     from shared.core.naming import Paths
     from shared.core.planning.model_checks import ModelChoice
+    from shared.core.planning.rules import Rules
     from shared.core.ports import ImageFetcher, VisionModel
     from shared.pipeline.instance.budget import DayBudget
     from shared.pipeline.instance.pace import Pacer
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPorts(Ports):
-    """What asks the model needs this too. `budget`, `pacer`, `in_flight` and `refused_schemas` are the instance's."""
+    """What asks the model needs this too.
+
+    Manifests are judged by `rules`; `budget`, `pacer`, `in_flight` and `refused_schemas` are the instance's.
+    """
 
     model: VisionModel
     web: ImageFetcher
+    rules: Rules
     budget: DayBudget
     pacer: Pacer
     in_flight: InFlight = field(default_factory=InFlight)

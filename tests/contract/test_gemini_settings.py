@@ -140,7 +140,7 @@ def _answered(emulator: GeminiModel, task: str, **choices: Any) -> tuple[Reading
         model=model.id,
         prompt=settings.prompt,
         images=(InlineImage(picture(), "image/jpeg"),),
-        max_output_tokens=TASKS[task].max_output_tokens,
+        max_output_tokens=4096,
         schema=TASKS[task].schema(model, settings),
         thinking_level=model.level(settings.thinking),
     )

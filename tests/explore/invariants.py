@@ -32,6 +32,7 @@ _KEEPING: Final = frozenset({("create", "reply"), ("read", "reply"), ("stat", "i
 def check(world: World, processes: Sequence[Process]) -> list[str]:
     """Return every broken invariant of a run that has become quiet (or never did)."""
     found = [*world.stage.violations, *world.ledger.violations, *world.ledger.changed(), *world.ledger.leaks()]
+    found += world.ledger.overspent(world.ceiling)
     if world.stage.over:
         return found
     found += [f"nothing is lost: {name} is still held" for name in world.held()]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.core.delivery import budget
+from shared.core.gemini import prices
+from shared.core.gemini.registry import profile
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from tests.closed_schema import problem_of
 from tests.rig import RESULTS, WORK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shared.adapters.memory import MemoryStore
+    from shared.core.delivery.budget import Ceiling
     from shared.core.gemini.request import ModelRequest
     from shared.core.ports import Message
     from tests.explore.process import Process
@@ -26,13 +32,15 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 @dataclass(slots=True)
 class Ledger:
     """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
-    `released` the generations of held events that were published again."""
+    `released` the generations of held events that were published again. What was paid is kept by spending day."""
 
     store: MemoryStore
     contents: dict[int, bytes] = field(default_factory=dict)
     writes: dict[str, bytes] = field(default_factory=dict)
     told: dict[str, list[Message]] = field(default_factory=dict)
     paid: list[Process] = field(default_factory=list)
+    begun_nano_usd: Counter[str] = field(default_factory=Counter)
+    billed_nano_usd: Counter[str] = field(default_factory=Counter)
     uploads: dict[str, bytes] = field(default_factory=dict)
     released: set[int] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
@@ -72,6 +80,21 @@ class Ledger:
                 process.saw = self._live(part.uri)
             elif self._sent(part) != self.contents[process.event.source.generation]:
                 self.violations.append(f"right bytes: delivery {process.number} sent those of another generation")
+
+    def billed(self, answer: Mapping[str, Any], *, begun: str, ended: str) -> None:
+        """Charge an answer, whoever hears of it: to the day in which its call was begun, and to that of its bill."""
+        usage = answer["usageMetadata"]
+        price = prices.price_on(profile(answer["modelVersion"]), dt.date.fromisoformat(ended[:10]))
+        if price is not None:
+            prompt, rest = usage["promptTokenCount"], usage["totalTokenCount"] - usage["promptTokenCount"]
+            nano_usd = prompt * round(price.usd_in * 1000) + rest * round(price.usd_out * 1000)
+            self.begun_nano_usd[budget.day_of(begun)] += nano_usd
+            self.billed_nano_usd[budget.day_of(ended)] += nano_usd
+
+    def overspent(self, ceiling: Ceiling) -> list[str]:
+        """Return the days that cost more than their ceiling, counted either way."""
+        both = [*self.begun_nano_usd.items(), *self.billed_nano_usd.items()]
+        return [f"within the ceiling: {day} cost {spent}" for day, spent in both if spent > ceiling.whole.nano_usd]
 
     def journalled(self, process: Process) -> None:
         """Note a journalled reply, and whether it is about this generation."""

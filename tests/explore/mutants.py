@@ -6,8 +6,10 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.core.delivery import journal
+from shared.core.delivery import budget, journal
+from shared.core.gemini import prices
 from shared.core.results import documents
+from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.job import begin
 from shared.pipeline.upkeep import dead_letter, unpark
 from shared.pipeline.worker import analyze, ask, commit, lease, park, send, source_image
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from shared.core.delivery.budget import Reservation
     from shared.core.events.envelopes import ImageEvent
     from shared.core.results.documents import ResultFile
     from shared.core.values import Source
@@ -219,6 +222,33 @@ HOLDING_MUTANTS: Final[dict[Mutation, str]] = {
     forget_before_publishing: "pay once: late duplicates",
 }
 """The same for the scenario in which the day's ceiling is reached."""
+
+
+def reserve_too_little(patch: pytest.MonkeyPatch) -> None:
+    most = prices.reserve_usd
+    patch.setattr(prices, "reserve_usd", lambda *arguments, **options: most(*arguments, **options) / 4)
+
+
+def refund_what_was_lost(patch: pytest.MonkeyPatch) -> None:
+    settle = DayBudget.settle
+
+    def trusting(guard: DayBudget, reserved: Reservation, spent_usd: float | None, ports: Ports) -> None:
+        settle(guard, reserved, 0.0 if spent_usd is None else spent_usd, ports)
+
+    patch.setattr(DayBudget, "settle", trusting)
+
+
+def reserve_in_the_first_day_only(patch: pytest.MonkeyPatch) -> None:
+    days_of = budget.days_of
+    patch.setattr(budget, "days_of", lambda now_iso, timeout_s: days_of(now_iso, timeout_s=timeout_s)[:1])
+
+
+CEILING_MUTANTS: Final[dict[Mutation, str]] = {
+    reserve_too_little: "within the ceiling",
+    refund_what_was_lost: "within the ceiling",
+    reserve_in_the_first_day_only: "within the ceiling",
+}
+"""The same for the scenario in which every answer costs as much as it can."""
 
 REFERENCE_MUTANTS: Final[dict[Mutation, str]] = {trust_the_address: "right bytes"}
 """The same for the scenario in which the model reads the image from its bucket itself."""

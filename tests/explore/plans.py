@@ -23,9 +23,12 @@ done, but the answer never comes. 412, own-412: a precondition is said to fail; 
 as the client's own retry sees it. refuse, expire: the model refuses this request for good; it knows the uploaded file
 no longer."""
 
-SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away")
-"""held: the day's ceiling is reached. away: the model is away for some deliveries, and for a first probe after them."""
+UNDER_A_CEILING: Final = ("dear", "cheap")
+"""The day's ceiling in dollars has room for one and a half calls. dear: every answer costs as much as it can, and the
+day ends while they are made; cheap: every answer costs nearly nothing, and the rest is put back."""
 
+SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away", *UNDER_A_CEILING)
+"""held: the day's ceiling is reached. away: the model is away for some deliveries, and for a first probe after them."""
 
 _MOST_FAULTS = 4
 _LAST_STEP = 40

@@ -36,6 +36,8 @@ def target(bucket: str, name: str) -> str:
         if not name.endswith(".json"):
             return "file"
         return "error" if ".error-" in name else "document"
+    if "/back-" in name:
+        return "refund"
     return _WORK_TARGETS[name.partition("/")[0]]
 
 
@@ -139,12 +141,15 @@ class StagedModel:
         self._away = away
 
     def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:
+        begun = self._stage.clock.now_iso()
+
         def effect() -> Mapping[str, Any]:
             if self._away():
                 raise AwayError("503: the model is overloaded")
             self._ledger.asked(self._stage.turns.process, request, at_s=self._stage.clock.time_s)
             self._stage.clock.time_s += min(ANSWER_S, timeout_s)
             answer = self._model.generate(request, timeout_s=timeout_s)
+            self._ledger.billed(answer, begun=begun, ended=self._stage.clock.now_iso())
             if timeout_s < ANSWER_S:
                 raise TransientError(f"no answer within {timeout_s:.2f} s")
             return answer

@@ -12,7 +12,7 @@ from tests.explore.plans import SCENARIOS, Plan, draw, parse
 from tests.explore.run import Explored, explore
 from tests.explore.world import AWAY_CALLS
 
-_EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 41, 61, 1500
+_EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 61, 97, 1500
 _DOCUMENTS = frozenset({"document", "error"})
 
 
@@ -128,6 +128,13 @@ def test_a_redrive_after_a_refusal_brings_the_result_beside_the_error_with_one_m
     assert written == ["error", "document"]
     assert [process.event.redrive for process in explored.deliveries][:3] == [0, 1, 1]
     assert [step.operation for step in explored.trace].count("generate") == 2
+
+
+def test_a_call_that_may_end_tomorrow_is_reserved_in_both_days_and_what_it_did_not_cost_is_put_back() -> None:
+    dear, cheap = (_steps(explore(Plan(scenario, "once")), delivery=1) for scenario in ("dear", "cheap"))
+    assert (dear.count("list grant"), cheap.count("list grant")) == (2, 1)
+    assert [step for step in dear + cheap if step == "create refund"] == ["create refund"]
+    assert cheap[-1] == "create refund"  # whoever dies before it costs the day that part, and loses no result
 
 
 @pytest.mark.fault(127)

@@ -9,7 +9,13 @@ import pytest
 
 from tests.explore.__main__ import main
 from tests.explore.exhaustive import SCHEDULES, bases, interleavings, singles
-from tests.explore.mutants import HOLDING_MUTANTS, MUTANTS, REFERENCE_MUTANTS, skip_the_lease
+from tests.explore.mutants import (
+    CEILING_MUTANTS,
+    HOLDING_MUTANTS,
+    MUTANTS,
+    REFERENCE_MUTANTS,
+    skip_the_lease,
+)
 from tests.explore.run import explore
 
 if TYPE_CHECKING:
@@ -32,11 +38,12 @@ def test_a_broken_protocol_is_found(mutate: Mutation, broken: str, monkeypatch: 
     ("scenario", "mutate", "broken"),
     [
         *(("held", *each) for each in HOLDING_MUTANTS.items()),
+        *(("dear", *each) for each in CEILING_MUTANTS.items()),
         *(("gs", *each) for each in REFERENCE_MUTANTS.items()),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
-def test_a_broken_way_of_holding_or_of_naming_addresses_is_found(
+def test_a_broken_way_of_holding_of_spending_or_of_naming_addresses_is_found(
     scenario: str, mutate: Mutation, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import io
 import itertools
 import json
@@ -18,14 +19,18 @@ from shared.core.delivery import budget
 from shared.core.delivery.budget import Ceiling
 from shared.core.delivery.retry import MAX_ATTEMPTS
 from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.prices import reserve_usd
+from shared.core.gemini.tokens import room_for_thoughts
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
+from shared.core.tasks.common import requests
 from shared.core.values import Source
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
-from tests.explore.plans import Plan
+from tests.explore.plans import UNDER_A_CEILING, Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
 from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
 from tests.explore.turns import Turns
@@ -44,7 +49,9 @@ AWAY_CALLS: Final = (PARK_AFTER + 1) * MAX_ATTEMPTS
 """Refused before the model is back: those of all deliveries up to the parked one, and of the first probe."""
 
 _TASKS = {"segment": "segment", "file": "detect"}
+_BEFORE_THE_DAY_ENDS_S = 20.0
 _DAY_S, _DAY_BEGINS_S = 86_400.0, budget.DAY_BEGINS_HOUR_UTC * 3600.0
+_IMAGE_TOKENS = 1120
 _BROKEN = b"two lemons and a loaf of bread"
 
 
@@ -68,12 +75,16 @@ class World:
             new_id=self._new_id,
             jitter=lambda: 0.5,
             web=MemoryWeb(),
+            rules=Rules(Choices()),
             budget=DayBudget(Ceiling()),
             pacer=Pacer(),
         )
         self._refusals_left = AWAY_CALLS if plan.scenario == "away" else 0
+        self.ceiling = Ceiling(self.ports.settings.max_calls_per_day, self.ports.settings.max_usd_per_day)
         if plan.scenario == "held":
             self._spend_the_day()
+        if plan.scenario == "dear":
+            self.clock.time_s = _DAY_BEGINS_S - _BEFORE_THE_DAY_ENDS_S
 
     @property
     def by_reference(self) -> bool:
@@ -82,8 +93,7 @@ class World:
 
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
-        settings = self.ports.settings
-        return dataclasses.replace(self.ports, budget=DayBudget(Ceiling(calls=settings.max_calls_per_day)))
+        return dataclasses.replace(self.ports, budget=DayBudget(self.ceiling))
 
     def next_day(self) -> None:
         """Go to the moment at which the next spending day begins."""
@@ -97,8 +107,8 @@ class World:
     def _spend_the_day(self) -> None:
         """Let somebody else have taken the only grant of today."""
         day = budget.day_of(self.clock.now_iso())
-        folder = budget.folder(Ceiling(calls=self.ports.settings.max_calls_per_day), day)
-        self.store.create(WORK, f"{folder}0000", b"", content_type="text/plain")
+        (grant,) = budget.read_pool(self.ceiling, []).grants
+        self.store.create(WORK, budget.folder(self.ceiling, day) + grant.name, b"", content_type="text/plain")
 
     def upload(self, shade: int) -> ImageEvent:
         """Put a new generation of the image into the uploads bucket and return its event."""
@@ -138,8 +148,9 @@ class World:
         self._refusals_left -= 1
         return self._refusals_left >= 0
 
-    def _answer(self, _: ModelRequest) -> Mapping[str, Any]:
-        return reply(_text(self.scenario, len(self.ledger.paid)))
+    def _answer(self, request: ModelRequest) -> Mapping[str, Any]:
+        answer = reply(_text(self.scenario, len(self.ledger.paid)), served=request.model)
+        return {**answer, "usageMetadata": _usage(request)} if self.scenario == "dear" else answer
 
 
 @cache
@@ -155,7 +166,7 @@ def _text(scenario: str, number: int) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption" | "gs" | "held" | "away":
+        case "caption" | "gs" | "held" | "away" | "dear" | "cheap":
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
@@ -166,6 +177,20 @@ def _text(scenario: str, number: int) -> str:
             return f"I would rather write a poem, the {number}th by now."
 
 
+def _usage(request: ModelRequest) -> Mapping[str, int]:
+    """Return the tokens of the dearest answer: all that the request allows, and thoughts beyond."""
+    thoughts = room_for_thoughts(level=request.thinking_level, budget=request.thinking_budget)
+    prompt, output = request.text_bytes + 2 * _IMAGE_TOKENS, request.max_output_tokens + thoughts
+    return {"promptTokenCount": prompt, "candidatesTokenCount": output, "totalTokenCount": prompt + output}
+
+
+def _most_usd() -> float:
+    """Return what a call of the scenarios about spending reserves."""
+    task, settings = _task("dear")
+    request = requests.request_for(ImageEvent(Source(UPLOADS, NAME, 1), task, settings, "v1"))
+    return reserve_usd(request, images_px=[(24, 18)], day=dt.date(2026, 11, 21))
+
+
 @cache
 def _settings(scenario: str) -> Settings:
     return dataclasses.replace(
@@ -173,7 +198,8 @@ def _settings(scenario: str) -> Settings:
         timeout_s=TIMEOUT_S,
         lease_ttl_s=LEASE_TTL_S,
         gemini_api_key=CANARY_KEY,
-        max_calls_per_day=1 if scenario == "held" else None,
+        max_calls_per_day={"held": 1, "dear": 3, "cheap": 4}.get(scenario),
+        max_usd_per_day=1.5 * _most_usd() if scenario in UNDER_A_CEILING else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
         enterprise=scenario == "gs",
         project="local-dev",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "faults.md"
-LAST_NUMBER: Final = 140
+LAST_NUMBER: Final = 146
 _CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 CODES: Final = {

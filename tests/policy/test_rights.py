@@ -71,7 +71,7 @@ def _take_a_grant_unseen(rig: Rig) -> None:
     def late(bucket: str, prefix: str) -> Sequence[str]:
         found = look(bucket, prefix)
         if prefix.startswith(naming.SPENDING) and not found:
-            rig.store.create(bucket, f"{prefix}0000", b"", content_type="text/plain")
+            rig.store.create(bucket, f"{prefix}grant-0000", b"", content_type="text/plain")
         return found
 
     rig.store.list_names = late  # type: ignore[method-assign]
@@ -195,7 +195,7 @@ def test_conditions_know_the_last_reply_that_there_can_be() -> None:
 
 def _own(folder: str, task: str) -> str:
     """Return an object's name as a worker writes it below a folder."""
-    below = {naming.PARKED: "held/2026-11-22T08/", naming.SPENDING: "spending/2026-11-21/500-calls/"}
+    below = {naming.PARKED: "held/2026-11-22T08/", naming.SPENDING: "spending/2026-11-21/pool-500-calls/"}
     return f"{below.get(folder, folder)}v1/uploads/cat.jpg/7/{task}.json"
 
 

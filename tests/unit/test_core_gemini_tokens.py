@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.gemini.registry import ModelProfile, known_models, profile
-from shared.core.gemini.tokens import TokenEstimate, estimate_tokens, image_tokens
+from shared.core.gemini.registry import THINKING_LEVELS, ModelProfile, known_models, profile
+from shared.core.gemini.tokens import Tokens, estimate_tokens, image_tokens, most_tokens, room_for_thoughts
 
 FISH = Path(__file__).parents[1] / "replies" / "det_fish_gemini20exp"
 TILED, FIXED = profile("gemini-2.5-flash"), profile("gemini-3.8-flash")
@@ -60,7 +60,7 @@ def test_a_recorded_answer_took_about_as_many_tokens_as_estimated() -> None:
     usage = json.loads((FISH / "meta.json").read_text())["usage"]
     # Its prompt is not recorded, but asked for boxes as that of detect does, in about 200 bytes.
     estimate = estimate_tokens(
-        TILED, images_px=[(384, 384)], text_bytes=200, max_output_tokens=16_384, media_resolution=None
+        TILED, images_px=[(384, 384)], text_bytes=200, max_output_tokens=8192, media_resolution=None
     )
 
     assert estimate.prompt == pytest.approx(usage["promptTokenCount"], rel=0.1)
@@ -73,4 +73,20 @@ def test_text_counts_by_four_bytes_and_images_add_up() -> None:
         FIXED, images_px=[(10, 10), (4000, 3000)], text_bytes=1201, max_output_tokens=4097, media_resolution="medium"
     )
 
-    assert estimate == TokenEstimate(prompt=2 * 560 + 301, output=257)
+    assert estimate == Tokens(prompt=2 * 560 + 301, output=513)
+
+
+def test_at_most_every_byte_is_a_token_every_image_twice_its_own_and_the_room_for_thoughts_is_used_twice() -> None:
+    most = most_tokens(
+        FIXED, images_px=[(10, 10)] * 3, text_bytes=1201, max_output_tokens=5000, thoughts=4096, media_resolution="low"
+    )
+
+    assert most == Tokens(prompt=3 * 2 * 280 + 1201 + 256 + 3 * 16, output=9096)
+
+
+def test_the_higher_the_level_the_more_room_there_is_for_thoughts() -> None:
+    rooms = [room_for_thoughts(level=level, budget=None) for level in THINKING_LEVELS]
+
+    assert rooms == sorted(set(rooms))
+    assert room_for_thoughts(level="a level of next year", budget=None) == rooms[-1]
+    assert [room_for_thoughts(level=None, budget=budget) for budget in (None, 0, 128, 5000)] == [0, 1024, 1024, 5000]

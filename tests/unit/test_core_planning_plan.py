@@ -405,3 +405,30 @@ def test_parts_of_the_key_cannot_run_into_each_other() -> None:
     other = _with_source(bucket='a","b', name="c")
 
     assert idempotency_key(one) != idempotency_key(other)
+
+
+def test_an_upload_gets_as_many_tasks_as_its_calls_have_room_for_and_is_told_of_the_others() -> None:
+    rules = Rules(Choices(tasks=("caption", "detect"), max_calls=5))
+
+    planned = _plan(rules=rules, tasks="segment, read, caption")
+
+    assert [event.task for event in planned.events] == ["segment", "read"]
+    assert planned.warnings == (
+        "caption: left out, the rules allow an upload 5 model calls (max_calls), and a task may take 2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        (Choices(uploader_settings=("labels",)), "the rules leave no question to uploads (uploader_settings)"),
+        (Choices(uploader_tasks=("caption",)), "the rules leave ask to no upload (uploader_tasks)"),
+        (Choices(tasks=("caption", "ask"), uploader_tasks=()), None),  # the rules ask there anyway
+        (Choices(uploader_tasks=("ask",), uploader_settings=("question",)), None),
+    ],
+)
+def test_a_manifest_is_left_out_where_no_upload_may_ask(bounds: Choices, reason: str | None) -> None:
+    planned = _plan("a.uplook.json", "application/json", Rules(bounds))
+
+    assert planned.left_out == reason
+    assert len(planned.events) == (reason is None)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared import config
 from shared.core.errors import SettingsError
 from shared.core.planning.choices import SETTINGS, Choices, TaskChoices
+from shared.core.planning.metadata import SETTINGS as METADATA_SETTINGS
 from shared.core.planning.rules import Rule, Rules, parse_rules
 from shared.core.tasks.catalogue import TASKS
 
@@ -42,8 +43,9 @@ exclude = true
 
 TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
-    "tasks, exclude, model, thinking, temperature, system_instruction, media_resolution, safety, language, max_bytes,"
-    f" labels, max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
+    "tasks, exclude, uploader_tasks, uploader_settings, max_calls, model, thinking, temperature, system_instruction,"
+    " media_resolution, safety, language, max_bytes, labels,"
+    f" max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
 )
 
 _word = st.text("abc", min_size=1, max_size=3)
@@ -63,6 +65,9 @@ choices = st.builds(
     exclude=st.none() | st.booleans(),
     for_all=_task_choices,
     for_task=st.dictionaries(st.sampled_from(list(TASKS)), _task_choices, max_size=3),
+    uploader_tasks=st.none() | st.lists(st.sampled_from(list(TASKS)), max_size=3).map(tuple),
+    uploader_settings=st.none() | st.lists(st.sampled_from(METADATA_SETTINGS), max_size=3).map(tuple),
+    max_calls=st.none() | st.integers(2, 20),
 )
 
 
@@ -428,3 +433,126 @@ def test_an_uploader_may_set_how_masks_are_cut_also_to_0_and_to_false() -> None:
     own = {"uplook-mask-threshold": "0", "uplook-soft-masks": "False"}
     choices, warnings = rules.choices_for("uploads", "cat.jpg", own)
     assert (choices.of("segment").mask_threshold, choices.of("segment").soft_masks, warnings) == (0, False, ())
+
+
+# What uploads may cause
+
+
+BOUNDED = parse_rules("""
+[defaults]
+tasks = ["caption"]
+uploader_tasks = ["classify"]
+uploader_settings = ["labels", "language"]
+
+[[rules]]
+prefix = "open/"
+uploader_tasks = ["classify", "ask"]
+uploader_settings = ["question"]
+""")
+
+
+@pytest.mark.fault(146)
+@pytest.mark.parametrize(
+    ("metadata", "tasks", "warning"),
+    [
+        ({"uplook-tasks": "classify"}, ("classify",), None),
+        ({"uplook-tasks": "caption,classify"}, ("caption", "classify"), None),  # what the rules want anyway is free
+        (
+            {"uplook-tasks": "segment,read,classify"},
+            ("classify",),
+            "metadata uplook-tasks: the rules do not leave segment, read to uploads (uploader_tasks)",
+        ),
+        (
+            {"uplook-tasks": "segment"},
+            ("caption",),
+            "metadata uplook-tasks: the rules do not leave segment to uploads (uploader_tasks)",
+        ),
+        (
+            {"uplook-question": "Who?"},
+            ("caption",),
+            "metadata uplook-question: the rules do not leave it to uploads (uploader_settings)",
+        ),
+        (
+            {"uplook-max-items": "9"},
+            ("caption",),
+            "metadata uplook-max-items: the rules do not leave it to uploads (uploader_settings)",
+        ),
+    ],
+)
+def test_an_uploader_chooses_among_what_the_rules_leave_to_uploads(
+    metadata: dict[str, str], tasks: tuple[str, ...], warning: str | None
+) -> None:
+    chosen, warnings = BOUNDED.choices_for("uploads", "cat.jpg", metadata)
+
+    assert chosen.tasks == tasks
+    assert chosen.for_all.question is None
+    assert chosen.for_all.max_items is None
+    assert warnings == (() if warning is None else (warning,))
+
+
+def test_bounds_are_those_of_the_objects_own_place() -> None:
+    asked, warnings = BOUNDED.choices_for("uploads", "open/cat.jpg", {"uplook-question": "Who?"})
+    labelled, (warning,) = BOUNDED.choices_for("uploads", "open/cat.jpg", {"uplook-labels": "cat"})
+
+    assert (asked.tasks, asked.of("ask").question, warnings) == (("caption", "ask"), "Who?", ())
+    assert labelled.of("classify").labels is None
+    assert "uplook-labels" in warning
+
+
+def test_a_question_is_not_asked_where_uploads_may_set_it_and_not_have_the_task() -> None:
+    rules = parse_rules('[defaults]\ntasks = ["caption"]\nuploader_tasks = []')
+
+    chosen, (warning,) = rules.choices_for("uploads", "cat.jpg", {"uplook-question": "Who?"})
+
+    assert chosen.tasks == ("caption",)
+    assert warning == "metadata uplook-question: not asked, because the rules leave ask to no upload"
+
+
+_metadata = st.dictionaries(
+    st.sampled_from([f"uplook-{name.replace('_', '-')}" for name in ("tasks", *METADATA_SETTINGS)]),
+    st.sampled_from(["ask", "caption, segment", ", ".join(TASKS), "5", "true", "200"]),
+)
+
+
+@pytest.mark.fault(146)
+@given(choices, _metadata)
+def test_no_metadata_gets_an_upload_what_the_rules_do_not_leave_to_it(
+    defaults: Choices, metadata: dict[str, str]
+) -> None:
+    """A family: whatever the rules are and whatever is said, within their tasks and settings."""
+    chosen, _ = Rules(defaults).choices_for("uploads", "cat.jpg", metadata)
+
+    beyond = set(chosen.tasks or ()) - set(defaults.tasks or ())
+    assert defaults.uploader_tasks is None or beyond <= set(defaults.uploader_tasks)
+    for setting in METADATA_SETTINGS:
+        if defaults.uploader_settings is not None and setting not in defaults.uploader_settings:
+            assert [getattr(chosen.of(task), setting) for task in TASKS] == [
+                getattr(defaults.of(task), setting) for task in TASKS
+            ]
+    assert (chosen.uploader_tasks, chosen.uploader_settings, chosen.max_calls, chosen.exclude) == (
+        defaults.uploader_tasks,
+        defaults.uploader_settings,
+        defaults.max_calls,
+        defaults.exclude,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('uploader_tasks = ["paint"]', "uploader_tasks: expected a list of some of ask, caption"),
+        ('uploader_settings = ["model"]', "uploader_settings: expected a list of some of labels, question, language"),
+        ("max_calls = 1", "max_calls: expected a whole number from 2: a task may call the model 2 times, found 1"),
+        ("max_calls = true", "max_calls: expected a whole number from 2"),
+    ],
+)
+def test_bounds_that_make_no_sense_are_reported(line: str, problem: str) -> None:
+    (found,) = _problems(f"[defaults]\n{line}")
+
+    assert found.startswith(f"defaults.{problem}")
+
+
+def test_bounds_are_said_of_an_object_and_not_of_a_task() -> None:
+    (found,) = _problems("[defaults.caption]\nmax_calls = 4")
+
+    assert found.startswith("defaults.caption.max_calls: expected one of")

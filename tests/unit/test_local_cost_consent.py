@@ -15,7 +15,6 @@ from shared.core.gemini import prices
 from shared.core.gemini.registry import profile
 from shared.core.planning.plan import plan
 from shared.core.planning.rules import parse_rules
-from shared.core.tasks.catalogue import TASKS
 from shared.core.tasks.common.requests import request_for
 from shared.core.values import Source
 
@@ -35,15 +34,7 @@ def _calls(count: int = 1, rules_text: str | None = None) -> list[cost_consent.C
 def test_the_estimate_is_the_products_own() -> None:
     expected = 0.0
     for event in _events():
-        request = request_for(event)
-        usd = prices.estimate_usd(
-            profile(request.model),
-            images_px=((1600, 1200),),
-            text_bytes=request.text_bytes,
-            max_output_tokens=TASKS[event.task].max_output_tokens,
-            media_resolution=None,
-            day=DAY,
-        )
+        usd = prices.estimate_usd(request_for(event), images_px=((1600, 1200),), day=DAY)
         assert usd is not None
         expected += usd
 
@@ -56,7 +47,7 @@ def test_the_estimate_is_the_products_own() -> None:
 def _longest_usd(event: ImageEvent) -> float:
     price = prices.price_on(profile(event.settings.model), DAY)
     assert price is not None
-    return price.usd_out * TASKS[event.task].max_output_tokens / 1e6
+    return price.usd_out * request_for(event).max_output_tokens / 1e6
 
 
 def test_the_most_it_costs_counts_every_call_that_may_pass_with_the_longest_answer() -> None:

@@ -34,6 +34,17 @@ def _result(task: str, *, served: str = FLASH, day: str = "2026-11-21", **usage:
     )
 
 
+def test_a_day_is_that_of_the_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, created in enumerate(("2026-11-21T07:59:59.999Z", "2026-11-21T08:00:00.000Z")):
+        path = tmp_path / folder(f"{number}.jpg") / "detect.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(_result("detect") | {"created": created}), encoding="utf-8")
+
+    assert main(["cost", str(tmp_path), "--by", "day", "--json"]) == DONE
+
+    assert [row["day"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["2026-11-20", "2026-11-21"]
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """Results in a folder: two calls on one day, one on another, a failure that cost nothing."""

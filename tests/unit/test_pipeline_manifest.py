@@ -309,3 +309,38 @@ def test_a_rule_can_exclude_manifests() -> None:
     source = Source(UPLOADS, "trip/a.uplook.json", 1)
 
     assert plan(Upload(source), rules, run="v1").left_out == "excluded by a rule"
+
+
+@pytest.mark.fault(145)
+@pytest.mark.parametrize(
+    ("image", "code", "reason"),
+    [
+        ("gs://uploads/hr/salaries.jpg", "bad_manifest_image", "images[0] gs://uploads/hr/salaries.jpg: excluded"),
+        ("gs://private/salaries.jpg", "bad_manifest", "private is not an upload bucket (UPLOAD_BUCKETS)"),
+    ],
+)
+def test_a_manifest_elsewhere_asks_nothing_about_an_image_that_the_rules_protect(
+    image: str, code: str, reason: str
+) -> None:
+    """Whoever may upload to one folder could have had a picture of any other one read out."""
+    rules = parse_rules('[defaults]\ntasks = ["caption"]\n[[rules]]\nprefix = "hr/"\nexclude = true')
+    rig = Rig(rules=rules)
+    _put(rig, "hr/salaries.jpg", picture())
+    event = _manifest(rig, [image])
+    read, names = rig.store.read, list[str]()
+
+    def note(bucket: str, name: str, **options: Any) -> bytes:
+        names.append(f"{bucket}/{name}")
+        return read(bucket, name, **options)
+
+    rig.store.read = note  # type: ignore[method-assign]
+
+    analyze(event, rig.ports)
+
+    error = json.loads(
+        read("results", f"v1/uploads/{event.source.name}/{event.source.generation}/ask.error-0.json", max_bytes=10**6)
+    )["error"]
+    assert error["code"] == code
+    assert reason in error["message"]
+    assert rig.model.requests == []
+    assert [name for name in names if "salaries" in name] == []  # whether it is there at all is not even looked up

@@ -227,6 +227,23 @@ def test_the_oldest_upload_goes_first_whenever_it_was_parked() -> None:
     assert [envelopes.parse_image_event(each.data).source.name for each in messages] == ["a.jpg", "b.jpg"]
 
 
+@pytest.mark.parametrize(("usd", "released"), [(1.25, 12), (0.1, 1), (0.03, 1), (0.004, 0)])
+def test_of_dollars_a_day_has_room_for_dear_calls_and_for_one_that_may_be_cheap(usd: float, released: int) -> None:
+    month = _month(20, max_usd_per_day=usd)
+
+    assert [month.hour(lambda *_: None) for _ in range(8)] == [0] * 7 + [released]
+
+
+def test_a_ceiling_of_a_few_cents_lets_all_that_wait_through_in_time() -> None:
+    month = _month(5, max_usd_per_day=0.03)
+
+    for _ in range(48):
+        month.hour()
+
+    assert month.held == 0
+    assert len(month.rig.model.requests) == 5
+
+
 def test_what_was_released_today_counts_until_it_is_asked_about() -> None:
     """Workers who are slow, or away, are not sent more than the day can hold."""
     month = _month(30, max_calls_per_day=10)

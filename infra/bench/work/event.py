@@ -21,6 +21,7 @@ from shared.core.events.envelopes import ImageEvent
 from shared.core.gemini.request import InlineImage, ModelRequest
 from shared.core.planning import plan
 from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.core.values import Source
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.instance.pace import Pacer
@@ -111,6 +112,7 @@ def _ports(answer: dict[str, Any]) -> tuple[WorkerPorts, MemoryStore]:
         new_id=lambda: f"attempt-{next(ids)}",
         jitter=lambda: 0.0,
         web=MemoryWeb(),
+        rules=Rules(Choices()),
         budget=DayBudget(Ceiling()),
         pacer=Pacer(),
     )

@@ -1,35 +1,46 @@
-"""The day's ceiling, cut into grants: an instance takes one by a create-only write, and spends it by itself.
+"""The day's ceiling as a pool of parts that are taken by create-only writes, so that nobody takes what another has.
 
-There is no counter, so no hot object: grant 17 of a day is taken where `spending/<day>/<ceiling>/0017` exists. All
-grants of a day together are the ceiling, so calls never exceed it. Dollars are estimated before a call and known
-after it: what an answer costs beyond its estimate is a debt that the instance pays from its next grant.
+There is no counter, so no hot object. The ceiling is cut into grants: `grant-0017` below a day's folder says that one
+instance has taken the 17th. Whatever an instance does not need any more it puts back by an object of its own,
+`back-<id>-<calls>-<nano-dollars>`, which another takes by creating `took-<id>`. So at every moment the ceiling is what
+lies in the pool, what instances hold, and what was spent; whoever dies takes what it held out of the day.
+
+A call reserves the most that it can cost before it is made, so that it never needs more than it holds. All amounts are
+whole nano-dollars: sums are exact.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from shared.core.gemini.prices import billed, cost_usd
 from shared.core.naming import SPENDING
-from shared.core.replies.answer import read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
 MAX_GRANTS = 1000
 """Few enough for one page of a listing, enough that idle instances hold little back."""
 
-UNKNOWN_CALL_USD = 0.05
-"""What a call to a model of unknown price counts, when dollars are limited."""
-
 DAY_BEGINS_HOUR_UTC = 8
 """Gemini's daily quotas are reset at midnight Pacific time: 07:00 or 08:00 UTC."""
 
-_GRANT = re.compile(r"[0-9]{4}")
-_LEAST_GRANT_USD = 0.01  # about two calls: smaller grants would cost more writes than they save
+NANO = 1_000_000_000
+"""Nano-dollars of a dollar: a token of the cheapest model costs a hundred."""
+
+_GRANT_NANO_USD = 20_000_000  # two cents: several captions, and the fifth part of a call with masks
+_LEAST_GRANTS = 100  # of a small ceiling: an instance that dies takes one with it, or nearly two
+_SHARE_OF_DAY = 32  # instances that may hold reservations at once; a default deployment has at most 30
+
+_CLOCKS_DIFFER_S = 60.0  # those of instances and of whoever writes the bill
+
+_GRANT = re.compile(r"grant-(?P<number>[0-9]{4})")
+_BACK = re.compile(r"back-(?P<id>[A-Za-z0-9-]{1,64})-(?P<calls>[0-9]{1,15}|any)-(?P<nano_usd>[0-9]{1,18})")
+_TOOK = re.compile(r"took-(?P<id>[A-Za-z0-9-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,7 @@ class Ceiling:
         >>> Ceiling(calls=500, usd=2.5).name
         '500-calls-2.5-usd'
         """
-        parts = [f"{self.calls}-calls" if self.calls is not None else "", f"{self.usd:g}-usd" if self.usd else ""]
+        parts = [f"{self.calls}-calls" if self.calls is not None else "", f"{self.usd!r}-usd" if self.usd else ""]
         return "-".join(part for part in parts if part)
 
     @property
@@ -64,72 +75,221 @@ class Ceiling:
         calls = f"{self.calls} calls" if self.calls is not None else ""
         return " or ".join(each for each in (calls, f"{self.usd:g} dollars" if self.usd else "") if each)
 
+    @property
+    def whole(self) -> Allowance:
+        """All of it; a part of a nano-dollar is left out."""
+        return Allowance(
+            math.inf if self.calls is None else self.calls,
+            math.inf if self.usd is None else math.floor(self.usd * NANO),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What may still be spent; unlimited sides are infinite, dollars below zero are a debt."""
+    """Calls and nano-dollars that may still be spent: whole numbers, infinite where there is no limit."""
 
-    calls: float = 0.0
-    usd: float = 0.0
+    calls: float = 0
+    nano_usd: float = 0
 
-    def covers(self, usd: float) -> bool:
-        """Whether one more call of this estimate may be made."""
-        return self.calls >= 1 and self.usd >= usd
+    def covers(self, other: Allowance) -> bool:
+        """Whether all of the other can be taken out of this."""
+        return self.calls >= other.calls and self.nano_usd >= other.nano_usd
 
     def plus(self, other: Allowance) -> Allowance:
         """Return both together."""
-        return Allowance(self.calls + other.calls, self.usd + other.usd)
+        return Allowance(self.calls + other.calls, self.nano_usd + other.nano_usd)
 
-    def less(self, *, calls: float, usd: float) -> Allowance:
-        """Return what is left."""
-        return Allowance(self.calls - calls, self.usd - usd)
+    def less(self, other: Allowance) -> Allowance:
+        """Return what is left; what is unlimited stays so."""
+        return Allowance(_less(self.calls, other.calls), _less(self.nano_usd, other.nano_usd))
+
+    def lacks(self, other: Allowance) -> Allowance:
+        """Return what is missing to cover the other."""
+        return Allowance(max(0, other.calls - self.calls), max(0, other.nano_usd - self.nano_usd))
+
+
+def _less(one: float, other: float) -> float:
+    return one if math.isinf(one) else one - other
+
+
+NOTHING: Final = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What one call has taken out of a day's ceiling; it is given back or corrected only while it is that day."""
+    """The most that one call can cost, taken out of every day in which it may be billed, the first one first."""
 
-    day: str
-    usd: float = 0.0
+    days: tuple[str, ...]
+    amount: Allowance = NOTHING
+
+    @property
+    def day(self) -> str:
+        """The day in which the call was begun."""
+        return self.days[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A free part of the ceiling, and the name that must be created to take it."""
+
+    name: str
+    amount: Allowance
+
+    def helps(self, missing: Allowance) -> bool:
+        """Whether it has any of what is missing."""
+        return min(self.amount.calls, missing.calls) > 0 or min(self.amount.nano_usd, missing.nano_usd) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What nobody holds: grants, and parts that were put back. `foreign` are objects that nobody here writes."""
+
+    grants: tuple[Part, ...] = ()
+    returned: tuple[Part, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> Allowance:
+        """All of it together: what the day has room for, at the least."""
+        total = NOTHING
+        for part in (*self.grants, *self.returned):
+            total = total.plus(part.amount)
+        return total
+
+    def best(self, missing: Allowance, *, jitter: float) -> Part | None:
+        """Return the part to take where this is missing, or None where none helps; `jitter` (0-1) chooses among equals.
+
+        One that is enough alone comes first, then any that was put back, then a grant: any of them, because instances
+        that all reached for the first would meet there.
+        """
+        helps = tuple(part for part in self.returned if part.helps(missing))
+        enough = tuple(part for part in helps if part.amount.covers(missing))
+        among = enough or helps or self.grants
+        return among[int(jitter * len(among)) % len(among)] if among else None
+
+    def without(self, taken: Part) -> Pool:
+        """Return the rest."""
+        return Pool(
+            tuple(part for part in self.grants if part != taken),
+            tuple(part for part in self.returned if part != taken),
+            self.foreign,
+        )
 
 
 def grant_count(ceiling: Ceiling) -> int:
     """Return how many grants a day's ceiling is cut into."""
     by_calls = ceiling.calls if ceiling.calls is not None else MAX_GRANTS
-    by_usd = int(ceiling.usd / _LEAST_GRANT_USD) if ceiling.usd is not None else MAX_GRANTS
-    return max(1, min(MAX_GRANTS, by_calls, by_usd))
+    by_usd = int(ceiling.whole.nano_usd // _GRANT_NANO_USD) if ceiling.usd is not None else MAX_GRANTS
+    return min(MAX_GRANTS, by_calls, max(_LEAST_GRANTS, by_usd))
 
 
 def grant(ceiling: Ceiling, number: int) -> Allowance:
     """Return what grant `number` (from 0) is worth; all of them make up the ceiling exactly."""
-    count = grant_count(ceiling)
-    calls = usd = float("inf")
-    if ceiling.calls is not None:
-        calls = ceiling.calls // count + (1 if number < ceiling.calls % count else 0)
-    if ceiling.usd is not None:
-        usd = ceiling.usd / count
-    return Allowance(calls, usd)
+    count, whole = grant_count(ceiling), ceiling.whole
+    return Allowance(_slice(whole.calls, number, count), _slice(whole.nano_usd, number, count))
+
+
+def _slice(whole: float, number: int, count: int) -> float:
+    if math.isinf(whole):
+        return whole
+    least, over = divmod(int(whole), count)
+    return least + (1 if number < over else 0)
 
 
 def folder(ceiling: Ceiling, day: str) -> str:
-    """Return where the grants of a day lie in the work bucket."""
-    return f"{SPENDING}{day}/{ceiling.name}/"
+    """Return where a day's pool lies in the work bucket; `pool` tells it from what versions before 1.0 wrote."""
+    return f"{SPENDING}{day}/pool-{ceiling.name}/"
 
 
-def taken_grants(names: Iterable[str], folder: str) -> tuple[frozenset[int], tuple[str, ...]]:
-    """Return the numbers of the grants that these objects stand for, and the names that stand for none.
+def read_pool(ceiling: Ceiling, names: Iterable[str]) -> Pool:
+    """Return what is free, by the names in a day's folder.
 
-    >>> taken_grants(["spending/d/c/0007", "spending/d/c/junk"], "spending/d/c/")
-    (frozenset({7}), ('spending/d/c/junk',))
+    Nothing that could not be is obeyed: unknown names are `foreign`, and so is every return if there are more of them
+    than grants were taken.
     """
-    numbers = {name: _GRANT.fullmatch(name.removeprefix(folder)) for name in names}
-    foreign = tuple(name for name, match in numbers.items() if match is None)
-    return frozenset(int(match[0]) for match in numbers.values() if match), foreign
+    grants, backs, takes, foreign = set[int](), dict[str, tuple[str, Part]](), set[str](), list[str]()
+    for full in names:
+        name = full.partition(f"/pool-{ceiling.name}/")[2]
+        if (match := _GRANT.fullmatch(name)) and int(match["number"]) < grant_count(ceiling):
+            grants.add(int(match["number"]))
+        elif match := _TOOK.fullmatch(name):
+            takes.add(match["id"])
+        elif (match := _BACK.fullmatch(name)) and (amount := _amount(match, ceiling)) is not None:
+            backs.setdefault(match["id"], (full, Part(f"took-{match['id']}", amount)))
+        else:
+            foreign.append(full)
+    every = _grants(ceiling)
+    free = [back for key, back in sorted(backs.items()) if key not in takes]
+    returned = tuple(part for _, part in free)
+    taken, put_back = _total([every[number].amount for number in grants]), _total([part.amount for part in returned])
+    if not taken.covers(put_back):
+        foreign += [full for full, _ in free]
+        returned = ()
+    return Pool(tuple(part for at, part in enumerate(every) if at not in grants), returned, tuple(foreign))
 
 
-def free_grants(ceiling: Ceiling, taken: frozenset[int]) -> tuple[int, ...]:
-    """Return the numbers of all grants that nobody has taken."""
-    return tuple(number for number in range(grant_count(ceiling)) if number not in taken)
+def _amount(match: re.Match[str], ceiling: Ceiling) -> Allowance | None:
+    """Return what was put back, or None where this ceiling knows nothing of the kind."""
+    if (match["calls"] == "any") != (ceiling.calls is None) or ceiling.usd is None:
+        return None
+    return Allowance(math.inf if match["calls"] == "any" else int(match["calls"]), int(match["nano_usd"]))
+
+
+@cache
+def _grants(ceiling: Ceiling) -> tuple[Part, ...]:
+    return tuple(Part(f"grant-{number:04d}", grant(ceiling, number)) for number in range(grant_count(ceiling)))
+
+
+def _total(amounts: Sequence[Allowance]) -> Allowance:
+    total = NOTHING
+    for amount in amounts:
+        total = total.plus(amount)
+    return total
+
+
+def back_name(identity: str, amount: Allowance) -> str:
+    """Return the name by which this much is put back; `identity` is used once in a day."""
+    calls = "any" if math.isinf(amount.calls) else f"{amount.calls:.0f}"
+    return f"back-{identity}-{calls}-{amount.nano_usd:.0f}"
+
+
+def surplus(ceiling: Ceiling, *, left: Allowance, reserved: Allowance) -> Allowance | None:
+    """Return what an instance should put back, or None.
+
+    It keeps as much as its running calls have reserved, for those that follow them, and else one grant.
+    """
+    if ceiling.usd is None:
+        return None  # calls come back from refusals only: not enough to speak of
+    least = grant(ceiling, 0)
+    keep = Allowance(max(least.calls, reserved.calls), max(least.nano_usd, reserved.nano_usd))
+    over = left.less(keep)
+    if over.nano_usd < least.nano_usd:
+        return None
+    return Allowance(max(0, over.calls), over.nano_usd)
+
+
+def share_is_used(ceiling: Ceiling, *, reserved: Allowance, wanted: Allowance) -> bool:
+    """Whether an instance should wait for its running calls instead of taking more: others want their part, too.
+
+    An instance without a running call may always take what one needs.
+    """
+    if ceiling.usd is None or reserved.calls == 0:
+        return False
+    return reserved.nano_usd + wanted.nano_usd > ceiling.whole.nano_usd / _SHARE_OF_DAY
+
+
+def one_call(usd: float) -> Allowance:
+    """Return one call that costs at most this many dollars; a part of a nano-dollar counts whole.
+
+    >>> one_call(0.0000000011)
+    Allowance(calls=1, nano_usd=2)
+    """
+    return Allowance(1, nano_usd(usd))
+
+
+def nano_usd(usd: float) -> int:
+    """Return dollars as nano-dollars, never less; beyond a millionth of one there is only the noise of floats."""
+    return math.ceil(usd * NANO - 1e-6)
 
 
 def day_of(now_iso: str) -> str:
@@ -140,6 +300,18 @@ def day_of(now_iso: str) -> str:
     """
     moment = dt.datetime.fromisoformat(now_iso)
     return (moment - dt.timedelta(hours=DAY_BEGINS_HOUR_UTC)).date().isoformat()
+
+
+def days_of(now_iso: str, *, timeout_s: float) -> tuple[str, ...]:
+    """Return the spending days in which a call may be billed that begins now and is given up after `timeout_s`.
+
+    Clocks may differ by a minute.
+
+    >>> days_of("2026-11-21T07:59:00.000Z", timeout_s=300)
+    ('2026-11-20', '2026-11-21')
+    """
+    last = dt.datetime.fromisoformat(now_iso) + dt.timedelta(seconds=timeout_s + _CLOCKS_DIFFER_S)
+    return tuple(dict.fromkeys((day_of(now_iso), day_of(last.isoformat()))))
 
 
 def end_of(day: str) -> str:
@@ -159,9 +331,3 @@ def next_hour(now_iso: str) -> str:
     '2026-11-22T00'
     """
     return (dt.datetime.fromisoformat(now_iso) + dt.timedelta(hours=1)).strftime("%Y-%m-%dT%H")
-
-
-def paid_usd(model: str, response: Mapping[str, Any], *, now_iso: str) -> float | None:
-    """Return what an answer cost at list price, or None where price or tokens are unknown."""
-    answer = read_answer(response)
-    return cost_usd(billed(model, answer.served_model), answer.usage, day=dt.date.fromisoformat(now_iso[:10]))

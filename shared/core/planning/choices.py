@@ -37,12 +37,19 @@ SETTINGS = tuple(each.name for each in fields(TaskChoices))
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Which tasks are wanted, and how: `for_all` of them, and more particularly `for_task`."""
+    """Which tasks are wanted, and how: `for_all` of them, and more particularly `for_task`.
+
+    Of what uploads may cause, only rules speak: the tasks (beyond `tasks`) and the settings that metadata and manifests
+    may choose, and the most model calls of one upload. None: all of them, or any number.
+    """
 
     tasks: tuple[str, ...] | None = None
     exclude: bool | None = None
     for_all: TaskChoices = field(default_factory=TaskChoices)
     for_task: Mapping[str, TaskChoices] = field(default_factory=dict)
+    uploader_tasks: tuple[str, ...] | None = None
+    uploader_settings: tuple[str, ...] | None = None
+    max_calls: int | None = None
 
     def of(self, task: str) -> TaskChoices:
         """Return how one task is to be done."""
@@ -55,12 +62,20 @@ class Choices:
         """
         named = {task: choices.overlaid(other.for_all) for task, choices in self.for_task.items()}
         named |= {task: named.get(task, TaskChoices()).overlaid(choices) for task, choices in other.for_task.items()}
-        return Choices(
-            tasks=self.tasks if other.tasks is None else other.tasks,
-            exclude=self.exclude if other.exclude is None else other.exclude,
-            for_all=self.for_all.overlaid(other.for_all),
-            for_task=named,
-        )
+        said = {name: getattr(other, name) for name in OF_AN_OBJECT if getattr(other, name) is not None}
+        return replace(self, **said, for_all=self.for_all.overlaid(other.for_all), for_task=named)
+
+    def uploads_may_have(self, task: str) -> bool:
+        """Whether an uploader may choose a task: one that the rules want anyway costs nothing more."""
+        return self.uploader_tasks is None or task in (*self.uploader_tasks, *(self.tasks or ()))
+
+    def uploads_may_set(self, setting: str) -> bool:
+        """Whether an uploader may choose a setting."""
+        return self.uploader_settings is None or setting in self.uploader_settings
+
+
+OF_AN_OBJECT = tuple(each.name for each in fields(Choices) if each.name not in {"for_all", "for_task"})
+"""What is said of an object as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
 from shared.core.planning.model_checks import maskless
-from shared.core.planning.plan import EXCLUDED, plan, why_not
+from shared.core.planning.plan import EXCLUDED, beyond_calls, plan, why_not, within_calls
 from shared.core.planning.rules import merged, task_keys
 from shared.core.tasks.catalogue import TASKS
 
@@ -69,7 +69,10 @@ def explain(upload: Upload, rules: Rules, service: Service) -> Explanation:
             return "a manifest is a question: it gets the task ask, and no other"
         if task not in (choices.tasks or ()):
             return f"not among the tasks wanted ({_last(levels, 'tasks')})"
-        return why_not(task, choices) or "nothing happens to this object"
+        beyond = task not in within_calls(
+            [each for each in choices.tasks or () if why_not(each, choices) is None], choices
+        )
+        return why_not(task, choices) or (beyond_calls(choices) if beyond else "nothing happens to this object")
 
     tasks = (
         TaskPlan(task, _decisions(task, settings[task], levels))

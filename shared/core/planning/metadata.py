@@ -1,7 +1,7 @@
 """What an uploader says in an object's own metadata.
 
 Nobody vouches for it: it can choose what is asked, within limits, and never how. No model, no prompt, no safety
-settings, no more items than the rules allow.
+settings, no more items than the rules allow; of tasks and settings, those that the rules leave to uploads.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "uplook-"
 MAX_LABELS = 200
+_TASKS = "tasks"
 
 _Value = tuple[str, ...] | str | int
 
@@ -48,17 +49,42 @@ def from_metadata(metadata: Mapping[str, str], chosen: Choices) -> tuple[Choices
         if not found.complete:
             warnings.append(f"metadata {name}: expected {expected}, found {_shown(text)}")
         # What says nothing usable leaves the rules in force: a slip must not silently switch everything off.
-        if found.value is not None:
-            said[name.removeprefix(PREFIX).replace("-", "_")] = found.value
-    tasks = said.pop("tasks", None)
-    if "question" in said:
-        if tasks is None:
-            tasks = tuple(dict.fromkeys((*(chosen.tasks or ()), ask.TASK.name)))
-        elif ask.TASK.name not in tasks:
-            warnings.append(f"metadata {PREFIX}question: not asked, because ask is not among {PREFIX}tasks")
+        setting = name.removeprefix(PREFIX).replace("-", "_")
+        if found.value is not None and setting != _TASKS and not chosen.uploads_may_set(setting):
+            warnings.append(f"metadata {name}: the rules do not leave it to uploads (uploader_settings)")
+        elif found.value is not None:
+            said[setting] = found.value
+    tasks = _wanted(said.pop(_TASKS, None), chosen, warnings, asks="question" in said)
     own = Choices(tasks=tasks, for_all=TaskChoices(**said))
     capped, more = _capped(own, chosen)
     return capped, (*warnings, *more)
+
+
+def _wanted(
+    tasks: tuple[str, ...] | None, chosen: Choices, warnings: list[str], *, asks: bool
+) -> tuple[str, ...] | None:
+    """Return the tasks that an uploader chooses (None: says nothing of them), and warn of what it cannot have."""
+    if tasks is not None:
+        tasks = _permitted(tasks, chosen, warnings) or None
+    if not asks:
+        return tasks
+    if tasks is None and chosen.uploads_may_have(ask.TASK.name):
+        return tuple(dict.fromkeys((*(chosen.tasks or ()), ask.TASK.name)))
+    if tasks is None:
+        warnings.append(f"metadata {PREFIX}question: not asked, because the rules leave ask to no upload")
+    elif ask.TASK.name not in tasks:
+        warnings.append(f"metadata {PREFIX}question: not asked, because ask is not among {PREFIX}tasks")
+    return tasks
+
+
+def _permitted(tasks: tuple[str, ...], chosen: Choices, warnings: list[str]) -> tuple[str, ...]:
+    """Return those tasks that the rules leave to uploads, and warn of the others."""
+    refused = [task for task in tasks if not chosen.uploads_may_have(task)]
+    if refused:
+        warnings.append(
+            f"metadata {PREFIX}tasks: the rules do not leave {', '.join(refused)} to uploads (uploader_tasks)"
+        )
+    return tuple(task for task in tasks if task not in refused)
 
 
 def _capped(own: Choices, chosen: Choices) -> tuple[Choices, tuple[str, ...]]:
@@ -129,6 +155,9 @@ _READERS: Mapping[str, tuple[Callable[[str], _ParsedValue], str]] = {
     "mask-threshold": (_number(0, MAX_MASK_THRESHOLD), f"a whole number from 0 to {MAX_MASK_THRESHOLD}"),
     "soft-masks": (_flag, "true or false"),
 }
+SETTINGS = tuple(name.replace("-", "_") for name in _READERS if name != _TASKS)
+"""What rules may leave to uploads, by the names that rules have for it."""
+
 _UNKNOWN_KEY = (
     lambda _: _ParsedValue(None, complete=False),
     "a key among " + ", ".join(PREFIX + name for name in _READERS),

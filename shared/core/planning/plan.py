@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
+from shared.core.delivery.interpret import MAX_ASKS
 from shared.core.events.envelopes import ImageEvent, settings_document
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
@@ -92,7 +93,11 @@ def plan(upload: Upload, rules: Rules, *, run: str, service: Service | None = No
     warnings += tuple(f"{name} is left out: {reason}" for name, reason in cannot.items())
     if len(cannot) == len(wanted):
         return Plan(left_out="no task that is wanted can be done", warnings=warnings)
-    doable = {name: resolve(name, choices, service=service) for name in wanted if name not in cannot}
+    able = [name for name in wanted if name not in cannot]
+    doable = {name: resolve(name, choices, service=service) for name in within_calls(able, choices)}
+    beyond = [name for name in able if name not in doable]
+    if beyond:
+        warnings += (f"{', '.join(beyond)}: left out, {beyond_calls(choices)}",)
     events = tuple(ImageEvent(source, name, settings, run) for name, (settings, _) in doable.items())
     return Plan(
         events=events,
@@ -112,8 +117,9 @@ def _plan_manifest(upload: Upload, rules: Rules, *, run: str, service: Service |
     """A manifest is a question, whatever tasks images get: one event, which the question joins at the worker."""
     source = upload.source
     choices, warnings = rules.choices_for(source.bucket, source.name, upload.metadata)
-    if choices.exclude:
-        return Plan(left_out=EXCLUDED, warnings=warnings)
+    refused = asks_refused(choices)
+    if refused is not None:
+        return Plan(left_out=refused, warnings=warnings)
     wish = choices.of(ask.TASK.name)
     later = replace(wish, question=QUESTION_LATER, language=None)
     settings, clamped = resolve(ask.TASK.name, Choices(for_task={ask.TASK.name: later}), service=service)
@@ -152,6 +158,27 @@ def looks_like_image(name: str, content_type: str | None) -> bool:
 
 def _declared(content_type: str | None) -> str:
     return (content_type or "").split(";")[0].strip().lower()
+
+
+def within_calls(tasks: Sequence[str], choices: Choices) -> Sequence[str]:
+    """Return the first of these tasks, as many as an upload's `max_calls` has room for."""
+    return tasks if choices.max_calls is None else tasks[: choices.max_calls // MAX_ASKS]
+
+
+def beyond_calls(choices: Choices) -> str:
+    """Return why no more tasks are done, for people."""
+    return f"the rules allow an upload {choices.max_calls} model calls (max_calls), and a task may take {MAX_ASKS}"
+
+
+def asks_refused(choices: Choices) -> str | None:
+    """Return why no uploader may ask about an object that gets these choices, or None."""
+    if choices.exclude:
+        return EXCLUDED
+    if not choices.uploads_may_set("question"):
+        return "the rules leave no question to uploads (uploader_settings)"
+    if not choices.uploads_may_have(ask.TASK.name):
+        return "the rules leave ask to no upload (uploader_tasks)"
+    return None
 
 
 def why_not(task_name: str, choices: Choices) -> str | None:

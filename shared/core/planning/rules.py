@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from shared.core.delivery.interpret import MAX_ASKS
 from shared.core.errors import SettingsError
 from shared.core.gemini.registry import MEDIA_RESOLUTIONS, THINKING_LEVELS
-from shared.core.planning.choices import Choices, Level, TaskChoices
+from shared.core.planning.choices import OF_AN_OBJECT, Choices, Level, TaskChoices
 from shared.core.planning.metadata import MAX_LABELS, from_metadata
+from shared.core.planning.metadata import SETTINGS as METADATA_SETTINGS
 from shared.core.replies.findings import MAX_ITEMS
 from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import TASKS
@@ -38,7 +40,7 @@ _OF_ALL_TASKS = (
     "max_bytes",
 )
 _OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks")
-GENERAL_KEYS = ("tasks", "exclude", *_OF_ALL_TASKS, *_OF_SOME_TASKS)
+GENERAL_KEYS = (*OF_AN_OBJECT, *_OF_ALL_TASKS, *_OF_SOME_TASKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ def _choices(table: Any, place: str, problems: list[str]) -> Choices:
     tables = f"or a task's table ({', '.join(TASKS)})"
     said = _said(general, place, problems, keys=GENERAL_KEYS, others=(*selectors, *GENERAL_KEYS, tables))
     for_task = {task: _task_choices(table[task], task, f"{place}.{task}", problems) for task in TASKS if task in table}
-    return Choices(said.pop("tasks", None), said.pop("exclude", None), TaskChoices(**said), for_task)
+    of_object = {key: said.pop(key) for key in OF_AN_OBJECT if key in said}
+    return Choices(**of_object, for_all=TaskChoices(**said), for_task=for_task)
 
 
 def _task_choices(table: Any, task: str, place: str, problems: list[str]) -> TaskChoices:
@@ -207,6 +210,16 @@ def _tasks_problem(value: Any) -> str | None:
     return None if fine else f"a list of some of {', '.join(TASKS)}"
 
 
+def _uploader_settings_problem(value: Any) -> str | None:
+    fine = isinstance(value, list) and all(isinstance(word, str) and word in METADATA_SETTINGS for word in value)
+    return None if fine else f"a list of some of {', '.join(METADATA_SETTINGS)}"
+
+
+def _max_calls_problem(value: Any) -> str | None:
+    fine = isinstance(value, int) and not isinstance(value, bool) and value >= MAX_ASKS
+    return None if fine else f"a whole number from {MAX_ASKS}: a task may call the model {MAX_ASKS} times"
+
+
 def _labels_problem(value: Any) -> str | None:
     if not isinstance(value, list) or not all(isinstance(word, str) and word.strip() for word in value):
         return "a list of texts"
@@ -255,6 +268,9 @@ def _safety_problem(value: Any) -> str | None:
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "tasks": _tasks_problem,
     "exclude": _flag_problem,
+    "uploader_tasks": _tasks_problem,
+    "uploader_settings": _uploader_settings_problem,
+    "max_calls": _max_calls_problem,
     "labels": _labels_problem,
     "multi_label": _flag_problem,
     "question": _text_problem,

@@ -13,12 +13,15 @@ from shared.core.errors import AlreadyExistsError
 if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
+_DEAR_CALL_NANO_USD, _CHEAP_CALL_NANO_USD = 100_000_000, 5_000_000
+"""What a call with masks reserves, and less than what a caption does: names of held events tell no price."""
+
 
 def room_calls(ports: Ports) -> int | None:
     """Return for how many further calls the day's ceiling has room, None where there is none.
 
     What was released today and has not been asked about yet is taken off, so that workers who are slow are not sent
-    more than the day can hold. Dollars are taken for calls of unknown price; what is left then goes with a later tick.
+    more than the day can hold. Dollars are taken for dear calls; what is left then goes with a later tick.
     """
     settings = ports.settings
     ceiling = Ceiling(settings.max_calls_per_day, settings.max_usd_per_day)
@@ -26,14 +29,18 @@ def room_calls(ports: Ports) -> int | None:
         return None
     day = budget.day_of(ports.clock.now_iso())
     names = ports.store.list_names(settings.work_bucket, budget.folder(ceiling, day))
-    taken = frozenset(int(last) for name in names if (last := name.rpartition("/")[2]).isdecimal())
-    free = [budget.grant(ceiling, number) for number in budget.free_grants(ceiling, taken)]
-    calls = sum(each.calls for each in free)
+    free = budget.read_pool(ceiling, names).free
+    calls = free.calls
     if ceiling.calls is not None:
         calls = min(calls, ceiling.calls - _released(_folder(ceiling, day), ports))
     if ceiling.usd is not None:
-        calls = min(calls, sum(each.usd for each in free) // budget.UNKNOWN_CALL_USD)
+        calls = min(calls, _calls_for(free.nano_usd))
     return max(0, int(calls))
+
+
+def _calls_for(nano_usd: float) -> float:
+    """Return for how many calls so much has room: dear ones, or a single one which may be cheap."""
+    return max(nano_usd // _DEAR_CALL_NANO_USD, 1 if nano_usd >= _CHEAP_CALL_NANO_USD else 0)
 
 
 def note_released(count: int, ports: Ports) -> None:

@@ -5,7 +5,7 @@ An empty or useless answer is asked for once more, and no more often.
 
 from __future__ import annotations
 
-import datetime as dt
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,19 +26,19 @@ from shared.core.errors import (
     TransientError,
 )
 from shared.core.gemini import prices, transport
-from shared.core.gemini.registry import profile
 from shared.core.gemini.request import ReferencedImage
-from shared.core.replies.answer import is_answer
+from shared.core.replies.answer import is_answer, read_answer
 from shared.core.tasks.common import requests
-from shared.pipeline.job import remaining_s, require_time
+from shared.pipeline.job import remaining_s, require_time, today
 from shared.pipeline.retry import with_retries
 from shared.pipeline.worker import inputs, refusals, send
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from shared.core.delivery.budget import Reservation
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
     from shared.core.tasks.common.task import Reading
@@ -211,33 +211,23 @@ class _Watch:
 
 
 def _answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any]:
-    estimate_usd = _estimate_usd(attached, ports)
-    return with_retries(job, ports, lambda: _call(job, attached.request, estimate_usd, ports))
-
-
-def _estimate_usd(attached: Attached, ports: WorkerPorts) -> float | None:
     request = attached.request
-    return prices.estimate_usd(
-        profile(request.model),
-        images_px=attached.sizes_px,
-        text_bytes=request.text_bytes,
-        max_output_tokens=request.max_output_tokens,
-        media_resolution=request.media_resolution,
-        day=dt.date.fromisoformat(ports.clock.now_iso()[:10]),
-    )
+    most_usd = prices.reserve_usd(request, images_px=attached.sizes_px, day=today(ports))
+    return with_retries(job, ports, lambda: _call(job, request, most_usd, ports))
 
 
-def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: WorkerPorts) -> Mapping[str, Any]:
+def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) -> Mapping[str, Any]:
     """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
     ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
     require_time(job, ports, "a model call")  # it would be paid for, and nobody would be there to take the answer
-    left_s = remaining_s(job, ports)
-    ports.in_flight.asking(job.attempt)
-    reserved = ports.budget.reserve(estimate_usd, ports)
+    reserved = ports.budget.reserve(most_usd, ports, timeout_s=remaining_s(job, ports))
+    with _never_made(reserved, ports):
+        require_time(job, ports, "a model call")  # it may have waited for others of this instance
+        ports.in_flight.asking(job.attempt)
     logs.info("asking", model=request.model)
     begun_s = ports.clock.monotonic_s()
     try:
-        response = ports.model.generate(request, timeout_s=left_s)
+        response = ports.model.generate(request, timeout_s=remaining_s(job, ports))
     except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
         ports.budget.refund(reserved)
         if isinstance(error, ThrottledError):
@@ -246,12 +236,27 @@ def _call(job: Job, request: ModelRequest, estimate_usd: float | None, ports: Wo
                 request.model, error, day=reserved.day, begun_s=begun_s, now_s=now_s, jitter=ports.jitter()
             )
         raise
+    except Exception:
+        ports.budget.settle(reserved, None, ports)  # there may have been an answer, and whatever it cost counts
+        raise
     ports.in_flight.answered(job.attempt)
     ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
-    ports.budget.settle(reserved, budget.paid_usd(request.model, response, now_iso=ports.clock.now_iso()))
+    answer = read_answer(response)
+    spent_usd = prices.spent_usd(request.model, served=answer.served_model, usage=answer.usage, day=today(ports))
+    ports.budget.settle(reserved, spent_usd, ports)
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
     return response
+
+
+@contextlib.contextmanager
+def _never_made(reserved: Reservation, ports: WorkerPorts) -> Iterator[None]:
+    """Give a reservation back where its call is not begun."""
+    try:
+        yield
+    except Exception:
+        ports.budget.refund(reserved)
+        raise
 
 
 def _journal(job: Job, reply: JournalledReply, ports: Ports, *, number: int) -> JournalledReply:

@@ -23,6 +23,7 @@ from shared.core.errors import (
 )
 from shared.core.events import manifest
 from shared.core.events.manifest import Permitted, StoredImage
+from shared.core.planning import questions
 from shared.core.tasks import ask
 from shared.core.tasks.common.prompts import ask_later
 from shared.core.values import Source
@@ -90,7 +91,11 @@ def _manifest(job: Job, ports: WorkerPorts) -> Manifest:
         max_images=min(settings.max_images_per_question, settings.backend.max_images),
     )
     data = source_image.download(source, ports, max_bytes=manifest.MAX_BYTES).data or b""
-    return manifest.parse_manifest(data, permitted)
+    named = manifest.parse_manifest(data, permitted)
+    refused = questions.forbidden(named, source, ports.rules)
+    if refused:
+        raise PermanentError(ErrorCode.BAD_MANIFEST_IMAGE, f"The manifest may not be asked: {'; '.join(refused)}.")
+    return named
 
 
 def _named_images(job: Job, named: Manifest, ports: WorkerPorts) -> tuple[Image, ...]:

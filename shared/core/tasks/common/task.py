@@ -40,6 +40,10 @@ class Task:
     `about` says in the documents what is asked for. `template` is the prompt's default, `placeholders` what any prompt
     of this task may hold (and `needs` must). `takes` names the settings that only some tasks have: labels, max_items,
     multi_label, question, mask_threshold, soft_masks; `max_items` is how many the model is asked for if nobody says.
+    The longest answer that makes sense takes `answer_tokens`, and `tokens_per_item` for each item (`tokens_per_png`
+    where the model draws its mask as a picture). That is the limit of an answer, behind room for thoughts, and so what
+    a call reserves of the day's ceiling: a tight one lets more calls run at once, one too tight cuts answers.
+
     `shorter` is added to the prompt when it is asked again after an answer that ran out of tokens.
 
     A task that is `verbatim` gives words as they stand in the picture: no language is asked for.
@@ -54,7 +58,7 @@ class Task:
     model: str
     thinking: str
     template: Callable[[Wanted], str]
-    max_output_tokens: int
+    answer_tokens: int
     schema: Callable[[ModelProfile, TaskSettings], Mapping[str, Any] | None]
     read: Callable[[Answer, TaskSettings, ImageInfo], Reading]
     shorter: str
@@ -65,6 +69,8 @@ class Task:
     needs: tuple[str, ...] = ()
     subject: str = "all of the prominent objects"
     max_items: int = 25
+    tokens_per_item: int = 0
+    tokens_per_png: int = 0
     verbatim: bool = False
     wants_masks: bool = False
     draws_overlay: bool = False

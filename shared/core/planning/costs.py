@@ -1,0 +1,55 @@
+"""What the rules' own calls can cost at most, beside what the deployment lets a day cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.core.events.envelopes import ImageEvent
+from shared.core.gemini.prices import reserve_usd
+from shared.core.planning.model_checks import model_to_ask
+from shared.core.planning.plan import resolve_settings
+from shared.core.planning.rules import merged
+from shared.core.tasks.common.requests import request_for
+from shared.core.values import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.core.gemini.service import Service
+    from shared.core.planning.choices import Choices
+    from shared.core.planning.rules import Rules
+
+_A_PICTURE_PX = (4000, 3000)
+
+
+def most_usd_of(task: str, choices: Choices, *, service: Service) -> float:
+    """Return what one call of a task about one image can cost at most, as it is reserved of the day's ceiling."""
+    event = ImageEvent(Source("any", "any.jpg", 1), task, resolve_settings(task, choices), "any")
+    asked = model_to_ask(task, event.settings.model, service).model
+    return reserve_usd(request_for(event, model_id=asked), images_px=[_A_PICTURE_PX], day=service.today)
+
+
+def too_dear(rules: Rules, *, max_usd_per_day: float | None, service: Service) -> list[str]:
+    """Return the tasks of which no single call fits into a day, each behind its place: all of their images would wait.
+
+    Those of a rule are told of where the defaults are not the reason.
+    """
+    if max_usd_per_day is None:
+        return []
+    return list(dict.fromkeys(_too_dear(rules, max_usd_per_day, service)))
+
+
+def _too_dear(rules: Rules, max_usd_per_day: float, service: Service) -> Iterator[str]:
+    defaults, *others = rules.levels()
+    told = set[tuple[str, float]]()
+    for levels in ((defaults,), *((defaults, each) for each in others)):
+        choices = merged(levels)
+        for task in choices.tasks or ():
+            usd = most_usd_of(task, choices, service=service)
+            if usd > max_usd_per_day and (task, usd) not in told:
+                told.add((task, usd))
+                yield (
+                    f"{levels[-1].place}.{task}: one call can cost {usd:.4f} dollars, and MAX_USD_PER_DAY is"
+                    f" {max_usd_per_day:g}: none will be made, and its images are held. Raise the ceiling, or ask for"
+                    " less (max_items, thinking, another model)"
+                )

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
+from tests.policy.computed import ASK_MODELS
 from tests.policy.conditions import Asked, holds
 from tests.policy.evaluated import anything
 from tests.policy.parsed import strings
@@ -20,10 +21,18 @@ BUCKETS: Final = "google_storage_bucket"
 RUNTIME: Final = "google_service_account.function"
 _PUBLIC: Final = re.compile(r"\ball(?:Authenticated)?Users\b")
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
-_ASK: Final = "projects/a-project/roles/uplook_ask_models_100000000000000000001"
 _FORGETS: Final = "forget"
 _LISTS: Final = "roles/storage.legacyBucketReader"
-_FOLDERS: Final = (naming.DEAD, naming.PARKED, naming.LEASES, naming.REPLIES, naming.SEEN, naming.SPENDING)
+FOLDERS: Final = (
+    naming.DEAD,
+    naming.PARKED,
+    naming.LEASES,
+    naming.RELEASES,
+    naming.REPLIES,
+    naming.SEEN,
+    naming.SPENDING,
+)
+"""Of the work bucket: all that there are."""
 
 PROJECT_ROLES: Final = {
     ("agent of eventarc", "roles/eventarc.serviceAgent"): "an agent of Google's own",
@@ -65,7 +74,7 @@ def project_roles(infra: Infra) -> list[str]:
     functions = ours(infra)
     for grant in (each for each in all_grants(infra) if each.type == "google_project_iam_member"):
         key, wanted = (grant.who, grant.role), CONDITIONS.get((grant.who, grant.role))
-        if grant.who in functions and grant.role != _ASK:
+        if grant.who in functions and grant.role != ASK_MODELS:
             problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which runs our code.")
         elif grant.who not in functions and key not in PROJECT_ROLES:
             problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which has no reason.")
@@ -139,7 +148,7 @@ def nobody_overwrites(infra: Infra) -> list[str]:
 
 def _is_bound(grant: Grant, workers: set[str]) -> bool:
     """Whether a right is on one folder, and a worker's, where each task has objects of its own, on its task's."""
-    folders = [folder for folder in _FOLDERS if holds(grant.condition, Asked(grant.on, f"{folder}x/{grant.who}.json"))]
+    folders = [folder for folder in FOLDERS if holds(grant.condition, Asked(grant.on, f"{folder}x/{grant.who}.json"))]
     others = holds(grant.condition, Asked(grant.on, f"{folders[0]}x/another.json")) if folders else True
     shared = grant.who not in workers or folders[:1] in ([naming.SPENDING], [naming.SEEN])
     elsewhere = holds(grant.condition, Asked(grant.on, "x.json")) or holds(grant.condition, Asked(grant.on))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import functions_framework
 from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, Subscription
 
+from infra.emulators.client import Control
 from infra.emulators.gemini.app import Options
 from infra.emulators.gemini.app import build_app as build_gemini
 from infra.emulators.storage.app import build_app as build_storage
@@ -66,6 +67,8 @@ class Chain:
     plan: FaultPlan
     addresses: Mapping[str, Mapping[str, str]]
     """By account: what finds the emulators in its functions' environment."""
+    gemini: Control
+    """The faults of the one Gemini that all ask."""
     pubsub: str
     ticks: str
     rules_file: Path
@@ -175,7 +178,7 @@ def deployed(infra: Infra, rules_file: Path, **variables: Any) -> Iterator[Chain
         }
         ticks = stack.enter_context(publishing(target, SCHEDULER, witness))
         people = stack.enter_context(served(app, lifespan="on"))
-        yield Chain(infra, variables, witness, people, plan, addresses, target, ticks, rules_file)
+        yield Chain(infra, variables, witness, people, plan, addresses, Control(gemini), target, ticks, rules_file)
 
 
 def _buckets(infra: Infra, variables: Mapping[str, Any]) -> list[str]:

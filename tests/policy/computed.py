@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 PROJECT: Final = "a-project"
 NUMBER: Final = "123456789012"
+UNIQUE_ID: Final = "100000000000000000001"
+ASK_MODELS: Final = f"projects/{PROJECT}/roles/uplook_ask_models_{UNIQUE_ID}"
+"""The role of our own; its id ends in the unique id of an account."""
 _ACCOUNTS: Final = ".iam.gserviceaccount.com"
 
 
@@ -56,7 +59,7 @@ COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] 
         "id": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
         "member": lambda each: f"serviceAccount:{account(each['account_id'])}",
         "name": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
-        "unique_id": lambda _: "100000000000000000001",
+        "unique_id": lambda _: UNIQUE_ID,
     },
     "data.google_storage_bucket": {"location": lambda _: "EU"},
     "data.google_storage_project_service_account": {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
 from shared.core.tasks.catalogue import TASKS
-from tests.policy.access import BUCKETS, FUNCTIONS
+from tests.policy.access import BUCKETS, FOLDERS, FUNCTIONS
 from tests.policy.evaluated import EVERYTHING, anything, made
 from tests.policy.parsed import strings
 
@@ -31,8 +31,8 @@ REPEATABLE: Final = {"source": "python -m infra.archive makes again what it hold
 MOST_INSTANCES: Final = 100
 NEW_PROJECT_GIB, NEW_PROJECT_CPUS = 40, 20
 """Of Cloud Run in one region, at first: https://github.com/googlecodelabs/feedback/issues/1856."""
-KEPT: Final = ("held/", "dead/")
-"""Folders of the work bucket whose content is somebody's work, however long it waits."""
+KEPT: Final = naming.PARKED
+"""The folder of the work bucket whose content is somebody's work, however long it waits."""
 _DAYS_OF_REDELIVERY: Final = 14
 """7 in a subscription, and 7 more as a dead letter."""
 _WEEK_S: Final = 604_800
@@ -106,7 +106,8 @@ def _folders(buckets: Iterable[Made], retention_days: int | None) -> list[str]:
         folder: [
             each["age"] for each in conditions if any(folder.startswith(at) for at in each.get("matches_prefix", [""]))
         ]
-        for folder in (naming.DEAD, naming.PARKED, naming.LEASES, naming.REPLIES, naming.SPENDING, naming.SEEN)
+        for folder in FOLDERS
+        if folder != KEPT
     }
     markers = ages.pop(naming.SEEN)
     problems = [f"{work}: keeps {folder} for ever." for folder, found in ages.items() if not found]
@@ -129,8 +130,8 @@ def _bucket(bucket: Made, *, forget: bool) -> list[str]:
         problems.append(f"{bucket}: keeps every deleted lease.")
     if name == "work" and (not ages or not all(_DAYS_OF_REDELIVERY < age <= 90 for age in ages)):
         problems.append(f"{bucket}: expected to delete after {_DAYS_OF_REDELIVERY + 1} to 90 days, found {ages}.")
-    if name == "work" and (wrong := [each for each in _prefixes(bucket) if each.startswith(KEPT) or not each]):
-        problems.append(f"{bucket}: deletes what waits to be released or redriven: {wrong}.")
+    if name == "work" and (wrong := [at for at in _prefixes(bucket) if at.startswith(KEPT) or KEPT.startswith(at)]):
+        problems.append(f"{bucket}: deletes what waits to be released: {wrong}.")
     if name in {"results", "uploads"} and ages:
         problems.append(f"{bucket}: deletes by itself what nobody asked to delete, after {ages} days.")
     if name == "results" and forget and soft != 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tests.policy.computed import PROJECT
+from tests.policy.computed import ASK_MODELS
 from tests.policy.conditions import Asked, holds
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "roles/eventarc.serviceAgent": frozenset({"eventarc.channels.manage-as-agent"}),  # its own; ours stands for them
     "roles/logging.logWriter": frozenset({"logging.logEntries.create"}),
     "roles/artifactregistry.writer": frozenset({"artifactregistry.repositories.uploadArtifacts"}),
-    f"projects/{PROJECT}/roles/uplook_ask_models": frozenset({"aiplatform.endpoints.predict"}),
+    ASK_MODELS: frozenset({"aiplatform.endpoints.predict"}),
 }
 """What each role that the HCL names allows, as far as anything here is asked for."""
 

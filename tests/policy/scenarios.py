@@ -37,6 +37,7 @@ def everything(chain: Chain) -> None:
     again = held(chain)
     forgotten(chain, again)
     released(chain)
+    mended(chain)
     lost = given_up(chain)
     forgotten(chain, lost)
     forgotten(chain, first)
@@ -105,16 +106,42 @@ def held(chain: Chain) -> Any:
 def released(chain: Chain) -> None:
     """Two days later a tick comes, and the held events are published again."""
     expected = held_events(chain)
+    ticked(chain)
+    again = waiting(chain)
+    for _, delivery in again:
+        chain.settle(delivery, taken=True)
+    assert len(again) == expected == len(TASKS) - 1
+
+
+def mended(chain: Chain) -> None:
+    """Gemini refuses an account two events. One is tried again when it is let in, and the other follows the answer."""
+    with chain.gemini.planned(Fault("status", operation="models.*Content", status=403, times=0)):
+        for name in ("refused.jpg", "refused-too.jpg"):
+            uploaded(chain, name)
+            for worker, delivery in waiting(chain):
+                if delivery.subscription.endswith("-caption"):
+                    assert chain.deliver(worker, delivery) == OK
+                else:
+                    chain.settle(delivery, taken=True)
+    assert held_events(chain) == 2
+    ticked(chain)
+    [(worker, probe)] = waiting(chain)
+    assert chain.deliver(worker, probe) == OK
+    assert held_events(chain) == 1
+    ticked(chain)
+    [(_, follows)] = waiting(chain)
+    chain.settle(follows, taken=True)
+    assert held_events(chain) == 0
+
+
+def ticked(chain: Chain) -> None:
+    """Two days later a tick comes."""
     chain.tick()
     later = (dt.datetime.now(dt.UTC) + _LATER).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     release = subscription_of(chain, "release")
     [tick] = chain.pull(release)
     with patch.object(SystemClock, "now_iso", lambda _: later):
         assert chain.deliver(release, tick) == OK
-    again = waiting(chain)
-    for _, delivery in again:
-        chain.settle(delivery, taken=True)
-    assert len(again) == expected == len(TASKS) - 1
 
 
 def given_up(chain: Chain) -> Any:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
 
 from shared.core import jsontext, naming
 from shared.core.delivery import seen
 from shared.core.delivery.interpret import MAX_ASKS
+from shared.core.errors import ConfigurationError
 from shared.core.events import storage_events
-from shared.core.events.envelopes import ImageEvent, Upload, format_image_event
+from shared.core.events.envelopes import ImageEvent, Upload, format_image_event, parse_image_event
 from shared.core.planning.choices import Choices
 from shared.core.planning.plan import plan as plan_upload
 from shared.core.planning.rules import Rules
@@ -24,11 +25,13 @@ from shared.core.ports import Message
 from shared.core.tasks.catalogue import TASKS
 from shared.core.values import Source
 from shared.pipeline.ingest import ingest
+from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import begin
 from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.upkeep.forget import forget
 from shared.pipeline.upkeep.unpark import unpark_due
 from shared.pipeline.worker.analyze import analyze
+from tests.policy.access import FOLDERS
 from tests.policy.guarded import GRANTS, INFRA, Guarded, grants_of, ports_with
 from tests.policy.rights import functions, ours
 from tests.rig import SERVICE, SETTINGS, UPLOADS, WORK, Rig
@@ -36,9 +39,10 @@ from tests.rig import SERVICE, SETTINGS, UPLOADS, WORK, Rig
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shared.core.gemini.request import ModelRequest
     from shared.pipeline.job import WorkerPorts
 
-FOLDERS: Final = (naming.DEAD, naming.PARKED, naming.LEASES, naming.REPLIES, naming.SEEN, naming.SPENDING)
+_DAY_S: Final = 86_400
 
 
 def _upload(event: ImageEvent) -> Upload:
@@ -126,8 +130,31 @@ def _storage_event(event: ImageEvent) -> Message:
 def publish_held(rig: Rig, ports: WorkerPorts) -> None:
     for name in ("first.jpg", "second.jpg", "third.jpg"):
         analyze(rig.upload(name), rig.ports)
-    rig.clock.time_s += 2 * 86_400
+    rig.clock.time_s += 2 * _DAY_S
     assert unpark_due(ports) == 1
+    _publish_mended(rig, ports)
+
+
+def _publish_mended(rig: Rig, ports: WorkerPorts) -> None:
+    """The model refuses the key, and the first probe too; the second is answered, and the last event follows it."""
+
+    def refuse(_: ModelRequest) -> NoReturn:
+        raise ConfigurationError("400: API key not valid")
+
+    rig.answer = refuse
+    for name in ("fourth.jpg", "fifth.jpg"):
+        analyze(rig.upload(name), rig.ports)
+    for answer in (refuse, None):
+        rig.publisher.messages.clear()
+        rig.clock.time_s += _DAY_S
+        assert unpark_due(ports) == 1
+        rig.answer = answer
+        for message in rig.publisher.messages[rig.settings.image_topic]:
+            analyze(parse_image_event(message.data), replace(rig.ports, pacer=Pacer()))
+    assert len(rig.store.list_names(WORK, naming.PARKED)) == 1
+    rig.clock.time_s += _DAY_S
+    assert unpark_due(ports) == 1
+    assert rig.store.list_names(WORK, naming.PARKED) == []
 
 
 def remove(rig: Rig, ports: WorkerPorts) -> None:
@@ -137,7 +164,7 @@ def remove(rig: Rig, ports: WorkerPorts) -> None:
     analyze(_manifest(rig, event.source.name), rig.ports)
     analyze(rig.event_of(event.source, "caption"), rig.ports)  # held
     rig.store.delete(UPLOADS, event.source.name)
-    assert {f"{name.partition('/')[0]}/" for name in rig.store.list_names(WORK, "")} == set(FOLDERS)
+    assert {f"{name.partition('/')[0]}/" for name in rig.store.list_names(WORK, "")} == set(FOLDERS) - {naming.RELEASES}
     forget(_upload(event), ports)
     assert rig.store.list_names(rig.settings.results_bucket, "") == []
     assert {name.partition("/")[0] for name in rig.store.list_names(WORK, "")} == {"spending"}
@@ -240,8 +267,8 @@ def test_a_leaked_worker_reaches_nothing_of_another_task_and_rewrites_nothing_th
     [
         ("ingest", set()),
         ("dead-letter", {naming.DEAD, naming.LEASES}),
-        ("release", {naming.PARKED}),
-        ("forget", set(FOLDERS) - {naming.SPENDING}),
+        ("release", {naming.PARKED, naming.RELEASES}),
+        ("forget", set(FOLDERS) - {naming.RELEASES, naming.SPENDING}),
     ],
 )
 def test_who_asks_no_model_writes_below_few_folders(account: str, writes: set[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.policy import scenarios
 from tests.policy.chain import deployed
+from tests.policy.computed import ASK_MODELS, PROJECT
 from tests.policy.needs import ROLES, Need, needless, unmet
 from tests.policy.parsed import parse
 from tests.policy.platform_needs import platform_needs
@@ -134,7 +135,7 @@ FOR_NOTHING: Final = {
         "identities.tf",
         'var.backend == "vertex" ? local.workers : {}',
         'var.backend == "vertex" ? merge(local.workers, local.forgetters) : {}',
-        "forget: projects/a-project/roles/uplook_ask_models on a-project",
+        f"forget: {ASK_MODELS} on {PROJECT}",
     ),
     "triggers call what is pushed": (
         "functions.tf",
@@ -158,7 +159,7 @@ def test_a_right_on_one_folder_is_none_on_the_others(seen: list[Seen]) -> None:
     elsewhere = {**FILES, "buckets.tf": FILES["buckets.tf"].replace(folder, "objects/leases/")}
     missing = {str(need.object).partition("/")[0] for each in seen for need in each.unmet(elsewhere)}
 
-    assert missing == {"dead", "held", "replies", "seen", "spending"}
+    assert missing == {"dead", "held", "releases", "replies", "seen", "spending"}
 
 
 def test_a_function_without_its_right_cannot_work(tmp_path_factory: pytest.TempPathFactory) -> None:

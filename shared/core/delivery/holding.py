@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 from shared.core import jsontext
 from shared.core.errors import ErrorCode
-from shared.core.naming import PARKED
+from shared.core.naming import PARKED, RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shared.core.events.envelopes import ImageEvent
 
-PROBES = "releases/probes/"
+PROBES = f"{RELEASES}probes/"
 """Below, in the work bucket: what was last sent ahead of each cause."""
 
-RELEASED = "releases/days/"
+RELEASED = f"{RELEASES}days/"
 """Below, in the work bucket: how many were released on which day."""
 
 PROBE_LASTS_S = 3000.0

@@ -202,6 +202,7 @@ class ManualClock:
 
     def __init__(self, on_sleep: Callable[[float], None] = lambda _: None) -> None:
         self.time_s = 1000.0
+        self.midnight = _MIDNIGHT
         self.on_sleep = on_sleep
 
     def monotonic_s(self) -> float:
@@ -209,8 +210,8 @@ class ManualClock:
         return self.time_s
 
     def now_iso(self) -> str:
-        """A day in November, and the manual seconds since its midnight."""
-        moment = _MIDNIGHT + dt.timedelta(seconds=int(self.time_s))
+        """A day in November, unless `midnight` was set, and the manual seconds since it began."""
+        moment = self.midnight + dt.timedelta(seconds=int(self.time_s))
         return f"{moment.isoformat()}.000Z"
 
     def sleep(self, seconds: float) -> None:

@@ -138,7 +138,7 @@ def _output_limit(model: str, task: str, thinking: dict[str, Any] | None) -> int
     answer = of_task["answer_with_png" if task in MODELS[model]["without_schema"] else "answer"]
     rooms = limits["room_for_thoughts"]
     room = 0 if thinking is None else rooms[thinking.get("thinking_level", "budget")]
-    return min(limits["most"], answer + room)
+    return min(int(limits["most"]), int(answer) + int(room))
 
 
 @each_task

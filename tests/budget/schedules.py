@@ -44,14 +44,17 @@ _MIDNIGHT = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)  # where the manual clock b
 _DAY_ENDS = dt.datetime(2026, 12, 1, 8, tzinfo=dt.UTC)
 _PRICE_DOUBLES = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)  # that of the dearest model
 _UNKNOWN = "gemini-99-unheard-of"
-_DEAREST = "gemini-4-carbon"  # what a model of unknown price costs here
+_RETIRED = "gemini-2.5-flash-lite"
+_DEAREST = "gemini-4-carbon"
+_ANSWERING: Final = {_UNKNOWN: _DEAREST, _RETIRED: "gemini-3.5-flash-lite"}
+"""Whose price is billed: what a model of unknown price costs here, and what answers in place of a retired one."""
 _TASKS: Final = (
     ("caption", None),
     ("detect", None),
     ("segment", None),
     ("segment", _DEAREST),
     ("caption", _UNKNOWN),
-    ("read", "gemini-2.5-flash-lite"),
+    ("classify", _RETIRED),
 )
 
 
@@ -356,7 +359,7 @@ def _entered(ports: Ports, instance: Instance) -> Ports:
 
 
 def _priced(model: str) -> str:
-    return _DEAREST if model == _UNKNOWN else model
+    return _ANSWERING.get(model, model)
 
 
 @cache

@@ -49,7 +49,7 @@ AWAY_CALLS: Final = (PARK_AFTER + 1) * MAX_ATTEMPTS
 """Refused before the model is back: those of all deliveries up to the parked one, and of the first probe."""
 
 _TASKS = {"segment": "segment", "file": "detect"}
-_BEFORE_THE_DAY_ENDS_S = 20.0
+_BEFORE_THE_DAY_ENDS_S = 4.0
 _DAY_S, _DAY_BEGINS_S = 86_400.0, budget.DAY_BEGINS_HOUR_UTC * 3600.0
 _IMAGE_TOKENS = 1120
 _BROKEN = b"two lemons and a loaf of bread"

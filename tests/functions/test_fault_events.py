@@ -16,6 +16,7 @@ from shared.core.events.envelopes import format_image_event, parse_image_event
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.pipeline.upkeep.redrive import redrive_dead_letter
+from shared.pipeline.worker import lease
 from tests.functions.pushes import CRASHED, OK, push, push_body, storage_event
 from tests.rig import Rig, picture
 
@@ -65,6 +66,7 @@ def test_a_hundred_copies_of_each_event_at_once_and_in_any_order_are_one_call_ea
     monkeypatch: pytest.MonkeyPatch, client: Any
 ) -> None:
     rig = Rig(clock=_RealClock())
+    monkeypatch.setattr(lease, "LEASE_WAIT_S", rig.settings.timeout_s)  # a slow machine is no reason to send any back
     monkeypatch.setattr("shared.bootstrap.settings", lambda: rig.settings)
     monkeypatch.setattr("shared.bootstrap.worker_ports", lambda: rig.ports)
     upload = rig.upload(data=picture())

@@ -188,6 +188,8 @@ def _copy(to: Path) -> None:
         if name and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
+    for words in (["init"], ["add", "--all"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "a copy"]):
+        subprocess.run(["git", *words], cwd=to, capture_output=True, check=True)
     (to / ".venv").mkdir()
     for path in Path(sys.prefix).iterdir():
         if not path.name.startswith("."):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def complaint(known: dict[str, Any], program: str, arguments: list[str]) -> str | None:
     """Return what the program would say against a command, or None."""
-    words = [word for word in arguments if not word.startswith("-")]
-    stated = {word.partition("=")[0] for word in arguments if word.startswith("-")}
+    flags = [word for word in arguments if word.startswith("-") and word != "-"]  # a hyphen alone is standard input
+    words = [word for word in arguments if word not in flags]
+    stated = {word.partition("=")[0] for word in flags}
     commands = known["flags"][program]
     fitting = [each for each in commands if words[: len(each.split())] == each.split()]
     if not fitting:

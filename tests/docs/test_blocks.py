@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.core.planning.rules import parse_rules
 from tests.docs.blocks import OTHERS, REASONS, SHELL, blocks, inline, pages
 from tests.docs.checks import is_command, problem
 
@@ -90,6 +91,11 @@ def test_python_compiles_and_its_imports_exist(block: Block) -> None:
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "json"], ids=str)
 def test_json_is_json(block: Block) -> None:
     assert json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "toml"], ids=str)
+def test_rules_are_rules(block: Block) -> None:
+    assert parse_rules(block.text).rules
 
 
 @pytest.mark.parametrize(("page", "code"), INLINE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from shared.adapters.memory import ManualClock, MemoryModel
+from shared.adapters.memory_faults import Faults
 from shared.adapters.memory_web import MemoryWeb
 from shared.config import Settings
 from shared.core import jsontext, naming
@@ -150,3 +151,20 @@ class Rig:
         """Return the data of every published result event."""
         messages = self.publisher.messages.get(self.settings.result_topic, [])
         return [json.loads(message.data) for message in messages]
+
+
+class CrashBefore(Faults):
+    """Crashes at the n-th call, whatever it is; a crash after a call is one before the next."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+
+    @property
+    def happened(self) -> bool:
+        return self.calls.total() > self._step
+
+    def begin(self, operation: str) -> None:
+        super().begin(operation)
+        if self.happened:
+            raise ZeroDivisionError

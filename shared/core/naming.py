@@ -24,7 +24,7 @@ MAX_NAME_BYTES = 1024
 MAX_REDRIVE = 9999
 LEASES, REPLIES, PARKED, SPENDING, DEAD, SEEN = "leases/", "replies/", "held/", "spending/", "dead/", "seen/"
 RELEASES = "releases/"
-"""Folders of the work bucket. The rights to each are given one by one: `infra/identities.tf`."""
+"""Folders of the work bucket. The rights to each are given one by one: `infra/buckets.tf`."""
 
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
 _ABOUT_TAIL_BYTES = 100  # `/<generation>/<SHA-256 in hex>.json`, and some

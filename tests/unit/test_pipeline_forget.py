@@ -16,7 +16,7 @@ from shared.pipeline.job import begin
 from shared.pipeline.upkeep.forget import forget
 from shared.pipeline.worker import lease
 from shared.pipeline.worker.analyze import analyze
-from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig
+from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, CrashBefore, Rig
 
 if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
@@ -175,7 +175,7 @@ def test_a_crash_at_any_step_is_finished_by_the_next_delivery() -> None:
         other = rig.upload("other.jpg")
         analyze(other, rig.ports)
         kept = [name for name in _left(rig) if "/other.jpg/" in name]
-        crash = rig.store.faults = _CrashBefore(step)
+        crash = rig.store.faults = CrashBefore(step)
         with contextlib.suppress(ZeroDivisionError):
             forget(_of(event), rig.ports)
         if not crash.happened:
@@ -186,23 +186,6 @@ def test_a_crash_at_any_step_is_finished_by_the_next_delivery() -> None:
 
         assert _left(rig) == kept, f"step {step}"
     assert step > 40
-
-
-class _CrashBefore(Faults):
-    """Crashes at the n-th call, whatever it is; a crash after a call is one before the next."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self._step = step
-
-    @property
-    def happened(self) -> bool:
-        return self.calls.total() > self._step
-
-    def begin(self, operation: str) -> None:
-        super().begin(operation)
-        if self.happened:
-            raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(

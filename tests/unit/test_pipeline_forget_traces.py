@@ -29,7 +29,7 @@ from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.upkeep.forget import NOT_REACHED, forget
 from shared.pipeline.worker import lease
 from shared.pipeline.worker.analyze import analyze
-from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, reply
+from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, CrashBefore, Rig, reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -334,7 +334,7 @@ def test_a_crash_at_any_step_is_finished_by_the_next_delivery() -> None:
         kept = [name for name in _left(rig) if naming.SEEN not in name]
         person = _all_of_it(rig)
         upload = _gone(rig, person)
-        crash = rig.store.faults = _CrashBefore(step)
+        crash = rig.store.faults = CrashBefore(step)
         with contextlib.suppress(ZeroDivisionError):
             forget(upload, rig.ports)
         if not crash.happened:
@@ -345,20 +345,3 @@ def test_a_crash_at_any_step_is_finished_by_the_next_delivery() -> None:
 
         assert _left(rig) == kept, f"step {step}"
     assert step > 40
-
-
-class _CrashBefore(Faults):
-    """Crashes at the n-th call, whatever it is."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self._step = step
-
-    @property
-    def happened(self) -> bool:
-        return self.calls.total() > self._step
-
-    def begin(self, operation: str) -> None:
-        super().begin(operation)
-        if self.happened:
-            raise ZeroDivisionError

@@ -23,12 +23,11 @@ def room_calls(ports: Ports) -> int | None:
     What was released today and has not been asked about yet is taken off, so that workers who are slow are not sent
     more than the day can hold. Dollars are taken for dear calls; what is left then goes with a later tick.
     """
-    settings = ports.settings
-    ceiling = Ceiling(settings.max_calls_per_day, settings.max_usd_per_day)
+    ceiling = _ceiling(ports)
     if not ceiling.limits:
         return None
     day = budget.day_of(ports.clock.now_iso())
-    names = ports.store.list_names(settings.work_bucket, budget.folder(ceiling, day))
+    names = ports.store.list_names(ports.settings.work_bucket, budget.folder(ceiling, day))
     free = budget.read_pool(ceiling, names).free
     calls = free.calls
     if ceiling.calls is not None:
@@ -45,14 +44,17 @@ def _calls_for(nano_usd: float) -> float:
 
 def note_released(count: int, ports: Ports) -> None:
     """Remember for the rest of the day that so many were released."""
-    settings = ports.settings
-    ceiling = Ceiling(settings.max_calls_per_day, settings.max_usd_per_day)
+    ceiling = _ceiling(ports)
     if ceiling.calls is None or not count:
         return
     folder = _folder(ceiling, budget.day_of(ports.clock.now_iso()))
     name = f"{folder}{ports.new_id()}.{count}"  # a name of its own, and never written twice: nothing to race for
     with contextlib.suppress(AlreadyExistsError):  # this very write, whose answer was lost
-        ports.store.create(settings.work_bucket, name, b"", content_type="text/plain")
+        ports.store.create(ports.settings.work_bucket, name, b"", content_type="text/plain")
+
+
+def _ceiling(ports: Ports) -> Ceiling:
+    return Ceiling(ports.settings.max_calls_per_day, ports.settings.max_usd_per_day)
 
 
 def _folder(ceiling: Ceiling, day: str) -> str:

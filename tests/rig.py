@@ -48,6 +48,15 @@ SETTINGS = Settings(
     gemini_api_key=canary.KEY,
 )
 
+WITHOUT_PAYLOAD = {
+    "eventType": "OBJECT_FINALIZE",
+    "payloadFormat": "NONE",
+    "bucketId": "uploads",
+    "objectId": "cat.jpg",
+    "objectGeneration": "17",
+}
+"""The attributes of a bucket's notification that carries nothing else."""
+
 TEXTS = {
     "caption": '{"caption": "A red square on white."}',
     "detect": '{"boxes": [{"label": "square", "box_2d": [250, 250, 750, 750]}]}',

@@ -18,7 +18,7 @@ from shared.core.planning.rules import Rules
 from shared.pipeline.upkeep.redrive import redrive_dead_letter
 from shared.pipeline.worker import lease
 from tests.functions.pushes import CRASHED, OK, push, push_body, storage_event
-from tests.rig import Rig, picture
+from tests.rig import WITHOUT_PAYLOAD, Rig, picture
 
 if TYPE_CHECKING:
     from shared.core.values import Source
@@ -215,19 +215,10 @@ def test_whatever_pubsub_leaves_out_no_function_refuses_the_push_for_ever(
     assert len(rig.store.list_names("work", "dead/")) == (target == "dead_letter")
 
 
-NONE = {
-    "eventType": "OBJECT_FINALIZE",
-    "payloadFormat": "NONE",
-    "bucketId": "uploads",
-    "objectId": "cat.jpg",
-    "objectGeneration": "17",
-}
-
-
 @pytest.mark.fault(124)
 @pytest.mark.parametrize("data", [{}, {"data": ""}])
 def test_a_notification_without_payload_is_planned(rig: Rig, client: Any, data: dict[str, str]) -> None:
-    message = {**data, "messageId": "1", "attributes": NONE}
+    message = {**data, "messageId": "1", "attributes": WITHOUT_PAYLOAD}
 
     answer = client("ingest").post("/", json={"message": message, "subscription": "projects/p/subscriptions/s"})
 
@@ -245,7 +236,7 @@ def test_a_dead_letter_of_eventarc_is_redriven_by_its_function(
     event = rig.upload("cat.jpg", task="caption")
     assert push(client("caption"), event) == OK
     source = {"bucket": "uploads", "name": "cat.jpg", "generation": str(event.source.generation), "size": "5"}
-    attributes = NONE | {
+    attributes = WITHOUT_PAYLOAD | {
         "eventType": event_type,
         "payloadFormat": payload,
         "objectGeneration": source["generation"],

@@ -21,6 +21,7 @@ from shared.core.events.storage_events import (
 )
 from shared.core.ports import Message
 from shared.core.values import Source
+from tests.rig import WITHOUT_PAYLOAD
 
 NOTIFIED = "google.cloud.pubsub.topic.v1.messagePublished"
 RESOURCE = {"bucket": "uploads", "name": "cat.jpg", "generation": "17", "size": "5"}
@@ -59,19 +60,10 @@ def test_a_malformed_upload_is_refused(event_type: str, data: Any) -> None:
         finalized_upload(event_type, data)
 
 
-NONE = {
-    "eventType": "OBJECT_FINALIZE",
-    "payloadFormat": "NONE",
-    "bucketId": "uploads",
-    "objectId": "cat.jpg",
-    "objectGeneration": "17",
-}
-
-
 @pytest.mark.fault(124)
 @pytest.mark.parametrize("data", [{}, {"data": ""}])
 def test_a_notification_without_payload_names_its_object_in_its_attributes(data: dict[str, str]) -> None:
-    told = finalized_upload(NOTIFIED, {"message": {**data, "attributes": NONE}})
+    told = finalized_upload(NOTIFIED, {"message": {**data, "attributes": WITHOUT_PAYLOAD}})
 
     assert told == Upload(Source("uploads", "cat.jpg", 17, None, None, None))
 
@@ -79,7 +71,7 @@ def test_a_notification_without_payload_names_its_object_in_its_attributes(data:
 @pytest.mark.fault(124)
 @pytest.mark.parametrize("missing", ["bucketId", "objectId", "objectGeneration"])
 def test_a_notification_without_payload_that_names_no_object_is_refused(missing: str) -> None:
-    attributes = {key: value for key, value in NONE.items() if key != missing}
+    attributes = {key: value for key, value in WITHOUT_PAYLOAD.items() if key != missing}
 
     with pytest.raises(EventRejectedError):
         finalized_upload(NOTIFIED, {"message": {"attributes": attributes}})
@@ -88,7 +80,7 @@ def test_a_notification_without_payload_that_names_no_object_is_refused(missing:
 def test_a_payload_is_believed_and_not_the_attributes() -> None:
     data = json.dumps(RESOURCE).encode()
 
-    assert resource(Message(data, NONE | {"objectId": "other.jpg"})) == data
+    assert resource(Message(data, WITHOUT_PAYLOAD | {"objectId": "other.jpg"})) == data
 
 
 def test_a_cloud_event_and_a_notification_tell_of_the_same_deletion() -> None:

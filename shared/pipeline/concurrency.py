@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextvars
+import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
 AT_ONCE = 8
 """A storage client keeps ten connections open."""
 
+_AHEAD = 4
+"""How many calls for each thread may be done before their turn."""
+
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -31,3 +40,68 @@ def concurrently(calls: Sequence[Callable[[], T]]) -> list[T]:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def ahead(
+    call: Callable[[S], T], items: Iterable[S], *, at_once: int
+) -> Generator[tuple[S, Callable[[], T]], None, None]:
+    """Yield every item, in its order, with what returns (or raises) the outcome of its call, which began before.
+
+    Items are taken as they are needed, so there may be millions. Who has enough, or got an error, closes the
+    generator (`contextlib.closing`): calls that have not begun never do, and nobody waits for those under way. They
+    end with the process, however long they hang.
+    """
+    begun: deque[_Call[S, T]] = deque()
+    queue: SimpleQueue[_Call[S, T] | None] = SimpleQueue()
+    threads = 0
+    try:
+        for item in items:
+            begun.append(_Call(call, item))
+            queue.put(begun[-1])
+            if threads < at_once:
+                threads += 1
+                threading.Thread(target=_work, args=(queue,), name="ahead", daemon=True).start()
+            if len(begun) == _AHEAD * at_once:
+                first = begun.popleft()
+                yield first.item, first.outcome
+        while begun:
+            first = begun.popleft()
+            yield first.item, first.outcome
+    finally:
+        with suppress(Empty):
+            while True:
+                queue.get_nowait()
+        for _ in range(threads):
+            queue.put(None)
+
+
+class _Call(Generic[S, T]):
+    """A call to make, and what came of it."""
+
+    def __init__(self, call: Callable[[S], T], item: S) -> None:
+        self.item = item
+        self._call = partial(contextvars.copy_context().run, call, item)
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._value: T
+        self._error: BaseException | None = None
+
+    def make(self) -> None:
+        """Make it, in whatever thread."""
+        try:
+            self._value = self._call()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is asked for
+            self._error = error
+        self._done.release()
+
+    def outcome(self) -> T:
+        """Wait for it, and return or raise what it did."""
+        with self._done:
+            if self._error is not None:
+                raise self._error
+            return self._value
+
+
+def _work(queue: SimpleQueue[_Call[S, T] | None]) -> None:
+    while (call := queue.get()) is not None:
+        call.make()

@@ -145,12 +145,10 @@ def _give_back_what_a_later_guard_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(NestedBudget, "refund", to_all)
 
 
-def _settle_with_one_what_belongs_to_the_other(patch: pytest.MonkeyPatch) -> None:
+def _let_one_pay_for_all(patch: pytest.MonkeyPatch) -> None:
     def settle(nested: NestedBudget, reserved: NestedReservation, spent_usd: float | None, ports: Any) -> None:
         for guard, part in zip(nested._guards, reserved.parts, strict=True):
-            nested._guards[-1].settle(part, spent_usd, ports)
-            if guard is not nested._guards[-1]:
-                guard.settle(part, spent_usd, ports)
+            guard.settle(part, spent_usd if guard is nested._guards[-1] else 0.0, ports)
 
     patch.setattr(NestedBudget, "settle", settle)
 
@@ -166,7 +164,7 @@ MUTANTS: Final[tuple[Callable[[pytest.MonkeyPatch], None], ...]] = (
     _forget_the_budgets,
     _let_a_budget_stand_for_the_ceiling,
     _give_back_what_a_later_guard_refused,
-    _settle_with_one_what_belongs_to_the_other,
+    _let_one_pay_for_all,
 )
 
 

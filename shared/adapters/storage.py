@@ -58,7 +58,7 @@ class GoogleStorage:
             session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
         self._clock = _ServerClock()
         session.hooks["response"] += [self._clock.note, _drain_refusal]
-        self._downloads = Downloads(self._client, connections=connections, timeout_s=_TIMEOUT_S)
+        self._downloads = Downloads(self._client, timeout_s=_TIMEOUT_S)
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None

@@ -139,7 +139,7 @@ class _Connection:
         self._http.sock.sendall("\r\n".join((*lines, "\r\n")).encode("latin-1"))
         version, _, status = self._line().partition(" ")
         found = self._headers()
-        length = found.get("content-length", "")
+        length = found.get("content-length", "").strip()
         if version != "HTTP/1.1" or not status[:3].isdecimal() or not length.isdecimal():
             raise _OddAnswerError
         if int(length) > max_bytes:
@@ -161,7 +161,8 @@ class _Connection:
             if not line:
                 return found
             name, _, value = line.partition(":")
-            found[name.lower()] = f"{found[name.lower()]},{value.strip()}" if name.lower() in found else value.strip()
+            name = name.lower()
+            found[name] = f"{found[name]},{value}" if name in found else value
         raise _OddAnswerError
 
     def _line(self) -> str:

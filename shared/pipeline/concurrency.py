@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -80,7 +79,8 @@ class _Call(Generic[S, T]):
 
     def __init__(self, call: Callable[[S], T], item: S) -> None:
         self.item = item
-        self._call = partial(contextvars.copy_context().run, call, item)
+        context = contextvars.copy_context()
+        self._call: Callable[[], T] = lambda: context.run(call, item)
         self._done = threading.Lock()
         self._done.acquire()
         self._value: T

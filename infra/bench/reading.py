@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compared(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     def times(key: str) -> float:
         before, now = (median(run[key] for run in runs[name]) for name in ("before", "now"))
-        return round(before / now, 2)
+        return round(float(before / now), 2)
 
     totals = {json.dumps(run["total"]) for each in runs.values() for run in each}
     return {

@@ -115,11 +115,11 @@ class Schedule:
             calls=self.dice.choice((None, None, 5, 40)),
             usd=self.dice.choice((None, 0.02, 0.15, 0.4, 1.0, 3.0)) if seed % 10 else 0.15,
         )
-        several = self.dice.random() < 0.6
+        self._tenants = random.Random(f"{seed}, tenants")  # dice of their own: budgets change nothing else
         self.budgets = tuple(
-            Ceiling(self.dice.choice((None, 3, 20)), self.dice.choice((0.02, 0.15, 0.4)), scope)
+            Ceiling(self._tenants.choice((None, 3, 20)), self._tenants.choice((0.02, 0.15, 0.4)), scope)
             for scope in _SCOPES
-            if several and self.dice.random() < 0.6
+            if seed % 2 and self._tenants.random() < 0.6
         )
         self._kinds = self.dice.sample(_kinds(), self.dice.randint(1, 4))
         self.paid = Paid()
@@ -217,7 +217,7 @@ class Schedule:
         if not free:
             return
         who, kind = instance or self.dice.choice(free), self.dice.choice(self._kinds)
-        source = self.dice.choice(_UPLOADS)
+        source = self._tenants.choice(_UPLOADS)
         guard = who.guard.of(source)
         usd = prices.reserve_usd(kind.request, images_px=kind.images_px, day=self._date())
         timeout_s = self.dice.uniform(20, TIMEOUT_S)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from infra.local import endpoints, external_services, official_pubsub, resources, topology
-from infra.local.ceiling import ceiling
+from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.private import keep_private
 from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
@@ -128,7 +128,17 @@ class Stack:
         self._ticker.start()
         self._endpoints = self._with_viewer()
         children = {child.name: child.pid for child in self._children}
-        endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
+        self._write_state(children)
+
+    def _write_state(self, children: Mapping[str, int]) -> None:
+        limits = given(self._environ)
+        rules = self._external.environ.get("RULES_FILE", "").strip()
+        endpoints.write(
+            State(os.getpid(), self._endpoints, children),
+            self._options.state_dir,
+            chosen={} if limits else ceiling(self._environ, real=self._options.real),
+            given=limits | ({"RULES_FILE": str(Path(rules).absolute())} if rules else {}),
+        )
 
     def _start_gemini(self, storage: str) -> Process | None:
         gemini = self._external.gemini

@@ -8,6 +8,7 @@ server may answer.
 
 from __future__ import annotations
 
+import re
 import ssl
 import weakref
 from collections import deque
@@ -27,9 +28,14 @@ if TYPE_CHECKING:
 
 _Connect: TypeAlias = "Callable[[SplitResult], HTTPConnection]"
 _OK, _NOT_FOUND = 200, 404
-_LINE_BYTES = 65_536
-_MOST_HEADERS = 200
-_CHECKSUM = "crc32c="
+_MOST_HEAD_BYTES, _PIECE_BYTES = 65_536, 262_144
+_LINE_END, _BLANK = b"\r\n", b"\r\n\r\n"
+_STATUS = re.compile(rb"HTTP/1\.1 (?P<code>[0-9]{3})[ \r]")
+_HEADER = re.compile(
+    rb"^(?P<name>content-length|connection|transfer-encoding|x-goog-hash):(?P<value>[^\r\n]*)\r$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CHECKSUM = re.compile(rb"(?:^|,)\s*crc32c=(?P<sum>[A-Za-z0-9+/=]+)")
 
 
 def too_many_bytes(where: str, max_bytes: int) -> PermanentError:
@@ -100,23 +106,23 @@ class _OddAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer with its whole body; None where that is longer than wanted. `headers` have lower-case names."""
+    """An answer: its status, the headers that matter, and its whole body, None where that is longer than wanted."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
     data: bytes | None
 
     @property
     def is_last(self) -> bool:
         """Whether the server closes the connection."""
-        return "close" in self.headers.get("connection", "").lower()
+        return b"close" in self.headers.get(b"connection", b"").lower()
 
     def verified(self) -> bytes | None:
         """Return the data of an object that is what its checksum says."""
-        hashes = (each.strip() for each in self.headers.get("x-goog-hash", "").split(","))
-        stated = next((each.removeprefix(_CHECKSUM) for each in hashes if each.startswith(_CHECKSUM)), None)
-        right = self.status == _OK and self.data is not None and crc32c(self.data) == stated
-        return self.data if right else None
+        stated = _CHECKSUM.search(self.headers.get(b"x-goog-hash", b""))
+        if self.status != _OK or self.data is None or stated is None:
+            return None
+        return self.data if crc32c(self.data) == stated["sum"].decode() else None
 
 
 class _Connection:
@@ -125,7 +131,6 @@ class _Connection:
     def __init__(self, http: HTTPConnection) -> None:
         http.connect()
         self._http = http
-        self._answers = http.sock.makefile("rb")
 
     def get(self, url: SplitResult, headers: Mapping[str, str], max_bytes: int) -> _Answer:
         """Send a request and read its answer, with no more than so many bytes.
@@ -137,38 +142,46 @@ class _Connection:
         """
         lines = (f"GET {url.path}?{url.query} HTTP/1.1", f"Host: {url.netloc}", *map(": ".join, headers.items()))
         self._http.sock.sendall("\r\n".join((*lines, "\r\n")).encode("latin-1"))
-        version, _, status = self._line().partition(" ")
-        found = self._headers()
-        length = found.get("content-length", "")
-        if version != "HTTP/1.1" or not status[:3].isdecimal() or not length.isdecimal():
+        head, data = self._head()
+        status, found = _STATUS.match(head), _headers(head)
+        length = found.get(b"content-length", b"")
+        if status is None or not length.isdigit() or b"transfer-encoding" in found:
             raise _OddAnswerError
         if int(length) > max_bytes:
-            return _Answer(int(status[:3]), found, None)
-        data = self._answers.read(int(length))
-        if len(data) < int(length):
+            return _Answer(int(status["code"]), found, None)
+        while len(data) < int(length):
+            data += self._more()
+        if len(data) > int(length):
             raise _OddAnswerError
-        return _Answer(int(status[:3]), found, data)
+        return _Answer(int(status["code"]), found, bytes(data))
 
     def close(self) -> None:
         """Close it."""
-        self._answers.close()
         self._http.close()
 
-    def _headers(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for _ in range(_MOST_HEADERS):
-            line = self._line()
-            if not line:
-                return found
-            name, _, value = line.partition(":")
-            found[name.lower()] = f"{found[name.lower()]},{value.strip()}" if name.lower() in found else value.strip()
-        raise _OddAnswerError
+    def _head(self) -> tuple[bytes, bytearray]:
+        """Return the head of an answer, and the beginning of its body."""
+        came = bytearray()
+        while (end := came.find(_BLANK)) < 0:
+            if len(came) > _MOST_HEAD_BYTES:
+                raise _OddAnswerError
+            came += self._more()
+        return bytes(came[: end + len(_LINE_END)]), came[end + len(_BLANK) :]
 
-    def _line(self) -> str:
-        line = self._answers.readline(_LINE_BYTES)
-        if not line.endswith(b"\r\n"):
+    def _more(self) -> bytes:
+        came: bytes = self._http.sock.recv(_PIECE_BYTES)
+        if not came:
             raise _OddAnswerError
-        return line[:-2].decode("latin-1")
+        return came
+
+
+def _headers(head: bytes) -> dict[bytes, bytes]:
+    """Return the headers that matter, by lower-case names; what a name says several times stands behind commas."""
+    found: dict[bytes, bytes] = {}
+    for header in _HEADER.finditer(head):
+        name, value = header["name"].lower(), header["value"].strip()
+        found[name] = found[name] + b"," + value if name in found else value
+    return found
 
 
 def _close(connections: deque[_Connection]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.core.planning.model_checks import ModelChoice
     from shared.core.planning.rules import Rules
     from shared.core.ports import ImageFetcher, VisionModel
-    from shared.pipeline.instance.budget import DayBudget
+    from shared.pipeline.instance.budgets import Budgets
     from shared.pipeline.instance.pace import Pacer
 
 
@@ -34,7 +34,7 @@ class WorkerPorts(Ports):
     model: VisionModel
     web: ImageFetcher
     rules: Rules
-    budget: DayBudget
+    budget: Budgets
     pacer: Pacer
     in_flight: InFlight = field(default_factory=InFlight)
     refused_schemas: RefusedSchemas = field(default_factory=RefusedSchemas)

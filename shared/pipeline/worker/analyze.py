@@ -50,12 +50,12 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
         try:
             with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports, past=_STOPPED)):
                 status = _work(job, claim, ports)
-                ports.budget.put_back(job.attempt, ports)
+                ports.budget.of(job.event.source).put_back(job.attempt, ports)
         except ParkError as reason:
             _park(job, claim, reason, ports)
         except Exception as error:
             lease.release(job, claim, ports, past=lease.after(error, claim))
-            ports.budget.put_back(job.attempt, ports)
+            ports.budget.of(job.event.source).put_back(job.attempt, ports)
             raise
         else:
             if status == "failed":
@@ -68,7 +68,7 @@ def _park(job: Job, held: HeldLease, reason: ParkError, ports: WorkerPorts) -> N
     past = lease.after(cause, held)
     try:
         park.park(job, reason, ports)
-        ports.budget.put_back(job.attempt, ports)
+        ports.budget.of(job.event.source).put_back(job.attempt, ports)
     except Exception:
         lease.release(job, held, ports, past=past)
         raise

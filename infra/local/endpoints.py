@@ -27,7 +27,8 @@ _SEPARATOR = ","
 class Endpoints:
     """Addresses of the services; `gemini` is None where the environment already said which Gemini to use.
 
-    `vertex`: the functions reach it as Vertex, without a key.
+    `vertex`: the functions reach it as Vertex, without a key. `pubsub_control`: where our own Pub/Sub emulator tells
+    what waits.
     """
 
     storage: str
@@ -35,6 +36,7 @@ class Endpoints:
     gemini: str | None
     viewer: str | None = None
     vertex: bool = False
+    pubsub_control: str | None = None
 
     def client_env(self) -> dict[str, str]:
         """Return what an ordinary client program needs in its environment."""
@@ -86,7 +88,10 @@ def write(
         "WORK_BUCKET": topology.WORK,
         "IMAGE_TOPIC": topology.topic_path(topology.IMAGE_EVENTS),
         "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
+        "TIMEOUT_S": str(topology.WORKER_TIMEOUT_S),
+        "LEASE_TTL_S": str(topology.LEASE_TTL_S),
         **({"VIEWER_URL": state.endpoints.viewer} if state.endpoints.viewer else {}),
+        **({"PUBSUB_CONTROL_URL": state.endpoints.pubsub_control} if state.endpoints.pubsub_control else {}),
     }
     lines = [f"{key}={value}" for key, value in (state.endpoints.client_env() | names | dict(chosen or {})).items()]
     lines.append(f"{MARKER}={_SEPARATOR.join(lines)}")

@@ -71,6 +71,7 @@ class Stack:
         self._children: list[Process] = []
         self._ticker: Ticker | None = None
         self._sockets: tempfile.TemporaryDirectory[str] | None = None
+        self._pubsub_control: str | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -122,6 +123,7 @@ class Stack:
             pubsub,
             self._ready(gemini) if gemini else None,
             vertex=self._options.vertex,
+            pubsub_control=self._pubsub_control,
         )
         self._start_functions()
         self._ticker = Ticker(pubsub, say=self._say)
@@ -161,7 +163,9 @@ class Stack:
             return self._external.pubsub
         if self._options.official_pubsub:
             return self._start_official_pubsub()
-        url = self._ready(self._service("pubsub"))
+        port = free_port()
+        url = self._ready(self._service("pubsub", "--control-port", str(port)))
+        self._pubsub_control = f"http://127.0.0.1:{port}"
         self._say(f"pubsub     {url}")
         return url.removeprefix("http://")
 

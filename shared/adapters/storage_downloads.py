@@ -1,6 +1,6 @@
 """Small downloads in one request each, over the session's own connections but past the client's machinery.
 
-Who reads ten thousand documents is bound by what every request costs this machine, and urllib3 alone takes a fifth of
+Who reads ten thousand documents is bound by what every request costs this machine, and urllib3 alone takes a third of
 what the client takes around it. So the usual case, a whole object that arrives at the first attempt, goes straight to
 the connection pool of the client's session. Whatever else happens is the client's to judge: it knows retries,
 resumption, refusals, proxies and whatever a server may answer.

@@ -11,6 +11,7 @@ from shared.core.delivery.retry import RESERVE_S
 from shared.core.errors import TransientError
 from shared.core.planning import model_checks, plan
 from shared.pipeline.instance.in_flight import InFlight
+from shared.pipeline.instance.lifted import Lifted
 from shared.pipeline.instance.refused_schemas import RefusedSchemas
 from shared.pipeline.ports import Ports
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class WorkerPorts(Ports):
     """What asks the model needs this too.
 
-    Manifests are judged by `rules`; `budget`, `pacer`, `in_flight` and `refused_schemas` are the instance's.
+    Manifests are judged by `rules`; `budget`, `pacer`, `in_flight`, `refused_schemas` and `lifted` are the
+    instance's.
     """
 
     model: VisionModel
@@ -38,6 +40,7 @@ class WorkerPorts(Ports):
     pacer: Pacer
     in_flight: InFlight = field(default_factory=InFlight)
     refused_schemas: RefusedSchemas = field(default_factory=RefusedSchemas)
+    lifted: Lifted = field(default_factory=Lifted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from shared.core.events import envelopes
 from shared.core.naming import PARKED, REPLIES
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.upkeep import vouching
+from shared.pipeline.upkeep.rehearsal import rehearsing
 from shared.pipeline.upkeep.room import note_released, room_calls
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from shared.core.ports import Message
     from shared.core.values import Source
     from shared.pipeline.ports import Ports
+
+AHEAD, UNDER_WAY = "one goes ahead as a probe", "the probe is under way"
+NOT_MENDED = "not mended yet: another one goes ahead as a probe"
+"""The notes of a cause whose others wait for a probe; the last one tells of a probe that has met the same again."""
 
 _READ = 100
 _MAX_PROBE_BYTES = 10_000
@@ -75,17 +80,19 @@ def unpark_due(ports: Ports) -> int:
     return sum(each.released for each in unpark(ports))
 
 
-def unpark(ports: Ports, *, early: bool = False, until: str | None = None) -> Sequence[Released]:
+def unpark(ports: Ports, *, early: bool = False, until: str | None = None, dry_run: bool = False) -> Sequence[Released]:
     """Release events, the oldest uploads first; return what became of each reason to wait.
 
     `early` releases those whose hour has not come, too, and believes that the day has room again although others met
-    its end: somebody has raised the ceiling. `until` is one hour alone, such as `2026-11-22T08`.
+    its end: somebody has raised the ceiling. `until` is one hour alone, such as `2026-11-22T08`. A `dry_run` returns
+    what would become of them, and changes nothing.
 
     Whoever dies in between publishes some twice, which costs nothing: each still ends in one result.
 
     Raises:
         TransientError: some are still parked; a further call goes on.
     """
+    ports = rehearsing(ports) if dry_run else ports
     now_iso = ports.clock.now_iso()
     places = parked_places(ports)
     wanted = {each for each in places if (early or each.due(now_iso)) and until in (None, each.hour)}
@@ -104,7 +111,7 @@ def unpark(ports: Ports, *, early: bool = False, until: str | None = None) -> Se
             else _mended(cause, waiting, ports)
         )
         released.append(done)
-        if done.released:
+        if done.released and not dry_run:
             logs.info("released held events", events=done.released, waiting=done.waiting, note=done.note)
     return released
 
@@ -147,12 +154,12 @@ def _mended(cause: str, waiting: _Waiting, ports: Ports) -> Released:
     """Release what waits for the deployment to be mended: one as a probe, the others when one has ended well."""
     probe = _last_probe(cause, ports)
     if probe is None:
-        return _send_probe(cause, waiting, ports, "one goes ahead as a probe")
+        return _send_probe(cause, waiting, ports, AHEAD)
     well = holding.ended_well(probe, waiting.all, answered=_answered(probe, ports), now_iso=ports.clock.now_iso())
     if well is None:
-        return Released(cause, len(waiting.due), 0, "the probe is under way")
+        return Released(cause, len(waiting.due), 0, UNDER_WAY)
     if not well:
-        return _send_probe(cause, waiting, ports, "not mended yet: another one goes ahead as a probe")
+        return _send_probe(cause, waiting, ports, NOT_MENDED)
     room = room_calls(ports)
     done = _publish(waiting.due, ports, count=len(waiting.due) if room is None else room)
     if done:  # the first of them is the next probe: should the fault be back, the rest is not sent after it

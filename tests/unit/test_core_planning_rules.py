@@ -46,7 +46,7 @@ TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
     "tasks, exclude, uploader_tasks, uploader_settings, max_calls, model, thinking, temperature, system_instruction,"
     " media_resolution, safety, language, max_bytes, labels,"
-    f" max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
+    f" max_items, question, mask_threshold, soft_masks, crops, or a task's table ({TASK_NAMES})"
 )
 
 _word = st.text("abc", min_size=1, max_size=3)
@@ -178,7 +178,7 @@ def test_a_misspelled_key_of_ours_is_warned_about() -> None:
     assert warnings == (
         (
             "metadata uplook-task: expected a key among uplook-tasks, uplook-labels, uplook-question, uplook-language,"
-            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, found 'caption'"
+            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, uplook-crops, found 'caption'"
         ),
     )
 
@@ -210,6 +210,7 @@ def test_beside_a_list_of_tasks_a_question_turns_nothing_on() -> None:
         ("uplook-mask-threshold", "255"),
         ("uplook-mask-threshold", "0.5"),
         ("uplook-soft-masks", "yes"),
+        ("uplook-crops", "1"),
         ("uplook-max-items", "many"),
         ("uplook-max-items", "²"),
         ("uplook-max-items", "9" * 5000),

@@ -42,7 +42,7 @@ _OF_ALL_TASKS = (
     "language",
     "max_bytes",
 )
-_OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks")
+_OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks", "crops")
 GENERAL_KEYS = (*OF_AN_OBJECT, *_OF_ALL_TASKS, *_OF_SOME_TASKS)
 
 
@@ -296,4 +296,5 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "safety": _safety_problem,
     "mask_threshold": _whole_number(0, MAX_MASK_THRESHOLD),
     "soft_masks": _flag_problem,
+    "crops": _flag_problem,
 }

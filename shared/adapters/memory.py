@@ -7,6 +7,7 @@ ages by the server's clock); one contract suite runs on them and on the real ada
 from __future__ import annotations
 
 import datetime as dt
+import heapq
 import itertools
 import threading
 from dataclasses import dataclass, field
@@ -18,13 +19,14 @@ from shared.core.errors import AlreadyExistsError, ChangedError, ErrorCode, NotF
 from shared.core.ports import ModelFile, ObjectInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shared.core.gemini.request import ModelRequest
     from shared.core.ports import Clock, Message
 
 __all__ = ["Faults", "ManualClock", "MemoryModel", "MemoryPublisher", "MemoryStore"]
 
+_PAGE = 1000
 _MIDNIGHT = dt.datetime.fromisoformat("2026-11-21T00:00:00")
 
 
@@ -83,13 +85,7 @@ class MemoryStore:
         """Describe the live object, or None."""
         self.faults.begin("stat")
         live = self._objects.get((bucket, name))
-        if live is None:
-            return None
-        age_s = self._clock.monotonic_s() - live.written_s
-        checksum = jsontext.crc32c(live.data)
-        return ObjectInfo(
-            live.generation, len(live.data), checksum, dict(live.metadata), age_s, content_type=live.content_type
-        )
+        return None if live is None else self._info(live)
 
     def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
         """Read an object."""
@@ -124,6 +120,33 @@ class MemoryStore:
             names = [name for holder, name in self._objects if holder == bucket and name.startswith(prefix)]
         return sorted(names, key=str.encode)
 
+    def list_objects(
+        self, bucket: str, prefix: str, *, start_after: str | None = None, end_before: str | None = None
+    ) -> Iterator[tuple[str, ObjectInfo]]:
+        """Yield every live object below a prefix, in byte order, page by page."""
+        after = start_after
+        while True:
+            page = self._page(bucket, prefix, after=after, before=end_before)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
+
+    def _page(
+        self, bucket: str, prefix: str, *, after: str | None, before: str | None
+    ) -> Sequence[tuple[str, ObjectInfo]]:
+        self.faults.begin("list_objects")
+        with self._lock:
+            below = ((name, live) for (holder, name), live in self._objects.items() if holder == bucket)
+            within = (
+                (name, live)
+                for name, live in below
+                if name.startswith(prefix) and (after is None or name > after) and (before is None or name < before)
+            )
+            # Python orders texts by code points, which is the order of their UTF-8.
+            page = heapq.nsmallest(_PAGE, within, key=lambda entry: entry[0])
+        return [(name, self._info(live)) for name, live in page]
+
     def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the folders right below a prefix, each as a whole prefix, in byte order."""
         self.faults.begin("list_folders")
@@ -131,6 +154,16 @@ class MemoryStore:
             inside = [name for holder, name in self._objects if holder == bucket and name.startswith(prefix)]
         below = (name.removeprefix(prefix) for name in inside)
         return sorted({f"{prefix}{name.partition('/')[0]}/" for name in below if "/" in name}, key=str.encode)
+
+    def _info(self, live: _Stored) -> ObjectInfo:
+        return ObjectInfo(
+            live.generation,
+            len(live.data),
+            jsontext.crc32c(live.data),
+            dict(live.metadata),
+            self._clock.monotonic_s() - live.written_s,
+            content_type=live.content_type,
+        )
 
     def _put(self, where: tuple[str, str], data: bytes, content_type: str, metadata: Mapping[str, str] | None) -> int:
         generation, now_s = next(self._generations), self._clock.monotonic_s()

@@ -22,9 +22,11 @@ from shared.core.jsontext import crc32c
 from shared.core.ports import ObjectInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _TIMEOUT_S = 60
+_LISTED = "items(name,generation,size,crc32c,metadata,updated,contentType),nextPageToken"
+"""What `ObjectInfo` holds, and no more: a page of whole resources is several times as long."""
 
 
 class GoogleStorage:
@@ -131,6 +133,23 @@ class GoogleStorage:
         with mapped(f"gs://{bucket}/{prefix}*"):
             blobs = self._client.list_blobs(bucket, prefix=prefix, fields="items(name),nextPageToken", **self._patience)
             return [blob.name for blob in blobs]
+
+    def list_objects(
+        self, bucket: str, prefix: str, *, start_after: str | None = None, end_before: str | None = None
+    ) -> Iterator[tuple[str, ObjectInfo]]:
+        """Yield every live object below a prefix, in byte order, page by page."""
+        with mapped(f"gs://{bucket}/{prefix}*"):
+            blobs = self._client.list_blobs(
+                bucket,
+                prefix=prefix,
+                start_offset=start_after,  # which the service includes
+                end_offset=end_before,
+                fields=_LISTED,
+                **self._patience,
+            )
+            for blob in blobs:
+                if blob.name != start_after:
+                    yield blob.name, self._info(blob)
 
     def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the folders right below a prefix, each as a whole prefix, in byte order."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.core.gemini.request import ModelRequest
 
@@ -83,6 +83,16 @@ class ObjectStore(Protocol):
 
     def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the names of all live objects below a prefix, in byte order."""
+
+    def list_objects(
+        self, bucket: str, prefix: str, *, start_after: str | None = None, end_before: str | None = None
+    ) -> Iterator[tuple[str, ObjectInfo]]:
+        """Yield every live object below a prefix, its name and what `stat` would tell, in byte order, page by page.
+
+        Nothing is asked before the first is wanted, and no more than a page is ever held. Only names above
+        `start_after` and below `end_before` are listed. After an error, go on with the last name as `start_after`.
+        What is written or deleted meanwhile may be seen or not.
+        """
 
     def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the folders right below a prefix, such as `v1/` below ``, each as a whole prefix, in byte order."""

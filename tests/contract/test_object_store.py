@@ -6,8 +6,10 @@ With STORAGE_EMULATOR_HOST set, the suite also runs against that server.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +28,7 @@ from tests.services import running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.core.ports import ObjectStore
+    from shared.core.ports import ObjectInfo, ObjectStore
 
 TEXT = "text/plain"
 
@@ -212,6 +214,59 @@ def test_folders_are_listed_as_whole_prefixes_without_the_objects_between_them(s
     assert list(store.list_folders("contract", f"{name}/a/")) == []
 
 
+def test_objects_are_listed_in_byte_order_with_all_that_stat_tells(store: ObjectStore, name: str) -> None:
+    for each in (f"{name}/b", f"{name}/a", f"{name}/ü", f"{name}/Z", f"{name}-beside"):
+        store.create("contract", each, each.encode(), content_type=TEXT, metadata={"uplook-tasks": each})
+
+    listed = list(store.list_objects("contract", f"{name}/"))
+
+    assert [each for each, _ in listed] == [f"{name}/Z", f"{name}/a", f"{name}/b", f"{name}/ü"]
+    for each, info in listed:
+        assert info == replace(_stat(store, each), age_s=info.age_s)
+        assert 0 <= info.age_s < 60
+
+
+def _stat(store: ObjectStore, name: str) -> ObjectInfo:
+    info = store.stat("contract", name)
+    assert info is not None
+    return info
+
+
+@pytest.mark.parametrize(
+    ("start_after", "end_before", "wanted"),
+    [
+        (None, None, "a a/1 b c"),
+        ("a", None, "a/1 b c"),
+        ("a/0", None, "a/1 b c"),
+        ("", "b", "a a/1"),
+        ("a", "c", "a/1 b"),
+        ("c", None, ""),
+        ("c", "a", ""),
+    ],
+)
+def test_objects_are_listed_above_one_name_and_below_another(
+    store: ObjectStore, name: str, *, start_after: str | None, end_before: str | None, wanted: str
+) -> None:
+    for each in ("a", "a/1", "b", "c"):
+        store.create("contract", f"{name}/{each}", b"x", content_type=TEXT)
+
+    start, end = (None if each is None else f"{name}/{each}" for each in (start_after, end_before))
+    listed = store.list_objects("contract", f"{name}/", start_after=start, end_before=end)
+
+    assert [each.removeprefix(f"{name}/") for each, _ in listed] == wanted.split()
+
+
+def test_a_listing_of_several_pages_can_be_left_and_gone_on_with(store: ObjectStore, name: str) -> None:
+    names = [f"{name}/{number:04}" for number in range(2001)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda each: store.create("contract", each, b"x", content_type=TEXT), names))
+
+    first = [each for each, _ in itertools.islice(store.list_objects("contract", f"{name}/"), 1500)]
+    rest = [each for each, _ in store.list_objects("contract", f"{name}/", start_after=first[-1])]
+
+    assert [*first, *rest] == names
+
+
 @pytest.mark.fault(24, 25, 26, 28)
 @pytest.mark.parametrize(
     "odd",
@@ -244,3 +299,5 @@ def test_an_unreachable_service_is_a_passing_fault() -> None:
 
     with pytest.raises(TransientError):
         nobody.list_names("contract", "")
+    with pytest.raises(TransientError):
+        next(nobody.list_objects("contract", ""))

@@ -58,6 +58,8 @@ OPERATIONS: dict[str, tuple[Callable[[GoogleStorage], object], dict[str, int]]] 
         {"object.delete": 1, "object.delete:404": 1},
     ),
     "list names": (lambda store: store.list_names(BUCKET, ""), {"object.list": 1}),
+    "list objects": (lambda store: list(store.list_objects(BUCKET, "", start_after="a")), {"object.list": 1}),
+    "list objects, none of which is wanted": (lambda store: store.list_objects(BUCKET, ""), {}),
     "list folders": (lambda store: store.list_folders(BUCKET, ""), {"object.list": 1}),
 }
 

@@ -9,7 +9,7 @@ from shared.core.errors import AlreadyExistsError, AwayError, ChangedError, Tran
 from tests.rig import RESULTS, SETTINGS, UPLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
     from shared.core.gemini.request import ModelRequest
@@ -96,6 +96,14 @@ class StagedStore:
 
     def list_names(self, bucket: str, prefix: str) -> Sequence[str]:
         return self._stage.call("list", target(bucket, prefix), lambda: self._store.list_names(bucket, prefix))
+
+    def list_objects(
+        self, bucket: str, prefix: str, *, start_after: str | None = None, end_before: str | None = None
+    ) -> Iterator[tuple[str, ObjectInfo]]:
+        def effect() -> Sequence[tuple[str, ObjectInfo]]:
+            return list(self._store.list_objects(bucket, prefix, start_after=start_after, end_before=end_before))
+
+        yield from self._stage.call("list", target(bucket, prefix), effect)
 
     def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
         return self._stage.call("list", target(bucket, prefix), lambda: self._store.list_folders(bucket, prefix))

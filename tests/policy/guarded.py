@@ -36,6 +36,7 @@ NEEDS: Final = {
     "read": {"get", "list"},
     "read_head": {"get", "list"},
     "list_names": {"list"},
+    "list_objects": {"list"},
     "list_folders": {"list"},
     "publish": {"publish"},
 }

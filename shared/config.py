@@ -44,6 +44,7 @@ class Settings:
     upload_buckets: tuple[str, ...]
     image_topic: str
     result_topic: str
+    backfill_topic: str | None = None
     run: str = "v1"
     results_prefix: str = ""
     rules_file: Path = _BUNDLED_RULES
@@ -101,6 +102,7 @@ class Settings:
             upload_buckets=reader.buckets("UPLOAD_BUCKETS"),
             image_topic=reader.topic("IMAGE_TOPIC"),
             result_topic=reader.topic("RESULT_TOPIC"),
+            backfill_topic=reader.optional_topic("BACKFILL_TOPIC"),
             run=reader.run("RUN", cls.run),
             results_prefix=reader.prefix("RESULTS_PREFIX"),
             rules_file=reader.file("RULES_FILE", cls.rules_file),
@@ -297,6 +299,10 @@ class Reader:
         if value is not None and not Path(value).is_file():
             self.problems.append(f"{name}: expected a file, found none at {value!r}.")
         return default if value is None else Path(value)
+
+    def optional_topic(self, name: str) -> str | None:
+        """A topic, or None where none is set."""
+        return self.topic(name) if self.optional(name) else None
 
     def topic(self, name: str) -> str:
         """`projects/PROJECT/topics/TOPIC`, which must be set."""

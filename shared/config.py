@@ -233,6 +233,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("GOOGLE_GENAI_USE_ENTERPRISE is set, and GOOGLE_CLOUD_PROJECT is not: Vertex needs a project.")
     wrong = (origin_problem(origin) for origin in settings.image_url_origins)
     problems += [f"IMAGE_URL_ORIGINS: {problem}." for problem in wrong if problem]
+    if settings.backfill_topic and settings.backfill_topic == settings.result_topic:
+        problems.append("BACKFILL_TOPIC and RESULT_TOPIC are the same: workers would be sent their own results.")
     if settings.lease_ttl_s <= settings.timeout_s:
         problems.append(
             f"LEASE_TTL_S is {settings.lease_ttl_s:g}, TIMEOUT_S is {settings.timeout_s:g}:"

@@ -54,6 +54,7 @@ class Endpoints:
             "RESULTS_BUCKET": topology.RESULTS,
             "WORK_BUCKET": topology.WORK,
             "IMAGE_TOPIC": topology.topic_path(topology.IMAGE_EVENTS),
+            "BACKFILL_TOPIC": topology.topic_path(topology.IMAGE_BACKFILL),
             "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
             "TIMEOUT_S": str(topology.WORKER_TIMEOUT_S),
             "LEASE_TTL_S": str(topology.LEASE_TTL_S),
@@ -78,6 +79,7 @@ def write(state: State, state_dir: Path) -> None:
         "RESULTS_BUCKET": topology.RESULTS,
         "WORK_BUCKET": topology.WORK,
         "IMAGE_TOPIC": topology.topic_path(topology.IMAGE_EVENTS),
+        "BACKFILL_TOPIC": topology.topic_path(topology.IMAGE_BACKFILL),
         "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
         **({"VIEWER_URL": state.endpoints.viewer} if state.endpoints.viewer else {}),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -44,3 +45,21 @@ def task_name(text: str) -> str:
     if not naming.is_task_name(text):
         raise argparse.ArgumentTypeError(f"expected the name of a task, such as detect, found {text!r}")
     return text
+
+
+def moment(text: str) -> dt.datetime:
+    """Read an option that names a time: ISO 8601, UTC unless it says otherwise; a date alone is its first moment.
+
+    >>> moment("2026-11-21"), moment("2026-11-21T09:00+01:00").isoformat()
+    (datetime.datetime(2026, 11, 21, 0, 0, tzinfo=datetime.timezone.utc), '2026-11-21T09:00:00+01:00')
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such time.
+    """
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a date or a time in UTC, such as 2026-11-21 or 2026-11-21T08:00, found {text!r}"
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)

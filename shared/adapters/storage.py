@@ -9,13 +9,12 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from shared.adapters.storage_downloads import Downloads, too_many_bytes
 from shared.adapters.storage_errors import mapped
 from shared.core.errors import (
     AlreadyExistsError,
     ChangedError,
-    ErrorCode,
     NotFoundError,
-    PermanentError,
     TransientError,
 )
 from shared.core.jsontext import crc32c
@@ -59,6 +58,7 @@ class GoogleStorage:
             session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
         self._clock = _ServerClock()
         session.hooks["response"] += [self._clock.note, _drain_refusal]
+        self._downloads = Downloads(self._client, connections=connections, timeout_s=_TIMEOUT_S)
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
@@ -100,6 +100,12 @@ class GoogleStorage:
         """Read an object, verified against its stored checksum."""
         where = f"gs://{bucket}/{name}"
         blob = self._client.bucket(bucket).blob(name, generation=generation)
+        with mapped(where, precondition=NotFoundError):
+            found = self._downloads.read(blob, where, max_bytes=max_bytes)
+        return self._read_patiently(blob, where, max_bytes) if found is None else found
+
+    def _read_patiently(self, blob: Any, where: str, max_bytes: int) -> bytes:
+        """Read with the client's own retries and resumption."""
         sink = _CappedSink(max_bytes, where)
         with mapped(where, precondition=NotFoundError):
             # raw: the bytes as stored, never decompressed on the way (a gzip object would defeat cap and checksum).
@@ -220,7 +226,7 @@ class _CappedSink:
 
     def write(self, chunk: bytes) -> int:
         if len(self.data) + len(chunk) > self._max_bytes:
-            raise PermanentError(ErrorCode.TOO_MANY_BYTES, f"{self._where} is larger than {self._max_bytes:,} bytes.")
+            raise too_many_bytes(self._where, self._max_bytes)
         self.data += chunk
         return len(chunk)
 

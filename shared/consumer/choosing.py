@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
 
 _DOCUMENT = re.compile(r"(?P<folder>.*)/(?P<task>[a-z][a-z0-9_-]{0,31})(?:\.error-(?P<number>[0-9]{1,4}))?\.json")
 _RESULT_RANK = 10_000  # above every error's number, which ends at 9999
@@ -28,6 +30,28 @@ def chosen(names: Iterable[str], *, task: str | None = None) -> list[str]:
             candidate = (int(match["number"] or _RESULT_RANK), match[0])
             best[key] = max(best.get(key, candidate), candidate)
     return [name for _, name in best.values()]
+
+
+def chosen_in_order(listed: Iterable[T], *, name_of: Callable[[T], str], task: str | None = None) -> Iterator[T]:
+    """Yield what `chosen` would return, of a listing in the order of names, however long: hardly any of it is held.
+
+    All documents of a folder and task lie between two names, so what begins otherwise ends the choice among them.
+    """
+    begun, best = "", dict[tuple[str, str], tuple[int, T]]()
+    for each in listed:
+        name = name_of(each)
+        if best and not name.startswith(begun):
+            yield from (candidate for _, candidate in best.values())
+            best.clear()
+        match = _DOCUMENT.fullmatch(name)
+        if match is None or task not in (None, match["task"]):
+            continue
+        key, rank = (match["folder"], match["task"]), int(match["number"] or _RESULT_RANK)
+        if not best:
+            begun = f"{match['folder']}/{match['task']}."
+        if key not in best or rank > best[key][0]:
+            best[key] = rank, each
+    yield from (candidate for _, candidate in best.values())
 
 
 def tasks(names: Iterable[str]) -> list[str]:

@@ -88,7 +88,7 @@ def _jsonl(args: argparse.Namespace, results: Results, report: Report) -> None:
 def _stored_results(args: argparse.Namespace, results: Results, report: Report) -> Iterator[StoredResult]:
     yield from report.count(documents(results, task=args.task, on_unreadable=report.leave_out))
     if report.results == 0:
-        others = ", ".join(tasks(results.names()))
+        others = ", ".join(tasks(each.name for each in results.listed()))
         hint = f"there are results of {others}: see --task" if others else "see --help for what WHERE can be"
         raise _NothingFoundError(f"expected results{_of(args.task)} below {args.where}, found none; {hint}.")
 

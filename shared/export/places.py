@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from shared import config
 from shared.core import naming
 from shared.core.errors import SettingsError
-from shared.export.reading import THREADS, BucketResults, UnreadableError, parsed
+from shared.export.reading import THREADS, BucketResults, Listed, UnreadableError, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from shared.export.reading import Results
 
@@ -42,7 +42,7 @@ def open_results(where: str) -> Results:
     settings = config.client_settings()
     try:
         store = GoogleStorage(
-            project=settings.project, emulator_host=settings.storage_emulator_host, connections=2 * THREADS
+            project=settings.project, emulator_host=settings.storage_emulator_host, connections=THREADS + 8
         )
     except DefaultCredentialsError as error:
         raise SettingsError(
@@ -64,9 +64,10 @@ class FolderResults:
         self._folder = folder
         self._places: dict[str, Path] = {}
 
-    def names(self) -> Sequence[str]:
-        """Return the paths of all JSON files, relative to the folder."""
-        return sorted(f"./{path.relative_to(self._folder).as_posix()}" for path in self._folder.rglob("*.json"))
+    def listed(self) -> Iterator[Listed]:
+        """Yield the paths of all JSON files, relative to the folder; when a copy was made says nothing about them."""
+        names = sorted(f"./{path.relative_to(self._folder).as_posix()}" for path in self._folder.rglob("*.json"))
+        return map(Listed, names)
 
     def place(self, name: str) -> str:
         """Return the path."""

@@ -1,31 +1,33 @@
 """Result documents below a prefix, one for each image generation and task, whatever else lies there.
 
 A reader takes `<task>.json` where it exists, else the newest `<task>.error-<n>.json`. What cannot be read is told,
-never silently left out.
+never silently left out. Names are listed page by page and documents read some way ahead, several at a time, so that
+the memory that it takes does not depend on how many there are.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.consumer.choosing import chosen
+from shared.consumer.choosing import chosen_in_order
 from shared.core.errors import NotFoundError, PermanentError
 from shared.core.results import schemas
+from shared.pipeline.concurrency import ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator
 
     from shared.core.ports import ObjectStore
 
-THREADS = 8
-_WINDOW = 4 * THREADS
+THREADS = 16
+"""Documents that are read at a time. Each waits for the network most of its time."""
+_CLOCKS = dt.timedelta(hours=2)
+"""An object is stored when its document was created, or soon after: as far as the clocks of three machines agree."""
 _MAX_BYTES = 64_000_000  # more than any document or mask that the pipeline writes
 _IN_GENERATION = re.compile(r".*/[0-9]+/[^/]+")
 
@@ -50,11 +52,33 @@ class Unreadable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Something that may be a document. `stored` is when it was written there; None where nobody can say."""
+
+    name: str
+    stored: dt.datetime | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a reading is, for those who show it. Documents before `since` are `older`, read or not."""
+
+    read: int = 0
+    older: int = 0
+    left_out: int = 0
+
+    def __str__(self) -> str:
+        """Return the counts that are not zero, in words."""
+        others = [(self.older, "older"), (self.left_out, "left out")]
+        return ", ".join((f"{self.read:,} results read", *(f"{count:,} {what}" for count, what in others if count)))
+
+
 class Results(Protocol):
     """Where results lie. Its methods may be called from several threads at once."""
 
-    def names(self) -> Sequence[str]:
-        """Return the names of everything that may be a document."""
+    def listed(self) -> Iterator[Listed]:
+        """Yield everything that may be a document, in the order of names, page by page."""
 
     def place(self, name: str) -> str:
         """Return where that is, for people and programs elsewhere."""
@@ -82,10 +106,12 @@ class BucketResults:
         self._bucket = bucket
         self._folder = folder
 
-    def names(self) -> Sequence[str]:
-        """Return the names of the objects that lie in the folder of a generation."""
-        listed = self._store.list_names(self._bucket, self._folder)
-        return [name for name in listed if _IN_GENERATION.fullmatch(name)]
+    def listed(self) -> Iterator[Listed]:
+        """Yield the objects that lie in the folder of a generation."""
+        for name, info in self._store.list_objects(self._bucket, self._folder):
+            if _IN_GENERATION.fullmatch(name):
+                # The age is by the server's clock, today's time by this machine's.
+                yield Listed(name, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=info.age_s))
 
     def place(self, name: str) -> str:
         """Return the URI."""
@@ -104,32 +130,56 @@ class BucketResults:
 
 
 def documents(
-    results: Results, *, task: str | None = None, on_unreadable: Callable[[Unreadable], None] | None = None
+    results: Results,
+    *,
+    task: str | None = None,
+    since: dt.datetime | None = None,
+    on_unreadable: Callable[[Unreadable], None] | None = None,
+    tally: Tally | None = None,
 ) -> Iterator[StoredResult]:
-    """Yield every result (of one task), in the order of their names.
+    """Yield every result (of one task; `created` at this time or later), in the order of their names.
+
+    What was stored before `since` was created before it, too, and is not read at all. `tally` counts along.
 
     Raises:
         NotFoundError: there is no such bucket.
         TransientError: the store is away, or refuses; nothing is left out for that.
         UnreadableError: without `on_unreadable`, at the first document that cannot be read.
     """
-    with closing(_ahead(results.read_document, chosen(results.names(), task=task))) as reads:
+    tally = tally or Tally()
+    chosen = chosen_in_order(results.listed(), name_of=lambda each: each.name, task=task)
+    names = (each.name for each in _young(chosen, since, tally))
+    with closing(ahead(results.read_document, names, at_once=THREADS)) as reads:
         for name, read in reads:
             try:
                 found = StoredResult(results.place(name), read())
             except UnreadableError as error:
                 if on_unreadable is None:
                     raise
+                tally.left_out += 1
                 on_unreadable(Unreadable(results.place(name), str(error)))
+                continue
+            if since is not None and _created(found.document) < since:
+                tally.older += 1
             else:
+                tally.read += 1
                 yield found
+
+
+def _young(listed: Iterator[Listed], since: dt.datetime | None, tally: Tally) -> Iterator[Listed]:
+    """Leave out what was stored before a time, whatever the clocks say."""
+    for each in listed:
+        if since is None or each.stored is None or each.stored >= since - _CLOCKS:
+            yield each
+        else:
+            tally.older += 1
 
 
 def parsed(data: bytes) -> dict[str, Any]:
     """Return a result document.
 
     Raises:
-        UnreadableError: it is no JSON, or no `uplook.result/1`.
+        UnreadableError: it is no JSON, or no `uplook.result/1`, or its `created` is no time.
     """
     try:
         document: dict[str, Any] = json.loads(data)
@@ -138,22 +188,13 @@ def parsed(data: bytes) -> dict[str, Any]:
     wrong = schemas.problem(document)
     if wrong is not None:
         raise UnreadableError(wrong)
+    try:
+        _created(document)
+    except ValueError as error:
+        raise UnreadableError(f"$.created: expected a time: {error}") from error
     return document
 
 
-def _ahead(
-    read: Callable[[str], dict[str, Any]], names: Iterable[str]
-) -> Generator[tuple[str, Callable[[], dict[str, Any]]], None, None]:
-    """Yield names in order, each with the outcome of its read, which began some names ago."""
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
-    waiting: deque[tuple[str, Future[dict[str, Any]]]] = deque()
-    try:
-        for name in names:
-            waiting.append((name, pool.submit(read, name)))
-            if len(waiting) == _WINDOW:
-                first, future = waiting.popleft()
-                yield first, future.result
-        for last, future in waiting:
-            yield last, future.result
-    finally:
-        pool.shutdown(cancel_futures=True)  # where a store is away, every read that has not begun would wait for it
+def _created(document: dict[str, Any]) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(document["created"])
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

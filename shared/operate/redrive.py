@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _failures(folder: str, ports: Ports, *, task: str | None) -> Sequence[str]:
     """Return the newest error document of everything that has errors and no result."""
-    names = BucketResults(ports.store, ports.settings.results_bucket, folder).names()
-    return [name for name in chosen(names, task=task) if error_number(name) is not None]
+    listed = BucketResults(ports.store, ports.settings.results_bucket, folder).listed()
+    return [name for name in chosen((each.name for each in listed), task=task) if error_number(name) is not None]
 
 
 def _dead_letters(folder: str, ports: Ports, *, dry_run: bool) -> Iterable[Redriven]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shared import logs
-from shared.pipeline.concurrency import AT_ONCE, concurrently
+from shared.pipeline.concurrency import AT_ONCE, ahead, concurrently
 from tests.waiting import WAIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_what_the_calls_return_comes_in_their_order_although_they_run_together() -> None:
@@ -51,3 +56,56 @@ def test_log_lines_name_their_job_in_every_thread() -> None:
         found = concurrently([logs._context.get] * 2)
 
     assert found == [{"key": "k"}] * 2
+
+
+def test_outcomes_come_in_the_order_of_the_items_errors_too() -> None:
+    def half(number: int) -> int:
+        if number % 2:
+            raise ValueError(number)
+        return number // 2
+
+    found: list[int] = []
+    refused: list[int] = []
+    for item, outcome in ahead(half, range(200), at_once=4):
+        if item % 2:
+            with pytest.raises(ValueError, match=f"^{item}$"):
+                outcome()
+            refused.append(item)
+        else:
+            found.append(outcome())
+
+    assert found == list(range(100))
+    assert refused == list(range(1, 200, 2))
+
+
+def test_items_are_taken_no_further_ahead_than_needed() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    with closing(ahead(str, items(), at_once=4)) as outcomes:
+        for _ in range(10):
+            next(outcomes)
+    assert len(taken) <= 10 + 4 * 4
+
+
+def test_calls_that_have_not_begun_when_it_is_closed_never_do() -> None:
+    begun: list[int] = []
+    first, may_end = threading.Event(), threading.Event()
+
+    def call(number: int) -> None:
+        begun.append(number)
+        if number:
+            first.set()
+            assert may_end.wait(WAIT_S)
+
+    outcomes = ahead(call, range(100), at_once=1)
+    next(outcomes)
+    assert first.wait(WAIT_S)
+    threading.Timer(0.01, may_end.set).start()
+    outcomes.close()
+
+    assert begun == [0, 1]

@@ -175,7 +175,7 @@ CHANGES: Final = (
     ),
     Change(
         "deliveries are repeated at once",
-        " \\\n        --min-retry-delay=\"${backoff}\" --max-retry-delay=600s",
+        ' \\\n        --min-retry-delay="${backoff}" --max-retry-delay=600s',
         "",
         "google_pubsub_subscription projects/a-project/subscriptions/uplook-caption",
         "the script lacks --max-retry-delay=600",

@@ -6,6 +6,7 @@ locals {
   watched_subscriptions = concat(
     [for each in google_pubsub_subscription.worker : each.name],
     [for each in google_pubsub_subscription.backfill : each.name],
+    [for each in google_pubsub_subscription.bigquery : each.name],
     [google_pubsub_subscription.dead_letter.name],
   )
 }

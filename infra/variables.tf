@@ -21,6 +21,13 @@ variable "backend" {
   }
 }
 
+variable "bigquery" {
+  description = "Whether BigQuery shows results: a dataset with every event as a row, the documents as they lie in the bucket, and views over them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "deadlines_s" {
   description = "Seconds that nest: a worker's own deadline < the platform's < Pub/Sub's ack deadline < the lease."
   type = object({

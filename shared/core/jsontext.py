@@ -15,8 +15,8 @@ _LINE_BREAKS = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 def dump(value: Any) -> bytes:
     """Return one line of stable UTF-8 JSON and its line break: what SQL engines read as it is.
 
-    Keys keep their order; NaN is refused, half a surrogate pair escaped. No character inside is a line break to anybody,
-    nor a tab: JSON escapes the control characters, and this the three others that some readers end a line at.
+    Keys keep their order; NaN is refused, half a surrogate pair escaped. No character inside is a tab, or ends a line
+    for anybody: JSON escapes the control characters, and this function the three others that some readers end one at.
 
     Raises:
         ValueError: the value holds NaN or an infinity.

@@ -20,6 +20,7 @@ FUNCTIONS: Final = "google_cloudfunctions2_function"
 BUCKETS: Final = "google_storage_bucket"
 RUNTIME: Final = "google_service_account.function"
 _PUBLIC: Final = re.compile(r"\ball(?:Authenticated)?Users\b")
+_WRITES_ROWS: Final = "roles/bigquery.dataEditor"
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
 _FORGETS: Final = "forget"
 _LISTS: Final = "roles/storage.legacyBucketReader"
@@ -56,6 +57,7 @@ HELPERS: Final = {
     "agent of cloudscheduler": {"roles/pubsub.publisher"},
     "agent of eventarc": {"roles/eventarc.serviceAgent"},
     "agent of pubsub": {
+        "roles/bigquery.dataEditor",
         "roles/iam.serviceAccountOpenIdTokenCreator",
         "roles/pubsub.publisher",
         "roles/pubsub.subscriber",
@@ -153,6 +155,26 @@ def _is_bound(grant: Grant, workers: set[str]) -> bool:
     shared = grant.who not in workers or folders[:1] in ([naming.SPENDING], [naming.SEEN])
     elsewhere = holds(grant.condition, Asked(grant.on, "x.json")) or holds(grant.condition, Asked(grant.on))
     return len(folders) == 1 and not elsewhere and (shared or not others)
+
+
+def tables(infra: Infra) -> list[str]:
+    """Nobody is given a right on a whole dataset; Pub/Sub alone writes rows, and only into the table of its events."""
+    written = {
+        str(each.one("bigquery_config", "table")).rpartition(".")[2]
+        for each in anything(infra, "google_pubsub_subscription")
+        if each.one("bigquery_config")
+    }
+    wanted = {("google_bigquery_table_iam_member", table, "agent of pubsub", _WRITES_ROWS) for table in written}
+    problems = [
+        f"{grant.address}: gives {grant.role} on {grant.on} to {grant.who}; expected {wanted}."
+        for grant in all_grants(infra)
+        if "_bigquery_" in grant.type and (grant.type, grant.on, grant.who, grant.role) not in wanted
+    ]
+    return problems + [
+        f"{dataset}: gives access by itself: {access}."
+        for dataset in anything(infra, "google_bigquery_dataset")
+        if (access := dataset.one("access")) is not None
+    ]
 
 
 def own_accounts(infra: Infra) -> list[str]:

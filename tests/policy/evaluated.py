@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.policy.syntax import Body, Nested
 
 EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = (
-    {"backend": "vertex", "forget": True, "alert_email": "operators@example.com"},
-    {"backend": "developer", "forget": True, "alert_email": "operators@example.com"},
+    {"backend": "vertex", "forget": True, "alert_email": "operators@example.com", "bigquery": True},
+    {"backend": "developer", "forget": True, "alert_email": "operators@example.com", "bigquery": True},
 )
 """Choices of variables by which everything is made that can be made."""
 

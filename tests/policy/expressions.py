@@ -22,6 +22,7 @@ Expression: TypeAlias = Callable[[Mapping[str, Any]], Any]
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _LITERALS: Final = {"true": True, "false": False, "null": None}
 _ESCAPED: Final = re.compile(r'\\([nrt"\\])')
+_INTERPOLATED: Final = re.compile(r"\$\{(\w+)\}")
 _UNESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -172,6 +173,10 @@ def _for_tuple(tree: Tree[Any]) -> Expression:
     return lambda names: [value for (value,) in loop(names)]
 
 
+def _filled(template: str, names: Mapping[str, Any]) -> str:
+    return _INTERPOLATED.sub(lambda found: _text(names[found[1]]), template)
+
+
 def _flat(values: Any) -> Iterator[Any]:
     for value in values:
         if isinstance(value, list):
@@ -202,12 +207,15 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "formatlist": lambda form, values: [form % value for value in values],
     "join": lambda separator, values: separator.join(_text(value) for value in values),
     "jsondecode": json.loads,
+    "jsonencode": lambda value: json.dumps(value, sort_keys=True, separators=(",", ":")),
     "keys": sorted,
     "length": len,
+    "lookup": lambda values, key, default: values.get(key, default),
     "lower": str.lower,
     "merge": lambda *maps: reduce(lambda all_, one: {**all_, **one}, maps, {}),
     "replace": str.replace,
     "sort": sorted,
+    "templatefile": lambda path, names: _filled((_ROOT / path).read_text("utf-8"), names),
     "toset": lambda values: sorted(set(values)),
     "tostring": _text,
 }

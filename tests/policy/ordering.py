@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 APIS: Final[Mapping[str, Collection[str]]] = {
     "google_artifact_registry_repository": {"artifactregistry"},
+    "google_bigquery_dataset": {"bigquery"},
+    "google_bigquery_table": {"bigquery"},
     "google_cloud_run_service": {"run"},
     "google_cloud_scheduler_job": {"cloudscheduler"},
     "google_cloudfunctions2_function": {"artifactregistry", "cloudbuild", "cloudfunctions", "run", "storage"},
@@ -105,7 +107,7 @@ def _needing(grants: list[Grant], infra: Infra) -> list[Block]:
         "agent of aiplatform": _running(ours(infra, "worker"), infra),
         "agent of cloudscheduler": infra.of("google_cloud_scheduler_job"),
         "agent of pubsub": _delivering(first, infra) or [block for block in deployed if block.one("event_trigger")],
-        "push": infra.of(_SUBSCRIPTION),
+        "push": [block for block in infra.of(_SUBSCRIPTION) if block.one("push_config")],
         # Those of Eventarc are for the last functions: the first builds are the minutes in which rights get known.
     }
     return known.get(first.who, deployed)
@@ -118,6 +120,7 @@ def _delivering(grant: Grant, infra: Infra) -> list[Block]:
         for each in anything(infra, _SUBSCRIPTION)
         if str(each.one("dead_letter_policy", "dead_letter_topic")).endswith(f"/{grant.on}")
         or grant.on.endswith(f"/{each.one('push_config', 'oidc_token', 'service_account_email')}")
+        or str(each.one("bigquery_config", "table")).endswith(f".{grant.on}")
     }
     return [block for block in infra.of(_SUBSCRIPTION) if block.address in using]
 

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from tests.policy.parsed import Infra
 
 MEMBERS: Final = "_iam_member"
-_ON: Final = ("bucket", "topic", "subscription", "service", "repository", "service_account_id", "secret_id", "project")
+_ON: Final = (
+    "bucket",
+    "topic",
+    "subscription",
+    "service",
+    "repository",
+    "service_account_id",
+    "secret_id",
+    "table_id",
+    "project",
+)
 _SERVICE_ACCOUNT: Final = "serviceAccount:"
 _AGENT: Final = f"{_SERVICE_ACCOUNT}service-{NUMBER}@"
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RULES: Final = f'[defaults]\ntasks = {json.dumps(sorted(TASKS))}\nquestion = "What is red?"\n'
 OK: Final = 200
+LANE: Final = "google_pubsub_subscription.backfill"
 _LATER: Final = dt.timedelta(days=2)
 
 
@@ -34,6 +35,7 @@ def everything(chain: Chain) -> None:
     first = uploaded(chain, "first.jpg")
     answered(chain)
     asked_about_several(chain)
+    backfilled(chain)
     again = held(chain)
     forgotten(chain, again)
     released(chain)
@@ -80,6 +82,28 @@ def asked_about_several(chain: Chain) -> None:
     assert chain.deliver(worker, delivery) == OK
     assert all(rule["left"] == 0 for rule in chain.plan.documents())
     chain.plan.clear()
+
+
+def backfilled(chain: Chain) -> None:
+    """What comes by the lane of a backfill is answered by the same workers, and nothing of it is in the live lane."""
+    [topic] = {each.body["topic"] for each in lane(chain)}
+    upload = uploaded(chain, "there-before.jpg")
+    for _, delivery in waiting(chain):
+        chain.settle(delivery, taken=True)
+        again = {"data": delivery.message.data, "attributes": dict(delivery.message.attributes)}
+        resources.publisher(chain.pubsub).publish(topic=topic, messages=[again])
+    assert waiting(chain) == []
+    for subscription in lane(chain):
+        [delivery] = chain.pull(subscription)
+        assert chain.deliver(subscription, delivery) == OK
+    found = [name for name in names(chain, "results") if upload.name in name and name.endswith(".json")]
+    assert len(found) == len(TASKS)
+
+
+def lane(chain: Chain) -> list[Made]:
+    """Return the subscriptions of a backfill."""
+    subscriptions = chain.made("google_pubsub_subscription")
+    return [each for each in subscriptions if each.address == LANE]
 
 
 def held(chain: Chain) -> Any:
@@ -189,8 +213,9 @@ def waiting(chain: Chain) -> list[tuple[Made, Delivery]]:
 
 
 def subscription_of(chain: Chain, entry_point: str) -> Made:
-    """Return the subscription that pushes to a function, by the function's entry point."""
-    for each in chain.made("google_pubsub_subscription"):
+    """Return the subscription that pushes to a function what is live, by the function's entry point."""
+    others = {LANE, "google_pubsub_subscription.bigquery"}
+    for each in (each for each in chain.made("google_pubsub_subscription") if each.address not in others):
         function = chain.function(service_of(str(each.one("push_config", "push_endpoint"))))
         if function.one("build_config", "entry_point") == entry_point:
             return each

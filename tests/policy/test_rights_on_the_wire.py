@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 INFRA = parse(FILES)
 CHOICES: Final[tuple[dict[str, Any], ...]] = (
-    {"backend": "vertex", "forget": True},
-    {"backend": "developer", "forget": True},
+    {"backend": "vertex", "forget": True, "bigquery": True},
+    {"backend": "developer", "forget": True, "bigquery": True},
 )
 _MEMBER: Final = re.compile(r'^resource "(google_\w+_iam_member)" "(\w+)" \{\n.*?^\}\n', re.MULTILINE | re.DOTALL)
 GIVEN: Final = [

@@ -44,6 +44,11 @@ run "by_default" {
   }
 
   assert {
+    condition     = length(google_cloud_run_v2_job.backfill) + length(google_service_account.backfill) + length(google_pubsub_topic_iam_member.image_backfill_published_by) == 0 && output.backfill == ".venv/bin/python -m shared.operate backfill gs://a-project-uplook-uploads"
+    error_message = "Expected no job that nobody gave an image for, and a command that needs none."
+  }
+
+  assert {
     condition     = length(google_bigquery_dataset.uplook) + length(google_pubsub_subscription.bigquery) + length(google_bigquery_table.view) == 0 && !contains(keys(google_project_service.chosen), "bigquery.googleapis.com")
     error_message = "Expected no BigQuery that nobody asked for."
   }
@@ -153,6 +158,39 @@ run "with_alerts" {
   assert {
     condition     = strcontains(google_monitoring_alert_policy.held[0].conditions[0].condition_matched_log[0].filter, "(${join(" OR ", formatlist("\"uplook-%s\"", local.tasks))})")
     error_message = "Expected an alert on what any worker holds."
+  }
+}
+
+run "with_a_backfill_job" {
+  variables {
+    backfill_image  = "europe-west4-docker.pkg.dev/a-project/uplook-images/uplook:1.0"
+    backfill_shards = 3
+    max_instances   = 2
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_job.backfill[0].template[0].task_count == 3 && google_cloud_run_v2_job.backfill[0].template[0].parallelism == 3
+    error_message = "Expected a task for each shard, all at once."
+  }
+
+  assert {
+    condition     = join(" ", google_cloud_run_v2_job.backfill[0].template[0].template[0].containers[0].args) == "gs://a-project-uplook-uploads --outstanding=2"
+    error_message = "Expected all shards together to leave half of the threads to live uploads."
+  }
+
+  assert {
+    condition     = { for each in google_cloud_run_v2_job.backfill[0].template[0].template[0].containers[0].env : each.name => each.value } == { for name, value in google_cloudfunctions2_function.pushed["caption"].service_config[0].environment_variables : name => value if name != "THREADS" }
+    error_message = "Expected the job to see the deployment as its functions do."
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.backfill_marks[0].condition[0].expression == "resource.type == \"storage.googleapis.com/Object\" && resource.name.startsWith(\"projects/_/buckets/a-project-uplook-work/objects/backfill/\")"
+    error_message = "Expected the job to write its marks, and nothing else."
+  }
+
+  assert {
+    condition     = output.backfill == "gcloud run jobs execute uplook-backfill --region=us-central1 --project=a-project"
+    error_message = "Expected a command that runs the job."
   }
 }
 

@@ -24,7 +24,9 @@ _WRITES_ROWS: Final = "roles/bigquery.dataEditor"
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
 _FORGETS: Final = "forget"
 _LISTS: Final = "roles/storage.legacyBucketReader"
+JOB: Final = "google_cloud_run_v2_job"
 FOLDERS: Final = (
+    naming.BACKFILL,
     naming.DEAD,
     naming.PARKED,
     naming.LEASES,
@@ -178,11 +180,17 @@ def tables(infra: Infra) -> list[str]:
 
 
 def own_accounts(infra: Infra) -> list[str]:
-    """Every function runs as an account of its own, nobody else acts as it; no key exists; no policy is taken over."""
+    """Functions and jobs have accounts of their own, as which nobody else acts. No key, and no policy is taken over."""
     problems = [
         f"{block.address}: runs as {email}, not as its own account."
         for block in infra.of(FUNCTIONS)
         if (email := block.one("service_config", "service_account_email")) != f"${{{RUNTIME}[each.key].email}}"
+    ]
+    problems += [
+        f"{block.address}: runs as {email}, not as its own account."
+        for block in infra.of(JOB)
+        if (email := block.one("template", "template", "service_account"))
+        != f"${{google_service_account.{block.name}[0].email}}"
     ]
     problems += [
         f"{block.address}: takes a policy over. Use {block.type.rpartition('_')[0]}_member."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -195,6 +196,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
+    "/": operator.truediv,
 }
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
@@ -202,6 +204,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "basename": lambda path: path.rpartition("/")[2],
     "concat": lambda *lists: [each for values in lists for each in values],
     "contains": lambda values, value: value in values,
+    "floor": math.floor,
     "flatten": lambda values: list(_flat(values)),
     "file": lambda path: (_ROOT / path).read_text("utf-8"),
     "formatlist": lambda form, values: [form % value for value in values],

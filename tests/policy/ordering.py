@@ -21,6 +21,7 @@ APIS: Final[Mapping[str, Collection[str]]] = {
     "google_bigquery_dataset": {"bigquery"},
     "google_bigquery_table": {"bigquery"},
     "google_cloud_run_service": {"run"},
+    "google_cloud_run_v2_job": {"run"},
     "google_cloud_scheduler_job": {"cloudscheduler"},
     "google_cloudfunctions2_function": {"artifactregistry", "cloudbuild", "cloudfunctions", "run", "storage"},
     "google_monitoring_alert_policy": {"monitoring"},
@@ -43,6 +44,7 @@ APIS: Final[Mapping[str, Collection[str]]] = {
 CHOICES: Final[tuple[Mapping[str, bool | str], ...]] = ({}, {"backend": "developer"}, *EVERYTHING)
 SERVICES: Final = "google_project_service"
 _FUNCTION: Final = "google_cloudfunctions2_function"
+_JOB: Final = "google_cloud_run_v2_job"
 _SUBSCRIPTION: Final = "google_pubsub_subscription"
 _OF_ROLES: Final = re.compile(r"^roles/(\w+)\.|^(\w+)\.\w+\.\w+$")
 
@@ -126,10 +128,10 @@ def _delivering(grant: Grant, infra: Infra) -> list[Block]:
 
 
 def _running(accounts: set[str], infra: Infra) -> list[Block]:
-    """Return the blocks of functions that run as one of these accounts."""
-    deployed = made(infra, _FUNCTION, **EVERYTHING[0])
-    running = {each.address for each in deployed if each.key.replace("_", "-") in accounts}
-    return [block for block in infra.of(_FUNCTION) if block.address in running]
+    """Return the blocks of functions and jobs that run as one of these accounts."""
+    deployed = made(infra, _FUNCTION, _JOB, **EVERYTHING[0])
+    running = {each.address for each in deployed if each.body["name"].removeprefix("uplook-") in accounts}
+    return [block for block in infra.of(_FUNCTION, _JOB) if block.address in running]
 
 
 def _apis(each: Made) -> set[str]:

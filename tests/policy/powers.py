@@ -36,7 +36,10 @@ _WORDS: Final = {
     "roles/storage.objectViewer": "read",
     "uplook_ask_models": "ask models",
 }
-_OPTIONS: Final[dict[str, tuple[object, str]]] = {"bigquery": (False, "bigquery = true")}
+_OPTIONS: Final[dict[str, tuple[object, str]]] = {
+    "backfill_image": (None, "backfill_image = …"),
+    "bigquery": (False, "bigquery = true"),
+}
 """Variables that are off by default and give rights: their value then, and the words for any other."""
 _FOLDER: Final = re.compile(r'/objects/([a-z]+/)"')
 _OWN: Final = re.compile(r'endsWith\("/([a-z]+)\.json"\)')

@@ -16,6 +16,7 @@ from tests.policy.chain import ATTEMPTS
 from tests.policy.evaluated import made
 from tests.policy.platform_needs import service_of
 from tests.rig import picture
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from typing import Any
@@ -85,17 +86,26 @@ def asked_about_several(chain: Chain) -> None:
 
 
 def backfilled(chain: Chain) -> None:
-    """What comes by the lane of a backfill is answered by the same workers, and nothing of it is in the live lane."""
-    [topic] = {each.body["topic"] for each in lane(chain)}
-    upload = uploaded(chain, "there-before.jpg")
-    for _, delivery in waiting(chain):
-        chain.settle(delivery, taken=True)
-        again = {"data": delivery.message.data, "attributes": dict(delivery.message.attributes)}
-        resources.publisher(chain.pubsub).publish(topic=topic, messages=[again])
+    """The job finds a picture of which nobody was told, and it is answered by the same workers, in the lane."""
+    upload = chain.bucket("uploads").blob("there-before.jpg")
+    upload.upload_from_string(picture(), content_type="image/jpeg")
+    job, done = chain.start_job(), []
+
+    def ended() -> bool:
+        for subscription in lane(chain):
+            for delivery in chain.pull(subscription):
+                assert chain.deliver(subscription, delivery) == OK
+                done.append(delivery)
+        return job.poll() is not None
+
+    try:
+        wait_until(ended, "end of the backfill")
+    finally:
+        job.kill()
+        said, _ = job.communicate()
+    assert job.returncode == 0, said
+    assert len(done) == len(TASKS)
     assert waiting(chain) == []
-    for subscription in lane(chain):
-        [delivery] = chain.pull(subscription)
-        assert chain.deliver(subscription, delivery) == OK
     found = [name for name in names(chain, "results") if upload.name in name and name.endswith(".json")]
     assert len(found) == len(TASKS)
 

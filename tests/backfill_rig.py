@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from shared.core.ports import Message
-    from shared.pipeline.backfill.objects import Objects
+    from shared.pipeline.backfill.objects import ObjectSequence
 
+_MOST_SLEEPS = 3000
 LANE = "projects/local-dev/topics/image-backfill"
 
 
@@ -38,9 +39,9 @@ class BackfillRig:
 
     def __post_init__(self) -> None:
         self.rules = Rules(Choices(tasks=self.tasks))
-        self.taken = 0
+        self.taken = self.sleeps = 0
         self.seen_at_once: list[int] = []
-        self.rig.clock.on_sleep = lambda _: self.work()
+        self.rig.clock.on_sleep = self.on_sleep
 
     @property
     def published(self) -> list[Message]:
@@ -51,6 +52,12 @@ class BackfillRig:
         """Put pictures into the bucket."""
         for name in names:
             self.rig.store.create(UPLOADS, name, picture(), content_type=content_type, metadata=metadata)
+
+    def on_sleep(self, _: float) -> None:
+        """Work while the command waits; what waits for ever is found."""
+        self.sleeps += 1
+        assert self.sleeps < _MOST_SLEEPS, "the command waits for what never comes"
+        self.work()
 
     def work(self) -> None:
         """Do what was published and not taken yet."""
@@ -63,7 +70,7 @@ class BackfillRig:
     def backfill(
         self,
         *,
-        objects: Objects | None = None,
+        objects: ObjectSequence | None = None,
         limit: int | None = None,
         run: str = "v1",
         tasks: Collection[str] | None = None,

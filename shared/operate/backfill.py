@@ -14,26 +14,27 @@ from shared.command_line import DONE, INCOMPLETE, moment, task_name
 from shared.core import naming
 from shared.core.errors import SettingsError
 from shared.core.planning.candidates import Selection, Shard
-from shared.core.planning.estimating import Estimate, Limits, Samples
+from shared.core.planning.estimating import Estimate, Samples, TimeLimits
 from shared.core.planning.marks import Mark
 from shared.core.planning.pacing import RateLimit
 from shared.core.planning.planner import Planner
 from shared.operate import deployment
-from shared.operate.backfill_report import DoneReport, EstimateReport, Pace
+from shared.operate.backfill_report import DoneReport, EstimateReport, ProgressLine
 from shared.operate.inventories import open_list
 from shared.pipeline.backfill.lane import Lane
 from shared.pipeline.backfill.marking import MarkBook
 from shared.pipeline.backfill.objects import ListedObjects, objects_at
 from shared.pipeline.backfill.run import Backfill
 from shared.pipeline.backfill.sampling import learn
-from shared.pipeline.backfill.survey import Findings, look_over
+from shared.pipeline.backfill.survey import Survey, look_over
+from shared.pipeline.job import today
 from shared.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.operate.backfill_report import Report
-    from shared.pipeline.backfill.objects import Objects
+    from shared.operate.backfill_report import BackfillReport
+    from shared.pipeline.backfill.objects import ObjectSequence
     from shared.pipeline.ports import Ports
 
 _SCHEME = "gs://"
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     with Progress(lambda: told.line, sys.stderr) as progress:
         job = _job(args)
         if args.dry_run:
-            report: Report = _estimated(job, Mark(limit_left=job.limit), told, most=None)
+            report: BackfillReport = _estimated(job, Mark(limit_left=job.limit), told, most=None)
         else:
             report = _do(job, told, progress, anew=args.anew)
     sys.stdout.write(report.as_json() if args.json else report.as_text())
@@ -119,9 +120,9 @@ class _Told:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     ports: Ports
-    objects: Objects
+    objects: ObjectSequence
     selection: Selection
-    limits: Limits
+    limits: TimeLimits
     about: dict[str, Any]
     limit: int | None
     most: int
@@ -134,7 +135,7 @@ def _job(args: argparse.Namespace) -> _Job:
         raise SettingsError(f"expected an upload bucket ({', '.join(settings.upload_buckets)}), found {bucket}.")
     shard = args.shard or _shard_of_job()
     rules, run_name = bootstrap.rules(), args.run or settings.run
-    objects: Objects
+    objects: ObjectSequence
     if args.list is None:
         objects = objects_at(ports.store, bucket, prefix, shard)
     else:
@@ -145,14 +146,14 @@ def _job(args: argparse.Namespace) -> _Job:
         ports=ports,
         objects=objects,
         selection=Selection(
-            planner=Planner(rules, run_name, config.service_today(settings)),
+            planner=Planner(rules, run_name, settings.service(today(ports))),
             upload_buckets=settings.upload_buckets,
             results_bucket=settings.results_bucket,
             results_prefix=settings.results_prefix,
             tasks=tasks,
             since=args.since,
         ),
-        limits=Limits(
+        limits=TimeLimits(
             calls_per_day=settings.max_calls_per_day,
             usd_per_day=settings.max_usd_per_day,
             rate_per_s=args.rate,
@@ -174,7 +175,7 @@ def _job(args: argparse.Namespace) -> _Job:
 
 def _estimated(job: _Job, begin: Mark, told: _Told, *, most: int | None) -> EstimateReport:
     """Look at all that is to be done, or at so many objects, and say what it takes."""
-    findings = Findings(Estimate(job.selection.planner.service or config.service_today(job.ports.settings)))
+    findings = Survey(Estimate(job.ports.settings.service(today(job.ports))))
     told.watch(lambda: f"looking: {findings.counts.objects:,} objects, {findings.lacking:,} lack a result")
     look_over(job.objects, job.selection, job.ports, findings, begin=begin, most=most)
     samples = Samples()
@@ -201,7 +202,7 @@ def _do(job: _Job, told: _Told, progress: Progress, *, anew: bool) -> DoneReport
         begin=begin,
         rate=RateLimit(job.limits.rate_per_s),
     )
-    pace = Pace(work.state, estimated.findings, begun_s=job.ports.clock.monotonic_s())
+    pace = ProgressLine(work.state, estimated.findings, begun_s=job.ports.clock.monotonic_s())
     told.watch(lambda: pace.line(job.ports.clock.monotonic_s()))
     try:
         for state in work.run():

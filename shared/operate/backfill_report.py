@@ -12,14 +12,14 @@ from shared.operate.tables import printable, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.core.planning.estimating import CallEstimate, Limits, Row
+    from shared.core.planning.estimating import CallEstimate, Row, TimeLimits
     from shared.pipeline.backfill.run import BackfillState
-    from shared.pipeline.backfill.survey import Findings
+    from shared.pipeline.backfill.survey import Survey
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
-class Report(Protocol):
+class BackfillReport(Protocol):
     """What a command ends with."""
 
     @property
@@ -37,9 +37,9 @@ class Report(Protocol):
 class EstimateReport:
     """What is to be done, what it costs, and how long it takes."""
 
-    findings: Findings
+    findings: Survey
     rows: Sequence[Row]
-    limits: Limits
+    limits: TimeLimits
     left_something: bool = False
 
     @property
@@ -120,8 +120,9 @@ class DoneReport:
 
     @property
     def left_something(self) -> bool:
-        """Whether anything failed, now or before."""
-        return self.state.counts.failed > 0 or self.state.counts.failed_before > 0
+        """Whether anything failed, now or before, or has a model that does not answer."""
+        counts = self.state.counts
+        return counts.failed + counts.failed_before + counts.held > 0
 
     def in_a_line(self) -> str:
         """Return the numbers in one sentence."""
@@ -153,10 +154,10 @@ class DoneReport:
         return json.dumps(document, indent=2) + "\n"
 
 
-class Pace:
+class ProgressLine:
     """The line of progress. Remaining time is told where everything was looked at before."""
 
-    def __init__(self, state: BackfillState, findings: Findings, *, begun_s: float) -> None:
+    def __init__(self, state: BackfillState, findings: Survey, *, begun_s: float) -> None:
         self.state = state
         self._begun_s = begun_s
         self._before = _ended(state)

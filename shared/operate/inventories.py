@@ -90,7 +90,8 @@ def _in_file(file: IO[bytes]) -> Iterator[ListEntry]:
     if parquet:
         yield from _in_parquet(file)
     else:
-        yield from listed_in_text(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+        with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            yield from listed_in_text(text)
 
 
 def _in_parquet(file: IO[bytes]) -> Iterator[ListEntry]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from shared.core.gemini.prices import dearest_on, price_on
+from shared.core.gemini.prices import billed, dearest_on, price_on
 from shared.core.gemini.registry import profile
 from shared.core.gemini.tokens import Tokens, estimate_tokens, most_tokens, room_for_thoughts
 from shared.core.planning.model_checks import model_to_ask
@@ -94,9 +94,9 @@ class Row:
 
 @dataclass(slots=True)
 class Samples:
-    """What results have taken, by task and model: (prompt tokens, tokens of answer and thoughts) of each."""
+    """What results have taken, by task and the model that was asked: the tokens of each, and the model billed."""
 
-    taken: defaultdict[tuple[str, str], list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    taken: defaultdict[tuple[str, str], list[tuple[Tokens, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, document: Mapping[str, Any]) -> None:
         """Take what a result document tells. What no model answered has taken nothing; what is no document, neither."""
@@ -104,10 +104,11 @@ class Samples:
         if not isinstance(model, dict) or not isinstance(usage, dict):
             return
         prompt, *said = (_tokens(usage, side) for side in ("prompt_tokens", "output_tokens", "thought_tokens"))
-        known = self.taken[str(document.get("task")), str(model.get("requested"))]
+        requested, served = str(model.get("requested")), model.get("served")
+        known = self.taken[str(document.get("task")), requested]
         if len(known) == SAMPLE:
             del known[0]
-        known.append((prompt, sum(said)))
+        known.append((Tokens(prompt, sum(said)), billed(requested, str(served) if served else None).id))
 
     def count(self, task: str, model: str) -> int:
         """Return how many results of a task and model are known."""
@@ -122,10 +123,13 @@ class Samples:
         if not self.suffice(task, model):
             return None
         taken = self.taken[task, model]
-        prompt, output = (_spread([each[side] for each in taken]) for side in (0, 1))
-        price = price_on(profile(model), service.today)
-        usd = None if price is None else _spread([_usd(price, Tokens(*each)) for each in taken])
-        return CallEstimate(prompt, output, usd)
+        prices = [price_on(profile(by), service.today) for _, by in taken]
+        usd = [_usd(price, tokens) for price, (tokens, _) in zip(prices, taken, strict=True) if price is not None]
+        return CallEstimate(
+            _spread([tokens.prompt for tokens, _ in taken]),
+            _spread([tokens.output for tokens, _ in taken]),
+            _spread(usd) if len(usd) == len(taken) else None,
+        )
 
 
 class Estimate:
@@ -178,7 +182,7 @@ def total(rows: Sequence[Row]) -> CallEstimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class TimeLimits:
     """What keeps work from being done at once: the deployment's ceiling, and what its operator says of the rest."""
 
     calls_per_day: int | None = None
@@ -190,13 +194,13 @@ class Limits:
         """Return how long each of them alone makes the work last, in seconds; the longest decides."""
         found = {}
         if self.calls_per_day is not None:
-            found["MAX_CALLS_PER_DAY"] = events / self.calls_per_day * _DAY_S
+            found["MAX_CALLS_PER_DAY"] = _DAY_S * events / self.calls_per_day
         if self.usd_per_day is not None:
-            found["MAX_USD_PER_DAY"] = usd / self.usd_per_day * _DAY_S
+            found["MAX_USD_PER_DAY"] = _DAY_S * usd / self.usd_per_day
         if self.rate_per_s is not None:
             found["--rate"] = events / self.rate_per_s
         if self.quota_per_minute is not None:
-            found["--quota"] = events / self.quota_per_minute * 60
+            found["--quota"] = 60 * events / self.quota_per_minute
         return found
 
 

@@ -34,7 +34,7 @@ class BadMarkError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a backfill has seen: objects, and image events."""
+    """What a backfill has seen: objects, and image events. `held` were not published: nobody answers their model."""
 
     objects: int = 0
     bytes: int = 0
@@ -44,6 +44,7 @@ class Counts:
     done: int = 0
     failed: int = 0
     gone: int = 0
+    held: int = 0
 
     def plus(self, other: Counts) -> Counts:
         """Return the sum of both."""

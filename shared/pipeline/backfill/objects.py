@@ -23,7 +23,7 @@ _STATS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenObject:
     """One object, and where in the order it stands; without `info` it is left out, for the reason that is given."""
 
     position: Position
@@ -32,7 +32,7 @@ class Seen:
     left_out: str | None = None
 
 
-class Objects(Protocol):
+class ObjectSequence(Protocol):
     """Where objects come from. `about` is the whole of what decides which they are, as JSON."""
 
     @property
@@ -47,7 +47,7 @@ class Objects(Protocol):
     def about(self) -> Mapping[str, Any]:
         """What is listed, and where."""
 
-    def after(self, position: Position | None) -> Iterator[Seen]:
+    def after(self, position: Position | None) -> Iterator[SeenObject]:
         """Yield the objects behind a position, None for all, each with a higher position than the one before.
 
         Raises:
@@ -71,17 +71,17 @@ class BucketObjects:
         """What is listed, and where."""
         return {"bucket": self.bucket, "prefix": self.prefix, "exact": self.exact, "shard": str(self.shard)}
 
-    def after(self, position: Position | None) -> Iterator[Seen]:
+    def after(self, position: Position | None) -> Iterator[SeenObject]:
         """Yield the objects behind a name, in byte order."""
         start = None if position is None else str(position)
         if self.exact:
             info = self.store.stat(self.bucket, self.prefix) if start is None else None
             if info is not None:
-                yield Seen(self.prefix, self.prefix, info)
+                yield SeenObject(self.prefix, self.prefix, info)
             return
         for name, info in self.store.list_objects(self.bucket, self.prefix, start_after=start):
             if self.shard.has(name):
-                yield Seen(name, name, info)
+                yield SeenObject(name, name, info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class ListedObjects:
         """What is listed, and where."""
         return {"bucket": self.bucket, "prefix": self.prefix, "list": self.content, "shard": str(self.shard)}
 
-    def after(self, position: Position | None) -> Iterator[Seen]:
+    def after(self, position: Position | None) -> Iterator[SeenObject]:
         """Yield the objects behind the entry of that number."""
         numbered = enumerate(self.listed(), start=1)
         behind = itertools.dropwhile(lambda entry: entry[0] <= int(position or 0), numbered)
@@ -112,11 +112,11 @@ class ListedObjects:
         while batch := list(itertools.islice(mine, _STATS)):
             yield from concurrently([partial(self._seen, number, entry) for number, entry in batch])
 
-    def _seen(self, number: int, entry: ListEntry) -> Seen:
+    def _seen(self, number: int, entry: ListEntry) -> SeenObject:
         if entry.bucket not in (None, self.bucket) or not entry.name.startswith(self.prefix):
-            return Seen(number, entry.name, None, ELSEWHERE)
+            return SeenObject(number, entry.name, None, ELSEWHERE)
         info = self.store.stat(self.bucket, entry.name)
-        return Seen(number, entry.name, info, None if info is not None else GONE)
+        return SeenObject(number, entry.name, info, None if info is not None else GONE)
 
 
 def objects_at(store: ObjectStore, bucket: str, prefix: str, shard: Shard) -> BucketObjects:

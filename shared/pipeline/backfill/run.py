@@ -16,7 +16,7 @@ from shared.core.errors import ConfigurationError, TransientError
 from shared.core.planning.marks import Counts, Mark
 from shared.core.planning.pacing import next_pause_s
 from shared.pipeline.backfill.sampling import read_results
-from shared.pipeline.backfill.survey import added, choose, chunks, is_spent
+from shared.pipeline.backfill.survey import added, chunks, is_spent, within_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.core.planning.pacing import RateLimit
     from shared.pipeline.backfill.lane import Done, Lane
     from shared.pipeline.backfill.marking import MarkBook
-    from shared.pipeline.backfill.objects import Objects
+    from shared.pipeline.backfill.objects import ObjectSequence
     from shared.pipeline.backfill.survey import Chunk, Missing
 
 _OPEN_CHUNKS = 100
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
-class Spending:
+class SpentSoFar:
     """What the results of this backfill have cost: the first are all read, then each tenth, and the rest reckoned."""
 
     done: dict[str, int] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Backfill:
     """One run of it, from a mark to the end."""
 
     def __init__(
-        self, objects: Objects, selection: Selection, lane: Lane, book: MarkBook, *, begin: Mark, rate: RateLimit
+        self, objects: ObjectSequence, selection: Selection, lane: Lane, book: MarkBook, *, begin: Mark, rate: RateLimit
     ) -> None:
         self._objects = objects
         self._selection = selection
@@ -110,7 +110,7 @@ class Backfill:
         self._at = begin.after
         self._open: dict[int, _Open] = {}
         self._queue: deque[tuple[int, Missing]] = deque()
-        self._spending = Spending()
+        self._spent = SpentSoFar()
         self._held: Mapping[str, int] = {}
         self._kept: Mark | None = None
         self._moved_s = self._looked_s = self._kept_s = self._clock.monotonic_s()
@@ -122,7 +122,7 @@ class Backfill:
         for each in self._open.values():
             counts, left_out = counts.plus(each.counts), added(left_out, each.left_out)
         still_s = self._clock.monotonic_s() - self._moved_s if self._lane.outstanding else 0.0
-        return BackfillState(counts, left_out, self._lane.outstanding, self._spending.usd, self._held, still_s)
+        return BackfillState(counts, left_out, self._lane.outstanding, self._spent.usd, self._held, still_s)
 
     def run(self) -> Iterator[BackfillState]:
         """Do all of it; yield the state each time something may have changed.
@@ -166,7 +166,7 @@ class Backfill:
 
     def _begin(self, number: int, chunk: Chunk) -> None:
         """Queue the work of a chunk, as far as the limit has room; what is chosen is written down before."""
-        chosen = choose(chunk.missing, self._limit_left, self._mark.chosen)
+        chosen = within_limit(chunk.missing, self._limit_left, self._mark.chosen)
         self._limit_left, self._at = chosen.limit_left, chunk.last
         if chosen.limit_left is not None and chosen.new:
             position = chosen.missing[-1].position
@@ -202,8 +202,8 @@ class Backfill:
             ended = {"done": 1} if each.result else {"failed": 1} if each.failed else {"gone": 1}
             self._count(each.chunk, **ended)
             self._open[each.chunk].left -= 1
-        names = self._spending.sample(done)
-        self._spending.add(self._again(lambda: read_results(names, self._ports)))
+        names = self._spent.sample(done)
+        self._spent.add(self._again(lambda: read_results(names, self._ports)))
         return bool(done)
 
     def _count(self, number: int, **more: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.core.planning.candidates import Candidate, Selection, Work
     from shared.core.planning.estimating import Estimate
     from shared.core.planning.marks import Mark, Position
-    from shared.pipeline.backfill.objects import Objects, Seen
+    from shared.pipeline.backfill.objects import ObjectSequence, SeenObject
     from shared.pipeline.ports import Ports
 
 _KNOWN = 5000
@@ -47,6 +47,7 @@ class Chunk:
 class _Batch:
     last: Position
     seen: int = 0
+    held: int = 0
     candidates: list[tuple[Position, Candidate]] = field(default_factory=list)
     left_out: Reasons = field(default_factory=Reasons)
 
@@ -54,7 +55,7 @@ class _Batch:
     def full(self) -> bool:
         return len(self.candidates) >= CHUNK or self.seen >= MOST_SEEN
 
-    def add(self, seen: Seen, candidate: Candidate | None) -> None:
+    def add(self, seen: SeenObject, candidate: Candidate | None) -> None:
         self.last = seen.position
         self.seen += 1
         reason = seen.left_out if candidate is None else candidate.left_out
@@ -62,11 +63,12 @@ class _Batch:
             self.left_out.add(reason)
         elif candidate is not None:
             for held in candidate.held:
+                self.held += 1
                 self.left_out.add(held)
             self.candidates.append((seen.position, candidate))
 
 
-def chunks(objects: Objects, selection: Selection, ports: Ports, *, after: Position | None) -> Iterator[Chunk]:
+def chunks(objects: ObjectSequence, selection: Selection, ports: Ports, *, after: Position | None) -> Iterator[Chunk]:
     """Yield what is missing of the objects behind a position, chunk by chunk; nothing is changed anywhere.
 
     Raises:
@@ -83,7 +85,7 @@ def chunks(objects: Objects, selection: Selection, ports: Ports, *, after: Posit
         yield _chunk(batch, selection, ports, bucket=objects.bucket)
 
 
-def _candidate(seen: Seen, bucket: str, selection: Selection, ports: Ports) -> Candidate | None:
+def _candidate(seen: SeenObject, bucket: str, selection: Selection, ports: Ports) -> Candidate | None:
     if seen.info is None:
         return None
     now = dt.datetime.fromisoformat(ports.clock.now_iso()) if selection.since is not None else _UNUSED
@@ -120,7 +122,7 @@ def _chunk(batch: _Batch, selection: Selection, ports: Ports, *, bucket: str) ->
         if lacking:
             missing.append(Missing(position, lacking))
             size += candidate.upload.source.size or 0
-    counts = Counts(objects=batch.seen, bytes=size, existing=existing, failed_before=failed)
+    counts = Counts(objects=batch.seen, bytes=size, existing=existing, failed_before=failed, held=batch.held)
     return Chunk(batch.last, counts, dict(batch.left_out.counts), missing, results)
 
 
@@ -128,7 +130,7 @@ _NOTHING = Committed()
 
 
 @dataclass(slots=True)
-class Findings:
+class Survey:
     """What a look at everything has shown; `lacking` are the objects that lack a result, of which `estimate` tells.
 
     `complete` says that nothing is behind it. `results` are some that are there already: (task, name).
@@ -153,7 +155,13 @@ class Findings:
 
 
 def look_over(
-    objects: Objects, selection: Selection, ports: Ports, findings: Findings, *, begin: Mark, most: int | None = None
+    objects: ObjectSequence,
+    selection: Selection,
+    ports: Ports,
+    findings: Survey,
+    *,
+    begin: Mark,
+    most: int | None = None,
 ) -> None:
     """Add to the findings all that a backfill from this mark would do; `most` objects are looked at, None: all.
 
@@ -162,7 +170,7 @@ def look_over(
     """
     limit_left = begin.limit_left
     for chunk in chunks(objects, selection, ports, after=begin.after):
-        chosen = choose(chunk.missing, limit_left, begin.chosen)
+        chosen = within_limit(chunk.missing, limit_left, begin.chosen)
         findings.add(chunk, chosen.missing)
         limit_left = chosen.limit_left
         if is_spent(limit_left, chosen=begin.chosen, at=chunk.last):
@@ -186,7 +194,7 @@ class Chosen:
     new: int
 
 
-def choose(missing: Sequence[Missing], limit_left: int | None, chosen: Position | None) -> Chosen:
+def within_limit(missing: Sequence[Missing], limit_left: int | None, chosen: Position | None) -> Chosen:
     """Return the first of what is missing, as many as the limit has room for; what was `chosen` before takes none."""
     if limit_left is None:
         return Chosen(missing, None, len(missing))

@@ -36,6 +36,15 @@ def run_to_exit_code(
     return code
 
 
+def is_stopped(work: Callable[[], None]) -> bool:
+    """Do the work, and return whether Ctrl-C ended it: then the command says what it has, and ends as INTERRUPTED."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
 def task_name(text: str) -> str:
     """Read an option that names a task.
 

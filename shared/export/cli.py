@@ -7,14 +7,15 @@ import json
 import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from shared.command_line import DONE, INCOMPLETE, run_to_exit_code, task_name
+from shared.command_line import DONE, INCOMPLETE, moment, run_to_exit_code, task_name
 from shared.consumer.choosing import tasks
 from shared.core.errors import NotFoundError, SettingsError, TransientError
 from shared.export.coco import Segmentation, to_coco
 from shared.export.places import is_place, open_results
-from shared.export.reading import THREADS, Unreadable, documents
+from shared.export.reading import SINCE, THREADS, Unreadable, documents
 from shared.export.report import Report
 from shared.export.rows import rows
 
@@ -27,7 +28,8 @@ _EPILOG = """\
 WHERE is gs://BUCKET/FOLDER/ (gs://results/v1/ is one run), or a folder on this machine: a copy of that, or what
 `make demo` left in .local/demo/results. GOOGLE_CLOUD_PROJECT and STORAGE_EMULATOR_HOST mean what they always do.
 
-Exit codes: 0 everything is exported; 1 it failed; 2 wrong usage; 3 something could not be read and was left out.
+Exit codes: 0 everything is exported; 1 it failed; 2 wrong usage; 3 something could not be read and was left out;
+130 Ctrl-C.
 """
 
 
@@ -44,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
     report = Report(sys.stderr)
 
     def export() -> int:
-        args.run(args, open_results(args.where), report)
+        with report:
+            args.run(args, open_results(args.where), report)
         return INCOMPLETE if report.left_out else DONE
 
     return run_to_exit_code(
@@ -86,7 +89,9 @@ def _jsonl(args: argparse.Namespace, results: Results, report: Report) -> None:
 
 
 def _stored_results(args: argparse.Namespace, results: Results, report: Report) -> Iterator[StoredResult]:
-    yield from report.count(documents(results, task=args.task, on_unreadable=report.leave_out))
+    found = documents(results, task=args.task, since=args.since, on_unreadable=report.leave_out)
+    with closing(found):
+        yield from report.count(found)
     if report.results == 0:
         others = ", ".join(tasks(each.name for each in results.listed()))
         hint = f"there are results of {others}: see --task" if others else "see --help for what WHERE can be"
@@ -124,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     jsonl.add_argument("--task", type=task_name, help="default: all")
     for each in (coco, jsonl):
         each.add_argument("where", type=_where, metavar="WHERE", help="gs://BUCKET/FOLDER/ or a local folder")
+        each.add_argument("--since", type=moment, metavar="TIME", help=SINCE)
     return parser
 
 

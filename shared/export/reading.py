@@ -20,7 +20,7 @@ from shared.core.results import schemas
 from shared.pipeline.concurrency import ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from shared.core.ports import ObjectStore
 
@@ -28,6 +28,10 @@ THREADS = 16
 """Documents that are read at a time. Each waits for the network most of its time."""
 _CLOCKS = dt.timedelta(hours=2)
 """An object is stored when its document was created, or soon after: as far as the clocks of three machines agree."""
+SINCE = (
+    "only results that were created at this time or later, such as 2026-11-21 or 2026-11-21T08:00 (UTC): older ones"
+    " are not even read"
+)
 _MAX_BYTES = 64_000_000  # more than any document or mask that the pipeline writes
 _IN_GENERATION = re.compile(r".*/[0-9]+/[^/]+")
 
@@ -136,7 +140,7 @@ def documents(
     since: dt.datetime | None = None,
     on_unreadable: Callable[[Unreadable], None] | None = None,
     tally: Tally | None = None,
-) -> Iterator[StoredResult]:
+) -> Generator[StoredResult, None, None]:
     """Yield every result (of one task; `created` at this time or later), in the order of their names.
 
     What was stored before `since` was created before it, too, and is not read at all. `tally` counts along.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
-    from concurrent.futures import Future
 
 AT_ONCE = 8
 """A storage client keeps ten connections open."""
@@ -45,18 +47,61 @@ def ahead(
     """Yield every item, in its order, with what returns (or raises) the outcome of its call, which began before.
 
     Items are taken as they are needed, so there may be millions. Who has enough, or got an error, closes the
-    generator (`contextlib.closing`): then calls that have not begun never do.
+    generator (`contextlib.closing`): calls that have not begun never do, and nobody waits for those under way. They
+    end with the process, however long they hang.
     """
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="ahead")
-    waiting: deque[tuple[S, Future[T]]] = deque()
+    begun: deque[_Call[S, T]] = deque()
+    queue: SimpleQueue[_Call[S, T] | None] = SimpleQueue()
+    threads = 0
     try:
         for item in items:
-            waiting.append((item, pool.submit(contextvars.copy_context().run, call, item)))
-            if len(waiting) == _AHEAD * at_once:
-                first, future = waiting.popleft()
-                yield first, future.result
-        while waiting:
-            last, future = waiting.popleft()
-            yield last, future.result
+            begun.append(_Call(call, item))
+            queue.put(begun[-1])
+            if threads < at_once:
+                threads += 1
+                threading.Thread(target=_work, args=(queue,), name="ahead", daemon=True).start()
+            if len(begun) == _AHEAD * at_once:
+                first = begun.popleft()
+                yield first.item, first.outcome
+        while begun:
+            first = begun.popleft()
+            yield first.item, first.outcome
     finally:
-        pool.shutdown(cancel_futures=True)  # where a store is away, every call that has not begun would wait for it
+        with suppress(Empty):
+            while True:
+                queue.get_nowait()
+        for _ in range(threads):
+            queue.put(None)
+
+
+class _Call(Generic[S, T]):
+    """A call to make, and what came of it."""
+
+    def __init__(self, call: Callable[[S], T], item: S) -> None:
+        self.item = item
+        context = contextvars.copy_context()
+        self._call: Callable[[], T] = lambda: context.run(call, item)
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._value: T
+        self._error: BaseException | None = None
+
+    def make(self) -> None:
+        """Make it, in whatever thread."""
+        try:
+            self._value = self._call()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is asked for
+            self._error = error
+        self._done.release()
+
+    def outcome(self) -> T:
+        """Wait for it, and return or raise what it did."""
+        with self._done:
+            if self._error is not None:
+                raise self._error
+            return self._value
+
+
+def _work(queue: SimpleQueue[_Call[S, T] | None]) -> None:
+    while (call := queue.get()) is not None:
+        call.make()

@@ -14,7 +14,7 @@ import pytest
 from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
 from shared.core.results import schemas
-from tests.export_documents import NO_MASK, document, failed, folder, item, mask_of, png
+from tests.export_documents import NO_MASK, document, failed, folder, item, mask_of, png, without_progress
 from tests.services import running
 from tests.waiting import WAIT_S
 
@@ -59,7 +59,7 @@ def url() -> Iterator[str]:
 
 def export(url: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = os.environ | ({"STORAGE_EMULATOR_HOST": url} if url else {})
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "shared.export", *arguments],
         cwd=ROOT,
         env=env,
@@ -68,6 +68,8 @@ def export(url: str | None, *arguments: str) -> subprocess.CompletedProcess[str]
         timeout=WAIT_S,
         check=False,
     )
+    done.stderr = without_progress(done.stderr)
+    return done
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.emulators.client import Control
+from infra.emulators.common.faults import Fault
 from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
-from tests.export_documents import document, failed, folder
+from tests.export_documents import document, failed, folder, without_progress
 from tests.services import running
 from tests.waiting import WAIT_S
 
@@ -39,7 +42,7 @@ def url() -> Iterator[str]:
 
 
 def _cost(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "shared.operate", "cost", *arguments],
         cwd=ROOT,
         env=os.environ | {"STORAGE_EMULATOR_HOST": url},
@@ -48,6 +51,8 @@ def _cost(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=WAIT_S,
         check=False,
     )
+    done.stderr = without_progress(done.stderr)
+    return done
 
 
 @pytest.mark.parametrize("where", ["gs://results/v1", "gs://results/v1/"])
@@ -79,3 +84,30 @@ def test_a_place_without_results_is_a_failure(url: str, where: str, reason: str)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr
+
+
+@pytest.mark.parametrize("command", ["shared.operate cost", "shared.export jsonl"])
+def test_ctrl_c_ends_it_at_once_and_what_was_read_until_then_is_told(url: str, command: str) -> None:
+    # Documents are in the order of their names: all before the one that hangs are done, and none behind it.
+    hung = Fault("latency", operation="object.download", subject="*/39.jpg/*", seconds=2 * WAIT_S, times=0)
+    with (
+        Control(url).planned(hung),
+        subprocess.Popen(
+            [sys.executable, "-m", *command.split(), "gs://results/v1"],
+            cwd=ROOT,
+            env=os.environ | {"STORAGE_EMULATOR_HOST": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as child,
+    ):
+        assert child.stderr is not None
+        # It tells how far it is as long as it waits, however long.
+        assert any(line.startswith("33 results read, ") for line in child.stderr)
+        child.send_signal(signal.SIGINT)
+        told, said = child.communicate(timeout=WAIT_S)
+
+    assert child.returncode == 130
+    assert "33" in without_progress(said)
+    assert "before the end" in said
+    assert len(told.splitlines()) == (33 if command.endswith("jsonl") else 3)

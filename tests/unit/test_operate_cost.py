@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.adapters.memory import ManualClock, MemoryStore
-from shared.command_line import DONE, FAILED, INCOMPLETE
+from shared.command_line import DONE, FAILED, INCOMPLETE, INTERRUPTED
 from shared.export.reading import BucketResults, documents
+from shared.operate import cost
 from shared.operate.cli import main
-from shared.operate.cost import Sum, summed
+from shared.operate.cost import DIMENSIONS, Sum, Sums
 from shared.pipeline.worker.analyze import analyze
-from tests.export_documents import document, failed, folder
+from tests.export_documents import document, failed, folder, item
 from tests.rig import RESULTS, Rig, reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from shared.export.reading import Results, StoredResult
 
 FLASH, LITE = "gemini-3.8-flash", "gemini-3.5-flash-lite"
 
@@ -32,6 +39,13 @@ def _result(task: str, *, served: str = FLASH, day: str = "2026-11-21", **usage:
         created=f"{day}T10:00:00.000Z",
         usage=tokens | {"cost_usd": 0.25} | usage,
     )
+
+
+def _summed(results: Results, *by: str) -> Sums:
+    sums = Sums(by)
+    for each in documents(results):
+        sums.add(each.document)
+    return sums
 
 
 def test_a_day_is_that_of_the_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +110,105 @@ def test_the_dimensions_and_json_can_be_chosen(results: Path, capsys: pytest.Cap
     }
 
 
+def _labelled(*labels: str | None, name: str = "cat.jpg", **usage: Any) -> dict[str, Any]:
+    items = [item(label or "", (0, 0, 1, 1), index=index) | {"label": label} for index, label in enumerate(labels)]
+    return _result("detect", **usage) | {"items": items} | {"source": document(name=name)["source"]}
+
+
+def test_a_document_is_divided_among_its_labels_in_equal_parts() -> None:
+    sums = Sums(("label",))
+    for each in (_labelled("cat", "dog", "dog"), _labelled("cat", None), _labelled(None), _result("caption")):
+        sums.add(each)
+
+    assert {key[0]: (each.results, each.usd) for key, each in sums.rows.items()} == {
+        "": (2, 0.5),
+        "cat": (Fraction(3, 2), 0.375),
+        "dog": (Fraction(1, 2), 0.125),
+    }
+
+
+def test_classes_are_labels_too() -> None:
+    sums = Sums(("label",))
+    sums.add(_result("classify") | {"classes": [{"index": 0, "label": "day"}, {"index": 1, "label": "dusk"}]})
+
+    assert [key for (key,) in sums.rows] == ["day", "dusk"]
+
+
+def test_a_prefix_is_the_first_folders_of_the_upload() -> None:
+    names = ("a/b/c/1.jpg", "a/b/2.jpg", "a/3.jpg", "4.jpg", "/5.jpg")
+    sums = [Sums(("bucket", "prefix"), depth=depth) for depth in (1, 2)]
+    for name in names:
+        for each in sums:
+            each.add(_labelled(name=name))
+
+    one, two = ({key: each.results for key, each in sums.rows.items()} for sums in sums)
+    assert one == {("uploads", ""): 1, ("uploads", "/"): 1, ("uploads", "a/"): 3}
+    assert two == {("uploads", ""): 1, ("uploads", "/"): 1, ("uploads", "a/"): 1, ("uploads", "a/b/"): 2}
+
+
+_DOCUMENTS = st.builds(
+    lambda labels, name, tokens: _labelled(*labels, name=name, prompt_tokens=tokens, cost_usd=tokens / 1e6),
+    st.lists(st.sampled_from(["cat", "dog", "a,b", None]), max_size=7),
+    st.sampled_from(["1.jpg", "a/1.jpg", "a/b/1.jpg", "c/1.jpg"]),
+    st.integers(0, 10**6),
+)
+
+
+@given(st.lists(_DOCUMENTS, max_size=8), st.lists(st.sampled_from(DIMENSIONS), min_size=1, unique=True))
+def test_whatever_the_rows_are_by_they_add_up_to_the_documents(found: list[dict[str, Any]], by: list[str]) -> None:
+    sums, plain = Sums(by), Sum()
+    for each in found:
+        sums.add(each)
+        plain = plain.plus(each)
+
+    total = sums.total
+    assert (total.results, total.prompt_tokens, total.answered) == (len(found), plain.prompt_tokens, len(found))
+    assert total.usd == pytest.approx(plain.usd)
+
+
+def test_parts_of_results_are_shown_as_numbers_and_the_total_is_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / folder() / "detect.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(_labelled("cat", "dog", "eel")), encoding="utf-8")
+
+    assert main(["cost", str(tmp_path), "--by", "label"]) == DONE
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [["cat", "0.33"], ["dog", "0.33"], ["eel", "0.33"], ["total", "1"]]
+
+    assert main(["cost", str(tmp_path), "--by", "label", "--json"]) == DONE
+    told = json.loads(capsys.readouterr().out)
+    assert [row["results"] for row in told["rows"]] == [0.33333333] * 3
+    assert (told["total"]["results"], told["total"]["usd"], told["complete"]) == (1, 0.25, True)
+
+
+def test_only_what_was_created_since_then_is_counted(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", str(results), "--by", "day", "--since", "2026-11-22", "--json"]) == DONE
+    assert [row["day"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["2026-11-22"]
+
+    assert main(["cost", str(results), "--since", "2026-11-23"]) == FAILED
+    assert capsys.readouterr().err == f"expected results below {results}, found none since then, 4 before.\n"
+
+
+def test_ctrl_c_shows_what_was_read_until_then(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[StoredResult]:
+        found = documents(*arguments, **options)
+        yield next(found)
+        yield next(found)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cost, "documents", interrupted)
+
+    assert main(["cost", str(results), "--json"]) == INTERRUPTED
+    told = capsys.readouterr()
+    assert told.err == "Stopped before the end: 2 results read. The sums are of these alone.\n"
+    assert json.loads(told.out)["total"]["results"] == 2
+    assert json.loads(told.out)["complete"] is False
+
+
 def test_a_price_that_a_document_lacks_is_that_of_the_registry_or_counted_as_unpriced() -> None:
     known = Sum().plus(_result("detect", cost_usd=None))
     unknown = Sum().plus(_result("detect", cost_usd=None) | {"model": {"requested": "gemini-9", "served": "gemini-9"}})
@@ -116,9 +229,9 @@ def test_an_error_that_a_redrive_has_mended_is_not_counted_beside_its_result() -
     for name, value in {"detect.error-0.json": failed(task="detect"), "detect.json": _result("detect")}.items():
         store.create("results", f"{folder()}/{name}", json.dumps(value).encode(), content_type="application/json")
 
-    sums = summed(documents(BucketResults(store, "results", "")), by=("status",))
+    sums = _summed(BucketResults(store, "results", ""), "status")
 
-    assert {key: each.results for key, each in sums.items()} == {("ok",): 1}
+    assert {key: each.results for key, each in sums.rows.items()} == {("ok",): 1}
 
 
 @pytest.mark.parametrize(
@@ -129,9 +242,7 @@ def test_what_the_pipeline_writes_is_counted_whatever_its_status(finish: str, te
     rig = Rig(lambda _: reply(text, finish=finish))
     analyze(rig.upload(), rig.ports)
 
-    sums = summed(documents(BucketResults(rig.store, RESULTS, "")), by=("status", "model"))
-
-    each = sums[status, FLASH]
+    each = _summed(BucketResults(rig.store, RESULTS, ""), "status", "model").rows[status, FLASH]
     assert (each.results, each.answered) == (1, 1)
     assert each.usd == pytest.approx((each.prompt_tokens * 0.75 + each.output_tokens * 3.75) / 1e6)
     assert each.prompt_tokens >= 1200
@@ -159,9 +270,14 @@ def test_a_folder_without_results_is_a_failure(tmp_path: Path, capsys: pytest.Ca
     ("arguments", "reason"),
     [
         (["results/v1"], "expected gs://BUCKET/FOLDER/ or an existing folder"),
-        (["gs://results", "--by", "colour"], "expected some of day, run, task, model, status, each once"),
+        (
+            ["gs://results", "--by", "colour"],
+            "expected some of day, run, task, model, status, bucket, prefix, label, each once",
+        ),
         (["gs://results", "--by", "day,day"], "each once, found 'day,day'"),
         (["gs://results", "--by", ""], "each once, found ''"),
+        (["gs://results", "--by", "prefix", "--depth", "0"], "expected a number of folders, 1 or more, found '0'"),
+        (["gs://results", "--since", "foo"], "expected a date or a time in UTC, such as 2026-11-21"),
     ],
 )
 def test_wrong_usage_is_refused_before_anything_is_read(

@@ -92,7 +92,7 @@ def test_items_are_taken_no_further_ahead_than_needed() -> None:
     assert len(taken) <= 10 + 4 * 4
 
 
-def test_calls_that_have_not_begun_when_it_is_closed_never_do() -> None:
+def test_whoever_closes_it_waits_for_no_call_and_those_that_have_not_begun_never_do() -> None:
     begun: list[int] = []
     first, may_end = threading.Event(), threading.Event()
 
@@ -105,7 +105,9 @@ def test_calls_that_have_not_begun_when_it_is_closed_never_do() -> None:
     outcomes = ahead(call, range(100), at_once=1)
     next(outcomes)
     assert first.wait(WAIT_S)
-    threading.Timer(0.01, may_end.set).start()
     outcomes.close()
+    [thread] = [each for each in threading.enumerate() if each.name == "ahead"]
+    may_end.set()
+    thread.join(WAIT_S)
 
     assert begun == [0, 1]

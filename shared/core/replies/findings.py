@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from shared.core.geometry import to_pixels, to_stored
 from shared.core.masks.allowance import MaskAllowance
 from shared.core.masks.reading import MaskWish, bounds_of_polygon, read_mask
-from shared.core.replies.boxes import read_sides
+from shared.core.replies.box_spellings import read_sides
 from shared.core.replies.lines import with_text
 from shared.core.replies.parsing import parse_items
 from shared.core.replies.repeats import Listing, Sighting, one_each

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.core.replies import spellings
-from shared.core.replies.boxes import names_sides, separate
+from shared.core.replies.box_spellings import names_sides, separate
 from shared.core.replies.jsonscan import RepeatedKeys
 from shared.core.replies.shape import as_row, is_plain_box, place_of_box
 from shared.core.replies.spellings import key_of, plain

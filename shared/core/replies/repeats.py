@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from shared.core.replies.boxes import Numbers
+    from shared.core.replies.box_spellings import Numbers
     from shared.core.replies.items import RawItem
 
     _Key = tuple[str, Hashable]

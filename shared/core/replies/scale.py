@@ -10,7 +10,7 @@ from shared.core.geometry import SCALE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.core.replies.boxes import Numbers
+    from shared.core.replies.box_spellings import Numbers
     from shared.core.values import Box1000
 
 Scale = Literal["thousandths", "fractions", "pixels"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.geometry import read_number
 from shared.core.replies import spellings
-from shared.core.replies.boxes import is_box, names_sides
+from shared.core.replies.box_spellings import is_box, names_sides
 from shared.core.replies.lenient_json import value_of
 from shared.core.replies.spellings import box_key, is_wrapper, key_of, plain
 

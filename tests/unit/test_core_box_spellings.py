@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.replies.boxes import is_box, read_sides, separate
+from shared.core.replies.box_spellings import is_box, read_sides, separate
 from shared.core.replies.scale import BoxReading, scale_of, to_thousandths
 from tests.strategies import boxes, odd_boxes
 
 if TYPE_CHECKING:
-    from shared.core.replies.boxes import Numbers
+    from shared.core.replies.box_spellings import Numbers
 
 INF = float("inf")
 NAN = float("nan")

@@ -69,7 +69,8 @@ check: $(DEV) policy ## format, lint, types, import contracts, what infra/ promi
 	$(PYTEST) tests/policy
 
 policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
-	$(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet
+	@said=$$($(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet); code=$$?; \
+	echo "$$said"; case "$$said" in *"Parsing errors"*) echo "A file of infra/ was not read, and not judged." >&2; exit 1 ;; esac; exit $$code
 
 archive: ## what the functions are made of, where Terraform looks for it
 	@$(PYTHON) -m infra.archive

@@ -5,6 +5,8 @@ locals {
   watched_services = [for name in keys(local.workers) : google_cloudfunctions2_function.pushed[name].name]
   watched_subscriptions = concat(
     [for each in google_pubsub_subscription.worker : each.name],
+    [for each in google_pubsub_subscription.backfill : each.name],
+    [for each in google_pubsub_subscription.bigquery : each.name],
     [google_pubsub_subscription.dead_letter.name],
   )
 }

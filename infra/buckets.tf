@@ -63,7 +63,7 @@ resource "google_storage_bucket" "results" {
   depends_on = [google_project_service.api]
 }
 
-# Work: leases, journalled replies, the day's spending and dead letters, which are over after some days; held events, which
+# Work: leases, journalled replies, the day's spending, marks of backfills and dead letters, which are over after some days; held events, which
 # stay until they are released or forgotten; who has seen what.
 resource "google_storage_bucket" "work" {
   #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
@@ -85,7 +85,7 @@ resource "google_storage_bucket" "work" {
     condition {
       age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
       # Not held/: what waits there is somebody's work, however long it takes.
-      matches_prefix = ["dead/", "leases/", "releases/", "replies/", "spending/"]
+      matches_prefix = ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]
     }
   }
 

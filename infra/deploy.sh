@@ -224,7 +224,7 @@ share() {
 
 make_topics() {
     local name
-    for name in events results dead ticks; do
+    for name in events backfill results dead ticks; do
         create_unless "pubsub topics describe $(topic "${name}")" pubsub topics create "$(topic "${name}")"
     done
     for name in ingest release; do
@@ -254,6 +254,7 @@ upload_source() {
 
 environment() { # of a function with this concurrency, as gcloud reads it: ^;^ makes the semicolon the separator
     local pairs=(
+        "BACKFILL_TOPIC=$(topic backfill)"
         "GOOGLE_CLOUD_LOCATION=global"
         "GOOGLE_CLOUD_PROJECT=${project}"
         "GOOGLE_GENAI_USE_ENTERPRISE=$([ "${backend}" = vertex ] && printf true || printf false)"
@@ -305,8 +306,9 @@ deploy_function() {
 
 # subscribe FUNCTION TOPIC RETENTION [flags of a new one]: pushes the topic's messages to the function.
 subscribe() {
-    local service="${prefix}-${1//_/-}" topic=$2 retention=$3 uri command=create
-    local subscription="projects/${project}/subscriptions/${service}" fixed=(--topic="${topic}" "${@:4}") dead=()
+    local service="${prefix}-${1//_/-}" topic=$2 retention=$3 uri command=create name backoff=10s
+    if [ "${topic}" = "$(topic backfill)" ]; then name="${prefix}-backfill-${1//_/-}" backoff=60s; else name=${service}; fi
+    local subscription="projects/${project}/subscriptions/${name}" fixed=(--topic="${topic}" "${@:4}") dead=()
     case " ${workers} " in *" $1 "*) dead=(--dead-letter-topic="$(topic dead)" --max-delivery-attempts=20) ;; esac
     uri=$(ask "https://${service}.run.app" gcloud functions describe "${service}" --gen2 --region="${region}" \
         --project="${project}" --format="value(serviceConfig.uri)")
@@ -316,7 +318,7 @@ subscribe() {
     run gcloud pubsub subscriptions "${command}" "${subscription}" ${fixed[@]+"${fixed[@]}"} \
         --push-endpoint="${uri}/${topic}" --push-auth-service-account="$(account push)" --push-auth-token-audience="${uri}" \
         --ack-deadline="${ACK_S}" --message-retention-duration="${retention}" --expiration-period=never \
-        --min-retry-delay=10s --max-retry-delay=600s ${dead[@]+"${dead[@]}"}
+        --min-retry-delay="${backoff}" --max-retry-delay=600s ${dead[@]+"${dead[@]}"}
     if [ "${#dead[@]}" -gt 0 ]; then
         grant "pubsub subscriptions" "${subscription}" "$(agent gcp-sa-pubsub)" roles/pubsub.subscriber
     fi
@@ -361,6 +363,7 @@ deploy() {
             subscribe release "$(topic ticks)" 1h
             for worker in ${workers}; do
                 subscribe "${worker}" "$(topic events)" 7d --message-filter="attributes.task = \"${worker}\""
+                subscribe "${worker}" "$(topic backfill)" 7d --message-filter="attributes.task = \"${worker}\""
             done
             make_tick
         fi

@@ -27,6 +27,7 @@ locals {
 
   # Every name is one of docs/settings.md; tests/policy holds both to that.
   own_settings = {
+    BACKFILL_TOPIC              = google_pubsub_topic.image_backfill.id
     GOOGLE_CLOUD_LOCATION       = var.vertex_location
     GOOGLE_CLOUD_PROJECT        = var.project
     GOOGLE_GENAI_USE_ENTERPRISE = tostring(var.backend == "vertex")

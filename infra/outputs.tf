@@ -1,5 +1,13 @@
 # Commands that a person can run. `terraform output` shows them all, `terraform output -raw upload` one of them.
 
+output "backfill" {
+  description = "Looks at what lies in the upload bucket already: by the job where backfill_image is set, else from this machine."
+  value = (var.backfill_image == null
+    ? ".venv/bin/python -m shared.operate backfill gs://${local.uploads.name}"
+    : "gcloud run jobs execute ${var.prefix}-backfill --region=${var.region} --project=${var.project}"
+  )
+}
+
 output "dead_letters" {
   description = "What was given up on, and why."
   value       = "gcloud storage ls 'gs://${google_storage_bucket.results.name}/**.error-*.json'"

@@ -7,6 +7,15 @@ resource "google_pubsub_topic" "image_events" {
   depends_on = [google_project_service.api]
 }
 
+# Image events of a backfill: the same messages, in a lane of their own, so that no live upload waits behind them.
+resource "google_pubsub_topic" "image_backfill" {
+  #checkov:skip=CKV_GCP_83:Google's encryption at rest; a key of your own is one argument away, and a cost
+  project = var.project
+  name    = "${var.prefix}-image-backfill"
+
+  depends_on = [google_project_service.api]
+}
+
 # Result events: pointers to results, to whoever subscribes.
 resource "google_pubsub_topic" "image_results" {
   #checkov:skip=CKV_GCP_83:Google's encryption at rest; a key of your own is one argument away, and a cost

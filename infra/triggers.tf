@@ -81,6 +81,7 @@ resource "google_cloudfunctions2_function" "triggered" {
     google_project_iam_member.storage_agent,
     google_project_iam_member.trigger,
     google_pubsub_subscription.worker,
+    google_pubsub_subscription_iam_member.backfill_drained_by_pubsub,
     google_pubsub_subscription_iam_member.worker_drained_by_pubsub,
     google_pubsub_topic_iam_member.image_events_published_by,
     google_secret_manager_secret_iam_member.worker,

@@ -21,6 +21,36 @@ variable "backend" {
   }
 }
 
+variable "backfill_image" {
+  description = "Container image of the Dockerfile, such as REGION-docker.pkg.dev/PROJECT/PREFIX-images/uplook:1, for a Cloud Run job that looks at what lies in the upload bucket already; null makes no job."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.backfill_image == null || can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$", var.backfill_image))
+    error_message = "backfill_image: expected REGISTRY/PATH:TAG or REGISTRY/PATH@sha256:DIGEST, or null for no job."
+  }
+}
+
+variable "backfill_shards" {
+  description = "Parts that the backfill job works on at once. Together they have at most half of the workers' threads: 4 for each of max_instances."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.backfill_shards >= 1 && var.backfill_shards <= 4 * var.max_instances && floor(var.backfill_shards) == var.backfill_shards
+    error_message = "backfill_shards: expected 1 to 4 for each of max_instances, or live uploads would wait."
+  }
+}
+
+variable "bigquery" {
+  description = "Whether BigQuery shows results: a dataset with every event as a row, the documents as they lie in the bucket, and views over them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "deadlines_s" {
   description = "Seconds that nest: a worker's own deadline < the platform's < Pub/Sub's ack deadline < the lease."
   type = object({

@@ -44,6 +44,7 @@ class Settings:
     upload_buckets: tuple[str, ...]
     image_topic: str
     result_topic: str
+    backfill_topic: str | None = None
     run: str = "v1"
     results_prefix: str = ""
     rules_file: Path = _BUNDLED_RULES
@@ -101,6 +102,7 @@ class Settings:
             upload_buckets=reader.buckets("UPLOAD_BUCKETS"),
             image_topic=reader.topic("IMAGE_TOPIC"),
             result_topic=reader.topic("RESULT_TOPIC"),
+            backfill_topic=reader.optional_topic("BACKFILL_TOPIC"),
             run=reader.run("RUN", cls.run),
             results_prefix=reader.prefix("RESULTS_PREFIX"),
             rules_file=reader.file("RULES_FILE", cls.rules_file),
@@ -239,6 +241,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("GOOGLE_GENAI_USE_ENTERPRISE is set, and GOOGLE_CLOUD_PROJECT is not: Vertex needs a project.")
     wrong = (origin_problem(origin) for origin in settings.image_url_origins)
     problems += [f"IMAGE_URL_ORIGINS: {problem}." for problem in wrong if problem]
+    if settings.backfill_topic and settings.backfill_topic == settings.result_topic:
+        problems.append("BACKFILL_TOPIC and RESULT_TOPIC are the same: workers would be sent their own results.")
     if settings.lease_ttl_s <= settings.timeout_s:
         problems.append(
             f"LEASE_TTL_S is {settings.lease_ttl_s:g}, TIMEOUT_S is {settings.timeout_s:g}:"
@@ -305,6 +309,10 @@ class Reader:
         if value is not None and not Path(value).is_file():
             self.problems.append(f"{name}: expected a file, found none at {value!r}.")
         return default if value is None else Path(value)
+
+    def optional_topic(self, name: str) -> str | None:
+        """A topic, or None where none is set."""
+        return self.topic(name) if self.optional(name) else None
 
     def topic(self, name: str) -> str:
         """`projects/PROJECT/topics/TOPIC`, which must be set."""

@@ -31,6 +31,7 @@ class DocumentedStore(MemoryStore):
         is_result = bucket == self._results_bucket and name.startswith(self._results_prefix)
         if is_result and name.endswith(".json"):
             _require_documented(data, where=f"gs://{bucket}/{name}")
+            _require_line(data, where=f"gs://{bucket}/{name}")
         return super().create(bucket, name, data, content_type=content_type, metadata=metadata)
 
     def plant(self, bucket: str, name: str, data: bytes) -> None:
@@ -46,6 +47,13 @@ class DocumentedPublisher(MemoryPublisher):
         for message in messages:
             _require_documented(message.data, where=f"a message on {topic}")
         super().publish(topic, messages)
+
+
+def _require_line(data: bytes, *, where: str) -> None:
+    """SQL engines read a document as one line, and know it by its beginning: infra/sql."""
+    text = data.decode()
+    assert text.splitlines(keepends=True) == [text], f"{where}: expected one line"
+    assert text.startswith('{"schema":"uplook.result/1",'), f"{where}: expected the schema first"
 
 
 def _require_documented(data: bytes, *, where: str) -> None:

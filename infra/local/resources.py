@@ -93,7 +93,7 @@ def stop_asking(host: str) -> None:
     """Delete the subscriptions that bring events to the workers: what they have begun goes on, and nothing begins."""
     client = subscriber(host)
     for wanted in topology.SUBSCRIPTIONS:
-        if wanted.topic == topology.IMAGE_EVENTS:
+        if wanted.topic in {topology.IMAGE_EVENTS, topology.IMAGE_BACKFILL}:
             with contextlib.suppress(NotFound):
                 client.delete_subscription(subscription=topology.subscription_path(wanted.name))
 

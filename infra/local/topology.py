@@ -11,13 +11,15 @@ UPLOADS, RESULTS, WORK = "uploads", "results", "work"
 BUCKETS = (UPLOADS, RESULTS, WORK)
 
 IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD = "image-events", "image-results", "image-dead"
+IMAGE_BACKFILL = "image-backfill"  # the same messages as image-events: a lane for what lay there before
 IMAGE_TICKS = "image-ticks"  # what Cloud Scheduler publishes to
 UPLOAD_EVENTS = "eventarc-uploads"  # the internal topic that Eventarc makes for a storage trigger
-TOPICS = (UPLOAD_EVENTS, IMAGE_EVENTS, IMAGE_RESULTS, IMAGE_DEAD, IMAGE_TICKS)
+TOPICS = (UPLOAD_EVENTS, IMAGE_EVENTS, IMAGE_BACKFILL, IMAGE_RESULTS, IMAGE_DEAD, IMAGE_TICKS)
 
 WORKER_TIMEOUT_S = 120
 LEASE_TTL_S = 180
 ACK_DEADLINE_S = 150  # worker time-out < ack deadline <= 600 s, and < lease TTL: a late answer is never a second run
+BACKFILL_BACKOFF_S = 6  # of a backfill's events: where workers are busy, live ones are tried again six times before
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,16 @@ SUBSCRIPTIONS = (
         cloud_event=True,
     ),
     *(Subscription(task, IMAGE_EVENTS, task, message_filter=f'attributes.task = "{task}"') for task in TASKS),
+    *(
+        Subscription(
+            f"backfill-{task}",
+            IMAGE_BACKFILL,
+            task,
+            message_filter=f'attributes.task = "{task}"',
+            min_backoff_s=BACKFILL_BACKOFF_S,
+        )
+        for task in TASKS
+    ),
     Subscription("dead-letter", IMAGE_DEAD, "dead_letter", attempts=None),
     Subscription("release", IMAGE_TICKS, "release", attempts=None),
 )

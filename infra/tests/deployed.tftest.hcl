@@ -34,6 +34,26 @@ run "by_default" {
   }
 
   assert {
+    condition = alltrue([
+      for task, live in google_pubsub_subscription.worker :
+      google_pubsub_subscription.backfill[task].filter == live.filter &&
+      google_pubsub_subscription.backfill[task].push_config[0].push_endpoint == live.push_config[0].push_endpoint && # the mock's topics share an id
+      google_pubsub_subscription.backfill[task].name == "uplook-backfill-${task}"
+    ])
+    error_message = "Expected a lane for backfills to the same workers."
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_job.backfill) + length(google_service_account.backfill) + length(google_pubsub_topic_iam_member.image_backfill_published_by) == 0 && output.backfill == ".venv/bin/python -m shared.operate backfill gs://a-project-uplook-uploads"
+    error_message = "Expected no job that nobody gave an image for, and a command that needs none."
+  }
+
+  assert {
+    condition     = length(google_bigquery_dataset.uplook) + length(google_pubsub_subscription.bigquery) + length(google_bigquery_table.view) == 0 && !contains(keys(google_project_service.chosen), "bigquery.googleapis.com")
+    error_message = "Expected no BigQuery that nobody asked for."
+  }
+
+  assert {
     condition     = alltrue([for each in google_pubsub_subscription.worker : each.push_config[0].push_endpoint == "https://function.a.run.app/projects/a-project/topics/a-topic"])
     error_message = "Expected the topic's name in the path: functions-framework reads it there."
   }
@@ -131,13 +151,99 @@ run "with_alerts" {
   }
 
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.backlog[0].conditions[0].condition_threshold[0].filter, "one_of(${join(", ", formatlist("\"uplook-%s\"", concat(local.tasks, ["dead-letter"])))})")
+    condition     = strcontains(google_monitoring_alert_policy.backlog[0].conditions[0].condition_threshold[0].filter, "one_of(${join(", ", formatlist("\"uplook-%s\"", concat(local.tasks, formatlist("backfill-%s", local.tasks), ["dead-letter"])))})")
     error_message = "Expected an alert on what waits for any worker."
   }
 
   assert {
     condition     = strcontains(google_monitoring_alert_policy.held[0].conditions[0].condition_matched_log[0].filter, "(${join(" OR ", formatlist("\"uplook-%s\"", local.tasks))})")
     error_message = "Expected an alert on what any worker holds."
+  }
+}
+
+run "with_a_backfill_job" {
+  variables {
+    backfill_image  = "europe-west4-docker.pkg.dev/a-project/uplook-images/uplook:1.0"
+    backfill_shards = 3
+    max_instances   = 2
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_job.backfill[0].template[0].task_count == 3 && google_cloud_run_v2_job.backfill[0].template[0].parallelism == 3
+    error_message = "Expected a task for each shard, all at once."
+  }
+
+  assert {
+    condition     = join(" ", google_cloud_run_v2_job.backfill[0].template[0].template[0].containers[0].args) == "gs://a-project-uplook-uploads --outstanding=2"
+    error_message = "Expected all shards together to leave half of the threads to live uploads."
+  }
+
+  assert {
+    condition     = { for each in google_cloud_run_v2_job.backfill[0].template[0].template[0].containers[0].env : each.name => each.value } == { for name, value in google_cloudfunctions2_function.pushed["caption"].service_config[0].environment_variables : name => value if name != "THREADS" }
+    error_message = "Expected the job to see the deployment as its functions do."
+  }
+
+  assert {
+    condition     = google_storage_bucket_iam_member.backfill_marks[0].condition[0].expression == "resource.type == \"storage.googleapis.com/Object\" && resource.name.startsWith(\"projects/_/buckets/a-project-uplook-work/objects/backfill/\")"
+    error_message = "Expected the job to write its marks, and nothing else."
+  }
+
+  assert {
+    condition     = output.backfill == "gcloud run jobs execute uplook-backfill --region=us-central1 --project=a-project"
+    error_message = "Expected a command that runs the job."
+  }
+}
+
+run "with_bigquery" {
+  variables {
+    bigquery = true
+    prefix   = "my-looks"
+  }
+
+  assert {
+    condition     = google_bigquery_dataset.uplook[0].dataset_id == "my_looks" && google_bigquery_dataset.uplook[0].location == google_storage_bucket.results.location
+    error_message = "Expected a dataset where the results are: BigQuery reads no bucket of another place."
+  }
+
+  assert {
+    condition     = google_pubsub_subscription.bigquery[0].bigquery_config[0].table == "a-project.my_looks.result_events" && length(google_pubsub_subscription.bigquery[0].push_config) == 0
+    error_message = "Expected every result event to become a row."
+  }
+
+  assert {
+    condition     = join(" ", google_bigquery_table.documents[0].external_data_configuration[0].source_uris) == "gs://a-project-my-looks-results/*.json"
+    error_message = "Expected the documents where they lie, and nothing else."
+  }
+
+  assert {
+    condition     = strcontains(google_bigquery_table.results[0].view[0].query, "FROM `a-project.my_looks`.documents\n")
+    error_message = "Expected the view to read the documents."
+  }
+
+  assert {
+    condition = join(" ", keys(google_bigquery_table.view)) == "captions classes cost_by_day items" && alltrue([
+      for each in google_bigquery_table.view : strcontains(each.view[0].query, "FROM `a-project.my_looks`.results") && !strcontains(each.view[0].query, "{item}")
+    ])
+    error_message = "Expected the views, with every name filled in."
+  }
+
+  assert {
+    condition     = google_bigquery_table_iam_member.result_events_written_by_pubsub[0].table_id == "result_events"
+    error_message = "Expected Pub/Sub to have a right on its one table."
+  }
+}
+
+run "with_bigquery_where_results_have_a_folder" {
+  command = plan
+
+  variables {
+    bigquery = true
+    settings = { RESULTS_PREFIX = "uplook/" }
+  }
+
+  assert {
+    condition     = join(" ", google_bigquery_table.documents[0].external_data_configuration[0].source_uris) == "gs://a-project-uplook-results/uplook/*.json"
+    error_message = "Expected the documents of this folder."
   }
 }
 

@@ -4,8 +4,9 @@ mock_provider "google" {}
 mock_provider "google-beta" {}
 
 variables {
-  project        = "a-project"
-  gemini_api_key = null
+  keep_storage_events = false # it would run gcloud
+  project             = "a-project"
+  gemini_api_key      = null
 }
 
 run "an_alert_to_a_name_instead_of_an_address" {
@@ -23,6 +24,24 @@ run "an_alert_to_two_addresses" {
 
   variables {
     alert_email = "one@example.com, two@example.com"
+  }
+}
+
+run "a_backfill_by_an_image_without_a_tag" {
+  command         = plan
+  expect_failures = [var.backfill_image]
+
+  variables {
+    backfill_image = "uplook"
+  }
+}
+
+run "a_backfill_that_leaves_no_threads_to_live_uploads" {
+  command         = plan
+  expect_failures = [var.backfill_shards]
+
+  variables {
+    backfill_shards = 5
   }
 }
 

@@ -4,7 +4,8 @@ Layout: `<run>/<bucket>/<object>/<generation>/<task>.json`, beside it the folder
 the same path stands below `leases/`, `replies/` and `held/<place>/`. What is kept there *about* a source by others
 (which manifests have seen it, which of its storage events nobody could handle) lies below `seen/` and `dead/`, each
 time in `<bucket>/<object>/<generation>/`: whoever forgets the source finds it. What a release remembers lies below
-`releases/` (`holding`). Where results share a bucket with uploads, all of them lie below one prefix.
+`releases/` (`holding`), how far a backfill has come below `backfill/` (`marks`). Where results share a bucket with
+uploads, all of them lie below one prefix.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MAX_NAME_BYTES = 1024
 
 MAX_REDRIVE = 9999
 LEASES, REPLIES, PARKED, SPENDING, DEAD, SEEN = "leases/", "replies/", "held/", "spending/", "dead/", "seen/"
-RELEASES = "releases/"
+RELEASES, BACKFILL = "releases/", "backfill/"
 """Folders of the work bucket. The rights to each are given one by one: `infra/buckets.tf`."""
 
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some

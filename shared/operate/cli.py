@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "plan": ("shared.operate.plan", "say what would happen to an upload, and which rule decided it"),
     "release": ("shared.operate.release", "publish held events again, now instead of at their hour"),
     "models": ("shared.operate.models", "say which models answer today, or compare them with a page of Google's"),
+    "backfill": ("shared.operate.backfill", "look at what lay in a bucket before, or say what that would cost"),
     "cost": ("shared.operate.cost", "sum up what results have cost: tokens, and US dollars at list price"),
 }
 _EPILOG = """\

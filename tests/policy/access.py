@@ -20,10 +20,13 @@ FUNCTIONS: Final = "google_cloudfunctions2_function"
 BUCKETS: Final = "google_storage_bucket"
 RUNTIME: Final = "google_service_account.function"
 _PUBLIC: Final = re.compile(r"\ball(?:Authenticated)?Users\b")
+_WRITES_ROWS: Final = "roles/bigquery.dataEditor"
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
 _FORGETS: Final = "forget"
 _LISTS: Final = "roles/storage.legacyBucketReader"
+JOB: Final = "google_cloud_run_v2_job"
 FOLDERS: Final = (
+    naming.BACKFILL,
     naming.DEAD,
     naming.PARKED,
     naming.LEASES,
@@ -56,6 +59,7 @@ HELPERS: Final = {
     "agent of cloudscheduler": {"roles/pubsub.publisher"},
     "agent of eventarc": {"roles/eventarc.serviceAgent"},
     "agent of pubsub": {
+        "roles/bigquery.dataEditor",
         "roles/iam.serviceAccountOpenIdTokenCreator",
         "roles/pubsub.publisher",
         "roles/pubsub.subscriber",
@@ -155,12 +159,38 @@ def _is_bound(grant: Grant, workers: set[str]) -> bool:
     return len(folders) == 1 and not elsewhere and (shared or not others)
 
 
+def tables(infra: Infra) -> list[str]:
+    """Nobody is given a right on a whole dataset; Pub/Sub alone writes rows, and only into the table of its events."""
+    written = {
+        str(each.one("bigquery_config", "table")).rpartition(".")[2]
+        for each in anything(infra, "google_pubsub_subscription")
+        if each.one("bigquery_config")
+    }
+    wanted = {("google_bigquery_table_iam_member", table, "agent of pubsub", _WRITES_ROWS) for table in written}
+    problems = [
+        f"{grant.address}: gives {grant.role} on {grant.on} to {grant.who}; expected {wanted}."
+        for grant in all_grants(infra)
+        if "_bigquery_" in grant.type and (grant.type, grant.on, grant.who, grant.role) not in wanted
+    ]
+    return problems + [
+        f"{dataset}: gives access by itself: {access}."
+        for dataset in anything(infra, "google_bigquery_dataset")
+        if (access := dataset.one("access")) is not None
+    ]
+
+
 def own_accounts(infra: Infra) -> list[str]:
-    """Every function runs as an account of its own, nobody else acts as it; no key exists; no policy is taken over."""
+    """Functions and jobs have accounts of their own, as which nobody else acts. No key, and no policy is taken over."""
     problems = [
         f"{block.address}: runs as {email}, not as its own account."
         for block in infra.of(FUNCTIONS)
         if (email := block.one("service_config", "service_account_email")) != f"${{{RUNTIME}[each.key].email}}"
+    ]
+    problems += [
+        f"{block.address}: runs as {email}, not as its own account."
+        for block in infra.of(JOB)
+        if (email := block.one("template", "template", "service_account"))
+        != f"${{google_service_account.{block.name}[0].email}}"
     ]
     problems += [
         f"{block.address}: takes a policy over. Use {block.type.rpartition('_')[0]}_member."

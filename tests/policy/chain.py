@@ -10,8 +10,11 @@ import base64
 import contextlib
 import json
 import os
+import subprocess
+import sys
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import functions_framework
@@ -35,11 +38,12 @@ from tests.services import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tests.policy.evaluated import Made
     from tests.policy.parsed import Infra
 
+ROOT = Path(__file__).resolve().parents[2]
+_JOB = "google_cloud_run_v2_job"
 ATTEMPTS = 5
 """The fewest that Pub/Sub allows before a message is given up, for speed."""
 MODEL_AGENT, SCHEDULER = "agent of aiplatform", "agent of cloudscheduler"
@@ -145,6 +149,22 @@ class Chain:
         else:
             client.modify_ack_deadline(subscription=delivery.subscription, ack_ids=ids, ack_deadline_seconds=0)
 
+    def start_job(self) -> subprocess.Popen[str]:
+        """Start the backfill job's container: a process with its command, arguments and environment."""
+        [job] = self.made(_JOB)
+        container = job.one("template", "template", "containers")[0]
+        (program, *words), stated = container["command"], {each["name"]: each["value"] for each in container["env"]}
+        assert program == "python"
+        return subprocess.Popen(
+            [sys.executable, *words, *container["args"]],
+            cwd=ROOT,
+            env={**os.environ, **stated, **self.addresses[account(_runs_as(job))], **self.settings}
+            | {"RULES_FILE": str(self.rules_file)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def tick(self) -> None:
         """Publish as the scheduler does."""
         [job] = self.made("google_cloud_scheduler_job")
@@ -162,6 +182,7 @@ def deployed(infra: Infra, rules_file: Path, **variables: Any) -> Iterator[Chain
         account(each.one("service_config", "service_account_email"))
         for each in made(infra, "google_cloudfunctions2_function", **variables)
     ]
+    accounts += [account(_runs_as(job)) for job in made(infra, _JOB, **variables)]
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(running("pubsub")).removeprefix("http://")
         _set_up(infra, target, variables)
@@ -179,6 +200,10 @@ def deployed(infra: Infra, rules_file: Path, **variables: Any) -> Iterator[Chain
         ticks = stack.enter_context(publishing(target, SCHEDULER, witness))
         people = stack.enter_context(served(app, lifespan="on"))
         yield Chain(infra, variables, witness, people, plan, addresses, Control(gemini), target, ticks, rules_file)
+
+
+def _runs_as(job: Made) -> str:
+    return str(job.one("template", "template", "service_account"))
 
 
 def _buckets(infra: Infra, variables: Mapping[str, Any]) -> list[str]:

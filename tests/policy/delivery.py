@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUBSCRIPTIONS: Final = "google_pubsub_subscription"
 WITHOUT_DEAD_LETTERS: Final = {
+    "google_pubsub_subscription.bigquery": "a row takes every event of version 1, and the documents stay",
     "google_pubsub_subscription.dead_letter": "dead letters of dead letters would go round in circles",
     "google_pubsub_subscription.release": "the next tick does what a lost one would have done",
 }
@@ -91,7 +92,7 @@ def _drained(subscription: Made, infra: Infra) -> Iterator[str]:
 def pushes(infra: Infra) -> list[str]:
     """Push subscriptions never expire, are patient, name their topic in the path, and sign what they send."""
     problems = []
-    for each in anything(infra, SUBSCRIPTIONS):
+    for each in (each for each in anything(infra, SUBSCRIPTIONS) if not each.one("bigquery_config")):
         audience = each.one("push_config", "oidc_token", "audience")
         expected = {
             "expiration_policy.ttl": ("", each.one("expiration_policy", "ttl")),
@@ -105,17 +106,40 @@ def pushes(infra: Infra) -> list[str]:
         problems += _different(each, expected)
         if pushed_to(each, infra) is None:
             problems.append(f"{each}: the token's audience is {audience}, and no function that is pushed to.")
-        at_least = {
-            ("retry_policy", "minimum_backoff"): 10,
-            ("retry_policy", "maximum_backoff"): 300,
-            ("message_retention_duration",): KEPT_S.get(each.address, _WEEK_S),
-        }
-        problems += [
-            f"{each}: {'.'.join(path)} is {each.one(*path)}, expected at least {least} seconds."
-            for path, least in at_least.items()
-            if _seconds(each.one(*path)) < least
-        ]
+        problems += _hasty(each)
     return problems
+
+
+def rows(infra: Infra) -> list[str]:
+    """A subscription that writes rows never expires, is patient, and takes a table's schema; events may outgrow it."""
+    tables = {
+        f"{each.body['project']}.{each.body['dataset_id']}.{each.body['table_id']}"
+        for each in anything(infra, "google_bigquery_table")
+        if each.one("schema")
+    }
+    problems = []
+    for each in (each for each in anything(infra, SUBSCRIPTIONS) if each.one("bigquery_config")):
+        (config,) = each.one("bigquery_config")
+        flags = {
+            name: (True, config.get(name)) for name in ("use_table_schema", "write_metadata", "drop_unknown_fields")
+        }
+        problems += _different(each, {"expiration_policy.ttl": ("", each.one("expiration_policy", "ttl")), **flags})
+        problems += _hasty(each)
+        if config["table"] not in tables:
+            problems.append(f"{each}: writes to {config['table']}, which has no schema here.")
+    return problems
+
+
+def _hasty(each: Made) -> Iterator[str]:
+    """Yield what of a subscription's patience is too short."""
+    at_least = {
+        ("retry_policy", "minimum_backoff"): 10,
+        ("retry_policy", "maximum_backoff"): 300,
+        ("message_retention_duration",): KEPT_S.get(each.address, _WEEK_S),
+    }
+    for path, least in at_least.items():
+        if _seconds(each.one(*path)) < least:
+            yield f"{each}: {'.'.join(path)} is {each.one(*path)}, expected at least {least} seconds."
 
 
 def triggers(infra: Infra) -> list[str]:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from tests.policy.parsed import Infra
     from tests.policy.syntax import Body, Nested
 
-EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = (
-    {"backend": "vertex", "forget": True, "alert_email": "operators@example.com"},
-    {"backend": "developer", "forget": True, "alert_email": "operators@example.com"},
-)
+BACKFILL_IMAGE: Final = "us-central1-docker.pkg.dev/a-project/uplook-images/uplook:1"
+_ALL: Final[Mapping[str, Any]] = {
+    "forget": True,
+    "alert_email": "operators@example.com",
+    "bigquery": True,
+    "backfill_image": BACKFILL_IMAGE,
+}
+EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = ({**_ALL, "backend": "vertex"}, {**_ALL, "backend": "developer"})
 """Choices of variables by which everything is made that can be made."""
 
 _STAND_INS: Final = {"source_digest": "DIGEST"}

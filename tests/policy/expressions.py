@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ Expression: TypeAlias = Callable[[Mapping[str, Any]], Any]
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _LITERALS: Final = {"true": True, "false": False, "null": None}
 _ESCAPED: Final = re.compile(r'\\([nrt"\\])')
+_INTERPOLATED: Final = re.compile(r"\$\{(\w+)\}")
 _UNESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -172,6 +174,10 @@ def _for_tuple(tree: Tree[Any]) -> Expression:
     return lambda names: [value for (value,) in loop(names)]
 
 
+def _filled(template: str, names: Mapping[str, Any]) -> str:
+    return _INTERPOLATED.sub(lambda found: _text(names[found[1]]), template)
+
+
 def _flat(values: Any) -> Iterator[Any]:
     for value in values:
         if isinstance(value, list):
@@ -190,6 +196,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
+    "/": operator.truediv,
 }
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
@@ -197,17 +204,21 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "basename": lambda path: path.rpartition("/")[2],
     "concat": lambda *lists: [each for values in lists for each in values],
     "contains": lambda values, value: value in values,
+    "floor": math.floor,
     "flatten": lambda values: list(_flat(values)),
     "file": lambda path: (_ROOT / path).read_text("utf-8"),
     "formatlist": lambda form, values: [form % value for value in values],
     "join": lambda separator, values: separator.join(_text(value) for value in values),
     "jsondecode": json.loads,
+    "jsonencode": lambda value: json.dumps(value, sort_keys=True, separators=(",", ":")),
     "keys": sorted,
     "length": len,
+    "lookup": lambda values, key, default: values.get(key, default),
     "lower": str.lower,
     "merge": lambda *maps: reduce(lambda all_, one: {**all_, **one}, maps, {}),
     "replace": str.replace,
     "sort": sorted,
+    "templatefile": lambda path, names: _filled((_ROOT / path).read_text("utf-8"), names),
     "toset": lambda values: sorted(set(values)),
     "tostring": _text,
 }

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
 from shared.core.tasks.catalogue import TASKS
-from tests.policy.access import BUCKETS, FOLDERS, FUNCTIONS
+from tests.policy.access import BUCKETS, FOLDERS, FUNCTIONS, JOB
 from tests.policy.evaluated import EVERYTHING, anything, made
 from tests.policy.parsed import strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tests.policy.evaluated import Made
     from tests.policy.parsed import Infra
@@ -51,6 +51,15 @@ def bounds(infra: Infra) -> list[str]:
             problems.append(f"{each}: max_instance_request_concurrency is not stated.")
         if config.get("environment_variables", {}).get("THREADS") != str(threads):
             problems.append(f"{each}: THREADS is not the concurrency: requests would queue inside.")
+    for block in infra.of(JOB):
+        tasks, parallel = (block.one("template", name) for name in ("task_count", "parallelism"))
+        if parallel != tasks or "var." not in str(tasks):
+            problems.append(
+                f"{block.address}: expected as many tasks at once as there are, found {parallel} of {tasks}."
+            )
+        if None in (block.one("template", "template", name) for name in ("max_retries", "timeout")):
+            problems.append(f"{block.address}: max_retries or timeout is not stated.")
+    problems += _crowded(infra)
     problems += [
         f"var.{name}: has no ceiling by default, but {infra.default(name)!r}."
         for name in ("max_calls_per_day", "max_usd_per_day", "max_instances")
@@ -59,19 +68,43 @@ def bounds(infra: Infra) -> list[str]:
     return problems
 
 
+def _crowded(infra: Infra) -> Iterator[str]:
+    """Yield by which choices a backfill would leave live uploads fewer than half of the threads of each worker."""
+    for instances, shards in ((1, 1), (1, 3), (1, 4), (3, 5), (100, 100), (100, 400)):
+        choice = {**EVERYTHING[0], "max_instances": instances, "backfill_shards": shards}
+        [worker, *_] = made(infra, FUNCTIONS, **choice)
+        threads = instances * worker.one("service_config", "max_instance_request_concurrency")
+        for job in made(infra, JOB, **choice):
+            args = job.one("template", "template", "containers")[0]["args"]
+            most = [int(each.partition("=")[2]) for each in args if each.startswith("--outstanding=")]
+            if not most or not 1 <= most[0] <= threads / 2 / shards:
+                yield f"{job}: {shards} shards with {args} and {threads} threads leave live uploads too few."
+
+
 def quota(infra: Infra) -> list[str]:
     """All functions at their most fit into what a new project has in a region, and the variable says what they take."""
+    problems = []
     functions = made(infra, FUNCTIONS, forget=True)
     configs = [each.one("service_config")[0] for each in functions]
     instances = [each.get("max_instance_count", 0) for each in configs]
     memory = sum(number * _gib(each["available_memory"]) for number, each in zip(instances, configs, strict=True))
     cpus = sum(number * float(each["available_cpu"]) for number, each in zip(instances, configs, strict=True))
     by_worker = len(TASKS) * infra.default("max_instances")
+    jobs = [each.one("template")[0] for each in made(infra, JOB, **EVERYTHING[0])]
+    for each in jobs:
+        limits = each["template"][0]["containers"][0]["resources"][0]["limits"]
+        with_jobs = (
+            memory + each["parallelism"] * _gib(limits["memory"]),
+            cpus + each["parallelism"] * int(limits["cpu"]),
+        )
+        if with_jobs[0] > NEW_PROJECT_GIB or with_jobs[1] > NEW_PROJECT_CPUS:
+            problems.append(
+                f"With the job {with_jobs[0]:g} GiB and {with_jobs[1]:g} vCPU may run: a new project has less."
+            )
     told = (
         f"n x {4 * len(TASKS)} GiB and n x {len(TASKS)} vCPU,"
         f" and {memory - 4 * by_worker:g} GiB and {cpus - by_worker:g} vCPU more"
     )
-    problems = []
     if memory > NEW_PROJECT_GIB or cpus > NEW_PROJECT_CPUS:
         problems.append(f"By default {memory:g} GiB and {cpus:g} vCPU may run: a new project has less.")
     if told not in str(infra.variables["max_instances"].get("description")):

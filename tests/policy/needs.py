@@ -30,6 +30,8 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "roles/eventarc.eventReceiver": frozenset({"eventarc.events.receiveEvent"}),
     "roles/eventarc.serviceAgent": frozenset({"eventarc.channels.manage-as-agent"}),  # its own; ours stands for them
     "roles/logging.logWriter": frozenset({"logging.logEntries.create"}),
+    # https://cloud.google.com/pubsub/docs/create-bigquery-subscription#assign_bigquery_service_account
+    "roles/bigquery.dataEditor": frozenset({"bigquery.tables.get", "bigquery.tables.updateData"}),
     "roles/artifactregistry.writer": frozenset({"artifactregistry.repositories.uploadArtifacts"}),
     ASK_MODELS: frozenset({"aiplatform.endpoints.predict"}),
 }
@@ -37,6 +39,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
 
 _RESOURCES: Final = {
     "google_artifact_registry_repository_iam_member": "repository",
+    "google_bigquery_table_iam_member": "table",
     "google_cloud_run_service_iam_member": "service",
     "google_project_iam_member": "project",
     "google_pubsub_subscription_iam_member": "subscription",

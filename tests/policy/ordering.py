@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 APIS: Final[Mapping[str, Collection[str]]] = {
     "google_artifact_registry_repository": {"artifactregistry"},
+    "google_bigquery_dataset": {"bigquery"},
+    "google_bigquery_table": {"bigquery"},
     "google_cloud_run_service": {"run"},
+    "google_cloud_run_v2_job": {"run"},
     "google_cloud_scheduler_job": {"cloudscheduler"},
     "google_cloudfunctions2_function": {"artifactregistry", "cloudbuild", "cloudfunctions", "run", "storage"},
     "google_monitoring_alert_policy": {"monitoring"},
@@ -41,6 +44,7 @@ APIS: Final[Mapping[str, Collection[str]]] = {
 CHOICES: Final[tuple[Mapping[str, bool | str], ...]] = ({}, {"backend": "developer"}, *EVERYTHING)
 SERVICES: Final = "google_project_service"
 _FUNCTION: Final = "google_cloudfunctions2_function"
+_JOB: Final = "google_cloud_run_v2_job"
 _SUBSCRIPTION: Final = "google_pubsub_subscription"
 _OF_ROLES: Final = re.compile(r"^roles/(\w+)\.|^(\w+)\.\w+\.\w+$")
 
@@ -105,7 +109,7 @@ def _needing(grants: list[Grant], infra: Infra) -> list[Block]:
         "agent of aiplatform": _running(ours(infra, "worker"), infra),
         "agent of cloudscheduler": infra.of("google_cloud_scheduler_job"),
         "agent of pubsub": _delivering(first, infra) or [block for block in deployed if block.one("event_trigger")],
-        "push": infra.of(_SUBSCRIPTION),
+        "push": [block for block in infra.of(_SUBSCRIPTION) if block.one("push_config")],
         # Those of Eventarc are for the last functions: the first builds are the minutes in which rights get known.
     }
     return known.get(first.who, deployed)
@@ -118,15 +122,16 @@ def _delivering(grant: Grant, infra: Infra) -> list[Block]:
         for each in anything(infra, _SUBSCRIPTION)
         if str(each.one("dead_letter_policy", "dead_letter_topic")).endswith(f"/{grant.on}")
         or grant.on.endswith(f"/{each.one('push_config', 'oidc_token', 'service_account_email')}")
+        or str(each.one("bigquery_config", "table")).endswith(f".{grant.on}")
     }
     return [block for block in infra.of(_SUBSCRIPTION) if block.address in using]
 
 
 def _running(accounts: set[str], infra: Infra) -> list[Block]:
-    """Return the blocks of functions that run as one of these accounts."""
-    deployed = made(infra, _FUNCTION, **EVERYTHING[0])
-    running = {each.address for each in deployed if each.key.replace("_", "-") in accounts}
-    return [block for block in infra.of(_FUNCTION) if block.address in running]
+    """Return the blocks of functions and jobs that run as one of these accounts."""
+    deployed = made(infra, _FUNCTION, _JOB, **EVERYTHING[0])
+    running = {each.address for each in deployed if each.body["name"].removeprefix("uplook-") in accounts}
+    return [block for block in infra.of(_FUNCTION, _JOB) if block.address in running]
 
 
 def _apis(each: Made) -> set[str]:

@@ -24,7 +24,7 @@ def platform_needs(infra: Infra, **variables: Any) -> set[Need]:
     functions = made(infra, FUNCTIONS, **variables)
     return {
         *(need for each in functions for need in (*_built(each), *_started(each), *_triggered(each))),
-        *(need for each in made(infra, "google_pubsub_subscription", **variables) for need in _pushed(each)),
+        *(need for each in made(infra, "google_pubsub_subscription", **variables) for need in _delivered(each)),
         *(need for each in made(infra, "google_cloud_scheduler_job", **variables) for need in _ticked(each)),
     }
 
@@ -63,6 +63,16 @@ def _triggered(function: Made) -> Iterator[Need]:
     yield Need(caller, "eventarc.events.receiveEvent", "project", PROJECT, why=why)
     yield Need(caller, "run.routes.invoke", "service", function.body["name"], why=why)
     yield _token(caller, why)
+
+
+def _written(subscription: Made) -> Iterator[Need]:
+    table = str(subscription.one("bigquery_config", "table")).rpartition(".")[2]
+    for permission in ("bigquery.tables.get", "bigquery.tables.updateData"):
+        yield Need(PUBSUB, permission, "table", table, why=f"{subscription} writes rows")
+
+
+def _delivered(subscription: Made) -> Iterator[Need]:
+    return _written(subscription) if subscription.one("bigquery_config") else _pushed(subscription)
 
 
 def _pushed(subscription: Made) -> Iterator[Need]:

@@ -21,6 +21,7 @@ _INFRA: Final = Path(__file__).resolve().parents[2] / "infra"
 _HEAD: Final = "| who | on | may | role | only where |\n|---|---|---|---|---|\n"
 _WORDS: Final = {
     "roles/artifactregistry.writer": "write images",
+    "roles/bigquery.dataEditor": "write rows",
     "roles/eventarc.eventReceiver": "receive events",
     "roles/eventarc.serviceAgent": "make triggers",
     "roles/iam.serviceAccountOpenIdTokenCreator": "sign its tokens",
@@ -35,6 +36,11 @@ _WORDS: Final = {
     "roles/storage.objectViewer": "read",
     "uplook_ask_models": "ask models",
 }
+_OPTIONS: Final[dict[str, tuple[object, str]]] = {
+    "backfill_image": (None, "backfill_image = …"),
+    "bigquery": (False, "bigquery = true"),
+}
+"""Variables that are off by default and give rights: their value then, and the words for any other."""
 _FOLDER: Final = re.compile(r'/objects/([a-z]+/)"')
 _OWN: Final = re.compile(r'endsWith\("/([a-z]+)\.json"\)')
 _SOURCES: Final = re.compile(r'startsWith\("projects/_/buckets/([\w-]+)"\)')
@@ -81,14 +87,27 @@ def _listed(places: list[str]) -> str:
 
 
 def _grants() -> list[tuple[Grant, str]]:
-    """Return every right, and by which back end it is given where the other gives none."""
+    """Return every right, and by which choices alone it is given: a back end, an option."""
     infra = parse({path.name: path.read_text("utf-8") for path in sorted(_INFRA.glob("*.tf"))})
     given = {str(choice["backend"]): grants(infra, **choice) for choice in EVERYTHING}
     found: dict[Grant, list[str]] = defaultdict(list)
     for backend, each in given.items():
         for grant in each:
             found[grant].append(backend)
-    return [(grant, "" if len(of) == len(given) else f'`backend = "{of[0]}"`') for grant, of in found.items()]
+    without = {option: set(grants(infra, **{**EVERYTHING[0], option: off})) for option, (off, _) in _OPTIONS.items()}
+    everything = set(grants(infra, **EVERYTHING[0]))
+    return [
+        (
+            grant,
+            ", ".join(
+                [
+                    *([] if len(of) == len(given) else [f'`backend = "{of[0]}"`']),
+                    *(f"`{said}`" for name, (_, said) in _OPTIONS.items() if grant in everything - without[name]),
+                ]
+            ),
+        )
+        for grant, of in found.items()
+    ]
 
 
 def _order(accounts: tuple[str, ...], on: list[str]) -> tuple[object, ...]:
@@ -107,7 +126,12 @@ def _on(grant: Grant) -> str:
     if grant.on.startswith("projects/"):
         return f"the account `{grant.on.rpartition('/')[2].partition('@')[0]}`"
     bucket = _BUCKET.fullmatch(grant.on)
-    kinds = {"pubsub_topic": "topic", "pubsub_subscription": "subscription", "cloud_run_service": "service"}
+    kinds = {
+        "bigquery_table": "table",
+        "cloud_run_service": "service",
+        "pubsub_subscription": "subscription",
+        "pubsub_topic": "topic",
+    }
     kind = next((word for part, word in kinds.items() if f"google_{part}_" in grant.type), "")
     return f"bucket {bucket[1]}" if bucket else f"{kind} `{grant.on}`".strip()
 

@@ -14,8 +14,19 @@ if TYPE_CHECKING:
     from tests.policy.evaluated import Made
     from tests.policy.parsed import Infra
 
+_JOB: Final = "google_cloud_run_v2_job"
 MEMBERS: Final = "_iam_member"
-_ON: Final = ("bucket", "topic", "subscription", "service", "repository", "service_account_id", "secret_id", "project")
+_ON: Final = (
+    "bucket",
+    "topic",
+    "subscription",
+    "service",
+    "repository",
+    "service_account_id",
+    "secret_id",
+    "table_id",
+    "project",
+)
 _SERVICE_ACCOUNT: Final = "serviceAccount:"
 _AGENT: Final = f"{_SERVICE_ACCOUNT}service-{NUMBER}@"
 
@@ -45,9 +56,12 @@ def all_grants(infra: Infra) -> list[Grant]:
 
 
 def ours(infra: Infra, *parts: str) -> set[str]:
-    """Return the names of the accounts that run our code: of functions that play these parts, or any."""
+    """Return the names of the accounts that run our code: of functions that play these parts, or any and the jobs."""
     found = functions(infra, **EVERYTHING[0])
-    return {name.replace("_", "-") for name, part in found.items() if not parts or part in parts}
+    of_jobs = {each.body["name"].removeprefix("uplook-") for each in made(infra, _JOB, **EVERYTHING[0])}
+    return (set() if parts else of_jobs) | {
+        name.replace("_", "-") for name, part in found.items() if not parts or part in parts
+    }
 
 
 def functions(infra: Infra, **variables: Any) -> dict[str, str]:

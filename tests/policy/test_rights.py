@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from shared.pipeline.job import WorkerPorts
 
 _DAY_S: Final = 86_400
+_OF_OPERATORS: Final = {naming.BACKFILL, naming.RELEASES}
+"""Folders that hold nothing about a source."""
 
 
 def _upload(event: ImageEvent) -> Upload:
@@ -164,7 +166,7 @@ def remove(rig: Rig, ports: WorkerPorts) -> None:
     analyze(_manifest(rig, event.source.name), rig.ports)
     analyze(rig.event_of(event.source, "caption"), rig.ports)  # held
     rig.store.delete(UPLOADS, event.source.name)
-    assert {f"{name.partition('/')[0]}/" for name in rig.store.list_names(WORK, "")} == set(FOLDERS) - {naming.RELEASES}
+    assert {f"{name.partition('/')[0]}/" for name in rig.store.list_names(WORK, "")} == set(FOLDERS) - _OF_OPERATORS
     forget(_upload(event), ports)
     assert rig.store.list_names(rig.settings.results_bucket, "") == []
     assert {name.partition("/")[0] for name in rig.store.list_names(WORK, "")} == {"spending"}
@@ -268,7 +270,7 @@ def test_a_leaked_worker_reaches_nothing_of_another_task_and_rewrites_nothing_th
         ("ingest", set()),
         ("dead-letter", {naming.DEAD, naming.LEASES}),
         ("release", {naming.PARKED, naming.RELEASES}),
-        ("forget", set(FOLDERS) - {naming.RELEASES, naming.SPENDING}),
+        ("forget", set(FOLDERS) - _OF_OPERATORS - {naming.SPENDING}),
     ],
 )
 def test_who_asks_no_model_writes_below_few_folders(account: str, writes: set[str]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.policy import scenarios
 from tests.policy.chain import deployed
 from tests.policy.computed import ASK_MODELS, PROJECT
+from tests.policy.evaluated import BACKFILL_IMAGE
 from tests.policy.needs import ROLES, Need, needless, unmet
 from tests.policy.parsed import parse
 from tests.policy.platform_needs import platform_needs
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 INFRA = parse(FILES)
 CHOICES: Final[tuple[dict[str, Any], ...]] = (
-    {"backend": "vertex", "forget": True},
-    {"backend": "developer", "forget": True},
+    {"backend": "vertex", "forget": True, "bigquery": True, "backfill_image": BACKFILL_IMAGE},
+    {"backend": "developer", "forget": True, "bigquery": True, "backfill_image": BACKFILL_IMAGE},
 )
 _MEMBER: Final = re.compile(r'^resource "(google_\w+_iam_member)" "(\w+)" \{\n.*?^\}\n', re.MULTILINE | re.DOTALL)
 GIVEN: Final = [
@@ -85,7 +86,7 @@ def test_every_function_was_seen_at_work_and_nothing_but_objects_was_asked_for(s
         asked = {need.who for need in each.witness.needs} - {"agent of aiplatform", "agent of cloudscheduler"}
         operations = {operation for _, operation, _, _ in each.witness.requests}
 
-        assert asked == deployed_functions
+        assert asked == deployed_functions | {"backfill"}
         assert operations == {f"object.{name}" for name in ("delete", "download", "get", "insert", "list")}
 
 

@@ -35,6 +35,12 @@ MAY_BE_DESTROYED = """resource "google_project_iam_member" "{}" {{
 RUNS: dict[str, dict[str, Any]] = {
     "by_default": {},
     "with_alerts": {"alert_email": "operators@example.com"},
+    "with_a_backfill_job": {
+        "backfill_image": "europe-west4-docker.pkg.dev/a-project/uplook-images/uplook:1.0",
+        "backfill_shards": 3,
+        "max_instances": 2,
+    },
+    "with_bigquery": {"bigquery": True, "prefix": "my-looks"},
     "with_a_key": {"backend": "developer"},
     "with_forgetting_and_an_own_bucket": {
         "existing_upload_bucket": "my-photos",
@@ -105,6 +111,7 @@ def _copy(root: Path) -> None:
         *folder.glob("*.tf"),
         folder / "tasks.json",
         *folder.glob("tests/**/*.hcl"),
+        *folder.glob("sql/*.sql"),
         *folder.glob("examples/bigquery/*.*"),
     ]:
         target = root / path.relative_to(ROOT)

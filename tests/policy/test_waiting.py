@@ -66,7 +66,7 @@ def _local() -> list[Subscription]:
     return [
         Subscription(each.name, each.min_backoff_s, each.max_backoff_s, each.attempts, topology.LEASE_TTL_S)
         for each in topology.SUBSCRIPTIONS
-        if each.attempts is not None and each.topic == topology.IMAGE_EVENTS
+        if each.attempts is not None and each.topic in {topology.IMAGE_EVENTS, topology.IMAGE_BACKFILL}
     ]
 
 
@@ -97,4 +97,5 @@ def test_the_worker_waits_for_a_fraction_of_its_shortest_pause() -> None:
 
 
 def test_every_subscription_with_dead_letters_is_looked_at() -> None:
-    assert len(_deployed()) == len(_local()) == len(TASKS)
+    """One for each task, and one for each in the lane of a backfill."""
+    assert len(_deployed()) == len(_local()) == 2 * len(TASKS)

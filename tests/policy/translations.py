@@ -18,6 +18,10 @@ OF_THE_SCRIPT: Final = frozenset({"terraform_data"})
 """What runs the script's own keep-storage-events: there is nothing to translate."""
 
 TERRAFORM_ALONE: Final = {
+    "google_bigquery_dataset": "SQL is off by default; `python -m infra.sql bigquery` says the rest in its own words",
+    "google_bigquery_table": "there is no dataset for it",
+    "google_bigquery_table_iam_member": "there is no table for it",
+    "google_cloud_run_v2_job": "it needs an image that somebody has built; the command runs anywhere",
     "google_monitoring_alert_policy": "alerts are off by default, and gcloud makes them from files of JSON only",
     "google_monitoring_notification_channel": "there is nothing to notify of without alerts",
 }

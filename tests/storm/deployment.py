@@ -108,7 +108,16 @@ def deployed(
         with ThreadPoolExecutor(len(instances)) as pool:
             list(pool.map(Instance.start, instances.values()))
         subscriber = resources.subscriber(endpoints.pubsub)
-        _subscribe(subscriber, instances, ack_deadline_s=_ack_deadline_s(functions_env))
+        for topic, prefix in ((topology.IMAGE_EVENTS, ""), (topology.IMAGE_BACKFILL, "backfill-")):
+            deadline_s = _ack_deadline_s(functions_env)
+            _subscribe(
+                subscriber, instances, topic=topology.topic_path(topic), prefix=prefix, ack_deadline_s=deadline_s
+            )
+        subscriber.create_subscription(
+            request=Subscription(
+                name=LISTENER, topic=topology.topic_path(topology.IMAGE_RESULTS), ack_deadline_seconds=60
+            )
+        )
         yield Deployment(
             endpoints=endpoints,
             pubsub=Control(control_url(children["pubsub"])),
@@ -136,11 +145,12 @@ def _ack_deadline_s(env: Mapping[str, str]) -> int:
     return min(600, 4 * int(float(env["TIMEOUT_S"])))
 
 
-def _subscribe(subscriber: SubscriberClient, instances: Mapping[str, Instance], *, ack_deadline_s: int) -> None:
-    topic = topology.topic_path(topology.IMAGE_EVENTS)
+def _subscribe(
+    subscriber: SubscriberClient, instances: Mapping[str, Instance], *, topic: str, prefix: str, ack_deadline_s: int
+) -> None:
     for task, instance in instances.items():
         wanted: dict[str, Any] = {
-            "name": topology.subscription_path(task),
+            "name": topology.subscription_path(f"{prefix}{task}"),
             "topic": topic,
             "push_config": PushConfig(push_endpoint=f"http://127.0.0.1:{instance.port}/{topic}"),
             "ack_deadline_seconds": ack_deadline_s,
@@ -154,6 +164,3 @@ def _subscribe(subscriber: SubscriberClient, instances: Mapping[str, Instance], 
             ),
         }
         subscriber.create_subscription(request=Subscription(**wanted))
-    subscriber.create_subscription(
-        request=Subscription(name=LISTENER, topic=topology.topic_path(topology.IMAGE_RESULTS), ack_deadline_seconds=60)
-    )

@@ -150,7 +150,7 @@ def test_a_list_of_no_buckets_is_refused(value: str) -> None:
     assert _problems(UPLOAD_BUCKETS=value) == [problem]
 
 
-@pytest.mark.parametrize("name", ["IMAGE_TOPIC", "RESULT_TOPIC"])
+@pytest.mark.parametrize("name", ["IMAGE_TOPIC", "RESULT_TOPIC", "BACKFILL_TOPIC"])
 @pytest.mark.parametrize("value", ["image-events", "projects/p/topics/", "projects//topics/t", "projects/p/topics/a b"])
 def test_a_topic_is_named_in_full(name: str, value: str) -> None:
     assert _problems(**{name: value}) == [f"{name}: expected projects/PROJECT/topics/TOPIC, found {value!r}."]
@@ -218,6 +218,16 @@ def test_leases_may_not_lie_where_results_lie() -> None:
 def test_results_may_not_be_announced_where_work_is_handed_out() -> None:
     assert _problems(RESULT_TOPIC=ENVIRON["IMAGE_TOPIC"]) == [
         "IMAGE_TOPIC and RESULT_TOPIC are the same: workers would be sent their own results."
+    ]
+
+
+def test_a_backfill_has_a_lane_of_its_own_or_that_of_uploads_and_never_that_of_results() -> None:
+    lane = "projects/p/topics/image-backfill"
+    assert _settings().backfill_topic is None
+    assert _settings(BACKFILL_TOPIC=lane).backfill_topic == lane
+    assert _settings(BACKFILL_TOPIC=ENVIRON["IMAGE_TOPIC"]).backfill_topic == ENVIRON["IMAGE_TOPIC"]
+    assert _problems(BACKFILL_TOPIC=ENVIRON["RESULT_TOPIC"]) == [
+        "BACKFILL_TOPIC and RESULT_TOPIC are the same: workers would be sent their own results."
     ]
 
 

@@ -37,8 +37,17 @@ def test_the_compact_form_is_a_constant() -> None:
     assert dump_compact({"b": [1, 2.5, None], "a": "ä🍋"}) == '{"a":"ä🍋","b":[1,2.5,null]}'.encode()
 
 
-def test_the_readable_form_keeps_the_order_of_keys_and_ends_in_a_line_break() -> None:
-    assert dump({"b": "ä", "a": []}) == '{\n "b": "ä",\n "a": []\n}\n'.encode()
+def test_a_document_keeps_the_order_of_keys_and_ends_in_a_line_break() -> None:
+    assert dump({"b": "ä", "a": []}) == '{"b":"ä","a":[]}\n'.encode()
+
+
+@given(value=_values | st.text('\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029\t\x00\x01a\\"', max_size=9))
+def test_a_document_is_one_line_to_every_reader_and_holds_no_tab(value: Any) -> None:
+    """DuckDB and BigQuery read documents as lines of one column: docs/sql.md."""
+    text = dump({"value": value}).decode()
+
+    assert text.splitlines(keepends=True) == [text]
+    assert "\t" not in text
 
 
 @both

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared.core import jsontext
 from shared.core.results import schemas
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ class Answers:
         try:
             for file in document.get("files", ()):
                 fetch(file, part / file_name(file))
-            text = json.dumps(document, ensure_ascii=False, indent=1)
-            (part / _DOCUMENT).write_text(text, encoding="utf-8")
+            (part / _DOCUMENT).write_bytes(jsontext.dump(document))
             shutil.rmtree(target, ignore_errors=True)
             part.rename(target)
         finally:

@@ -78,11 +78,11 @@ class Plan:
 def plan(upload: Upload, rules: Rules, *, run: str, service: Service | None = None) -> Plan:
     """Decide which tasks an upload gets, where `service` is asked; without one, models are taken as they are named."""
     source = upload.source
-    if is_manifest(source.name):
-        return _plan_manifest(upload, rules, run=run, service=service)
-    unlike = _unlike_an_image(source)
+    unlike = unlike_a_question(source)
     if unlike is not None:
         return Plan(left_out=unlike)
+    if is_manifest(source.name):
+        return _plan_manifest(upload, rules, run=run, service=service)
     choices, warnings = rules.choices_for(source.bucket, source.name, upload.metadata)
     if choices.exclude:
         return Plan(left_out=EXCLUDED, warnings=warnings)
@@ -126,6 +126,11 @@ def _plan_manifest(upload: Upload, rules: Rules, *, run: str, service: Service |
     settings = replace(settings, question=None, language=wish.language)
     events = (ImageEvent(source, ask.TASK.name, settings, run),)
     return Plan(events=events, warnings=(*warnings, *clamped), held=_held(events, service))
+
+
+def unlike_a_question(source: Source) -> str | None:
+    """Return why an upload, by what is said of it, is neither a manifest nor an image; None where it may be one."""
+    return None if is_manifest(source.name) else _unlike_an_image(source)
 
 
 def _unlike_an_image(source: Source) -> str | None:

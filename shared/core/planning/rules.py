@@ -68,13 +68,17 @@ class Rules:
     ) -> tuple[tuple[Level, ...], tuple[str, ...]]:
         """Return who has a say about one object, the last word last, and warnings about its metadata."""
         levels = [Level("defaults", self.defaults)]
-        levels += [
-            Level(f"rules[{index}]", rule.choices)
-            for index, rule in enumerate(self.rules)
-            if rule.bucket in (None, bucket) and name.startswith(rule.prefix)
-        ]
+        levels += [Level(f"rules[{index}]", self.rules[index].choices) for index in self.matching(bucket, name)]
         own, warnings = from_metadata(metadata, merged(levels))
         return (*levels, Level("metadata", own)), warnings
+
+    def matching(self, bucket: str, name: str) -> tuple[int, ...]:
+        """Return which of the rules are about an object, by their numbers."""
+        return tuple(
+            index
+            for index, rule in enumerate(self.rules)
+            if rule.bucket in (None, bucket) and name.startswith(rule.prefix)
+        )
 
     def choices_for(self, bucket: str, name: str, metadata: Mapping[str, str]) -> tuple[Choices, tuple[str, ...]]:
         """Return what is wanted for one object, and warnings about metadata that made no sense."""

@@ -45,6 +45,7 @@ NOT_REACHED: Final = (
     "copies at the Files API that no journalled reply names: they expire 48 hours after their upload",
     "what the model's provider keeps, by its own terms",
     "the mark of the last held event that went ahead as a probe, with the object's name, for 45 days at most",
+    "the mark of a backfill, with the names of the last objects that it has come to, for 45 days at most",
     "dead letters that say of no object that they are about it: they are deleted after 45 days",
 )
 """What stays when an upload is forgotten, and why. docs/operating.md has the same list."""

@@ -21,6 +21,32 @@ def _granted(bucket: str, role: str, member: str) -> str:
 
 MUTATIONS: Final = (
     Mutation(
+        "a backfill may rewrite results",
+        access.nobody_overwrites,
+        "backfill.tf",
+        """  bucket = google_storage_bucket.results.name
+  role   = "roles/storage.objectViewer\"""",
+        """  bucket = google_storage_bucket.results.name
+  role   = "roles/storage.objectUser\"""",
+        "gives roles/storage.objectUser on a-project-uplook-results to backfill",
+    ),
+    Mutation(
+        "a backfill writes anywhere in the work bucket",
+        access.nobody_overwrites,
+        "backfill.tf",
+        "/objects/backfill/",
+        "/objects/",
+        "google_storage_bucket_iam_member.backfill_marks: gives roles/storage.objectUser on",
+    ),
+    Mutation(
+        "a backfill runs as a function",
+        access.own_accounts,
+        "backfill.tf",
+        "service_account = google_service_account.backfill[0].email",
+        'service_account = google_service_account.function["forget"].email',
+        "backfill: runs as",
+    ),
+    Mutation(
         "a function may do everything in the project",
         access.project_roles,
         "identities.tf",

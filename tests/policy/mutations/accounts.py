@@ -9,6 +9,36 @@ from tests.policy.mutation import Mutation
 
 MUTATIONS: Final = (
     Mutation(
+        "Pub/Sub may write to all tables of the dataset",
+        access.tables,
+        "bigquery.tf",
+        """resource "google_bigquery_table_iam_member" "result_events_written_by_pubsub" {""",
+        """resource "google_bigquery_dataset_iam_member" "result_events_written_by_pubsub" {""",
+        "expected {('google_bigquery_table_iam_member', 'result_events',",
+    ),
+    Mutation(
+        "a worker writes rows",
+        access.tables,
+        "bigquery.tf",
+        """  member     = google_project_service_identity.agent["pubsub.googleapis.com"].member""",
+        """  member     = google_service_account.function["caption"].member""",
+        "gives roles/bigquery.dataEditor on result_events to caption",
+    ),
+    Mutation(
+        "everybody who is logged in reads the dataset",
+        access.tables,
+        "bigquery.tf",
+        "  delete_contents_on_destroy = false\n",
+        """  delete_contents_on_destroy = false
+
+  access {
+    role          = "READER"
+    special_group = "allAuthenticatedUsers"
+  }
+""",
+        "gives access by itself",
+    ),
+    Mutation(
         "all functions run as one account",
         access.own_accounts,
         "functions.tf",

@@ -9,6 +9,30 @@ from tests.policy.mutation import Mutation
 
 MUTATIONS: Final = (
     Mutation(
+        "a field that version 1 gets later keeps all events from their table",
+        delivery.rows,
+        "bigquery.tf",
+        "    drop_unknown_fields = true",
+        "    drop_unknown_fields = false",
+        "drop_unknown_fields is False, expected True",
+    ),
+    Mutation(
+        "rows go to a view",
+        delivery.rows,
+        "bigquery.tf",
+        ".${google_bigquery_table.result_events[0].table_id}",
+        ".${google_bigquery_table.results[0].table_id}",
+        "uplook.results, which has no schema here",
+    ),
+    Mutation(
+        "rows that cannot be written are dropped after ten minutes",
+        delivery.rows,
+        "bigquery.tf",
+        'message_retention_duration = "604800s"',
+        'message_retention_duration = "600s"',
+        "message_retention_duration is 600s",
+    ),
+    Mutation(
         "the ack deadline is shorter than the work",
         delivery.deadlines,
         "variables.tf",

@@ -19,6 +19,38 @@ _DAILY: Final = """  lifecycle_rule {
 
 MUTATIONS: Final = (
     Mutation(
+        "every shard of a backfill takes half of the threads",
+        limits.bounds,
+        "backfill.tf",
+        "floor(4 * var.max_instances / var.backfill_shards)",
+        "4 * var.max_instances",
+        "3 shards with ['gs://a-project-uplook-uploads', '--outstanding=4'] and 8 threads leave live uploads too few",
+    ),
+    Mutation(
+        "a backfill's tasks wait for each other",
+        limits.bounds,
+        "backfill.tf",
+        "    parallelism = var.backfill_shards\n",
+        "    parallelism = 1\n    # var.backfill_shards\n",
+        "expected as many tasks at once as there are",
+    ),
+    Mutation(
+        "a backfill has no room beside the functions",
+        limits.quota,
+        "backfill.tf",
+        'memory = "1Gi"',
+        'memory = "16Gi"',
+        "With the job 45 GiB and 17 vCPU may run",
+    ),
+    Mutation(
+        "marks of backfills are kept for ever",
+        limits.lifetimes,
+        "buckets.tf",
+        'matches_prefix = ["backfill/", "dead/"',
+        'matches_prefix = ["dead/"',
+        "work: keeps backfill/ for ever",
+    ),
+    Mutation(
         "an instance has fewer threads than requests",
         limits.bounds,
         "functions.tf",
@@ -62,7 +94,7 @@ MUTATIONS: Final = (
         "held events are deleted by age",
         limits.lifetimes,
         "buckets.tf",
-        'matches_prefix = ["dead/", "leases/"',
+        'matches_prefix = ["backfill/", "dead/", "leases/"',
         'matches_prefix = ["dead/", "held/", "leases/"',
         "work: deletes what waits to be released: ['held/']",
     ),
@@ -70,7 +102,7 @@ MUTATIONS: Final = (
         "a prefix of more than one folder deletes held events with the others",
         limits.lifetimes,
         "buckets.tf",
-        'matches_prefix = ["dead/", "leases/"',
+        'matches_prefix = ["backfill/", "dead/", "leases/"',
         'matches_prefix = ["dead/", "h", "leases/"',
         "work: deletes what waits to be released: ['h']",
     ),
@@ -78,8 +110,8 @@ MUTATIONS: Final = (
         "dead letters are kept for ever",
         limits.lifetimes,
         "buckets.tf",
-        'matches_prefix = ["dead/", "leases/"',
-        'matches_prefix = ["leases/"',
+        'matches_prefix = ["backfill/", "dead/", "leases/"',
+        'matches_prefix = ["backfill/", "leases/"',
         "work: keeps dead/ for ever",
     ),
     Mutation(
@@ -166,7 +198,7 @@ MUTATIONS: Final = (
         "a second rule deletes leases and replies after a day",
         limits.lifetimes,
         "buckets.tf",
-        """      matches_prefix = ["dead/", "leases/", "releases/", "replies/", "spending/"]
+        """      matches_prefix = ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]
     }
   }
 """,
@@ -179,8 +211,8 @@ MUTATIONS: Final = (
         "which answers saw an image is forgotten before the answers are",
         limits.lifetimes,
         "buckets.tf",
-        'matches_prefix = ["dead/", "leases/", "releases/", "replies/", "spending/"]',
-        'matches_prefix = ["dead/", "leases/", "releases/", "replies/", "se", "spending/"]',
+        'matches_prefix = ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]',
+        'matches_prefix = ["backfill/", "dead/", "leases/", "releases/", "replies/", "se", "spending/"]',
         "work: deletes markers after 45 days, and results that saw an image later",
     ),
     Mutation(

@@ -175,10 +175,17 @@ CHANGES: Final = (
     ),
     Change(
         "deliveries are repeated at once",
-        " \\\n        --min-retry-delay=10s --max-retry-delay=600s",
+        ' \\\n        --min-retry-delay="${backoff}" --max-retry-delay=600s',
         "",
         "google_pubsub_subscription projects/a-project/subscriptions/uplook-caption",
         "the script lacks --max-retry-delay=600",
+    ),
+    Change(
+        "a backfill's events are tried again as often as live ones",
+        " backoff=60s; else",
+        " backoff=10s; else",
+        "google_pubsub_subscription projects/a-project/subscriptions/uplook-backfill-caption",
+        "the script lacks --min-retry-delay=60",
     ),
     Change(
         "held events wait for a year",

@@ -1,0 +1,1 @@
+"""Results as tables: the statements that Terraform gives BigQuery, for any engine to run."""

@@ -189,9 +189,15 @@ class GoogleStorage:
             size=int(blob.size),
             crc32c=blob.crc32c or "",
             metadata=dict(blob.metadata or {}),
-            age_s=self._clock.seconds_since(blob.updated),
+            age_s=self._clock.seconds_since(_updated(blob)),
             content_type=blob.content_type,
         )
+
+
+def _updated(blob: Any) -> dt.datetime:
+    """Return when an object was last written. The client reads the same text with strptime, a tenth as fast."""
+    written: str = blob._properties["updated"]  # noqa: SLF001 - it stands there as the service says it
+    return dt.datetime.fromisoformat(written)
 
 
 class _ServerClock:

@@ -137,6 +137,7 @@ class _Alike:
     """Events of the same task, model and settings, and what one of them takes by rule of thumb."""
 
     task: str
+    settings: TaskSettings
     model: str
     cost: CallEstimate
     count: int = 0
@@ -148,18 +149,24 @@ class Estimate:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._alike: dict[tuple[str, TaskSettings], _Alike] = {}
+        self._last: dict[str, _Alike] = {}
         self._before: dict[tuple[str, str], tuple[int, CallEstimate]] = {}
 
     def add(self, event: ImageEvent) -> None:
         """Add an event."""
+        known = self._last.get(event.task)
+        if known is not None and known.settings is event.settings:  # as nearly always: no need to compare them
+            known.count += 1
+            return
         like = event.task, event.settings
         known = self._alike.get(like)
         if known is None:
             if len(self._alike) == _REMEMBERED:  # settings of their own for every upload must not fill the memory
-                self._before, self._alike = self._by_model(), {}
+                self._before, self._alike, self._last = self._by_model(), {}, {}
             model, cost = _by_rule_of_thumb(event, self._service)
-            known = self._alike[like] = _Alike(event.task, model, cost)
+            known = self._alike[like] = _Alike(event.task, event.settings, model, cost)
         known.count += 1
+        self._last[event.task] = known
 
     @property
     def asked(self) -> Sequence[tuple[str, str]]:

@@ -18,6 +18,7 @@ from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
 from shared.pipeline.upkeep.forget import NOT_REACHED
 from tests import fields_page
+from tests.backfill import reckoning
 from tests.policy import powers
 
 if TYPE_CHECKING:
@@ -127,9 +128,16 @@ def _put(text: str, pattern: str, content: str) -> str:
     return made
 
 
+def _backfill_job_page(text: str) -> str:
+    return _block(text, "reckoning", reckoning.table())
+
+
 def _deploy_page(text: str) -> str:
     text = _block(text, "powers", powers.table())
     text = _put(text, r"(?m)^(\*Workers\* are )[a-z`, ]+(?=\.)", listed(f"`{task}`" for task in TASKS))
+    text = _put(
+        text, r"(?m)^(for name in )[a-z ]+(?=; do gcloud pubsub subscriptions delete \$prefix-b)", " ".join(TASKS)
+    )
     return _put(text, r"(?m)^(for name in (?:ingest forget )?)[a-z ]+(?= dead-letter release)", " ".join(TASKS))
 
 
@@ -225,6 +233,7 @@ def _emulated(_: str) -> str:
 
 
 FILES: Mapping[str, Callable[[str], str]] = {
+    "docs/backfill-job.md": _backfill_job_page,
     "docs/deploy.md": _deploy_page,
     "docs/glossary.md": _glossary,
     "docs/models.md": _models_page,

@@ -64,7 +64,7 @@ def _bucket(text: str) -> str:
 
 
 def _prefix(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*/", text):
+    if not re.fullmatch(r"([a-z0-9][a-z0-9._-]*/)?", text):
         raise argparse.ArgumentTypeError(f"expected a folder such as uplook-results/, found {text!r}")
     return text
 

@@ -24,6 +24,7 @@ from shared.export.reading import documents
 from shared.export.rows import rows
 from shared.operate.cost import Sum, summed
 from shared.pipeline.worker.analyze import analyze
+from tests.docs.blocks import blocks
 from tests.export_documents import document, failed, folder, item, mask_of
 from tests.rig import RESULTS, Rig
 from tests.services import running
@@ -31,6 +32,8 @@ from tests.services import running
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.docs.blocks import Block
 
 DAY_ENDS, DAY_BEGINS = "2026-11-21T07:59:59.999Z", "2026-11-21T08:00:00.000Z"
 USAGE = {"prompt_tokens": 10, "output_tokens": None, "thought_tokens": 3, "total_tokens": 13, "cost_usd": 0.5}
@@ -250,6 +253,20 @@ def test_whatever_a_model_says_is_read_as_it_was_said(tmp_path: Path, text: str)
         assert selected(connection, "SELECT caption FROM captions") == [{"caption": text}]
 
 
+EXAMPLES = [block for block in blocks("docs/sql.md") if block.language == "sql"]
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=str)
+def test_a_query_of_the_page_is_answered(sql: duckdb.DuckDBPyConnection, block: Block) -> None:
+    sql.execute(block.text)
+
+    assert sql.fetchall() or "cat" in block.text
+
+
+def test_the_page_shows_queries() -> None:
+    assert len(EXAMPLES) == 3
+
+
 def test_a_copy_may_be_empty_of_results(tmp_path: Path) -> None:
     write(tmp_path, OF_OTHERS)
 
@@ -265,6 +282,26 @@ def test_the_command_prints_what_duckdb_runs(copy: Path, capsys: pytest.CaptureF
     with duckdb.connect() as connection:
         connection.execute(capsys.readouterr().out)
         assert selected(connection, "SELECT COUNT(*) AS n FROM results") == [{"n": 8}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        (["gs://results"], "gs://results/*.json"),
+        (["results", "--prefix", "uplook/"], "gs://results/uplook/*.json"),
+    ],
+)
+def test_the_command_prints_what_bigquery_runs(
+    arguments: list[str], files: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bigquery", "my-project.looks", *arguments]) == 0
+
+    said = capsys.readouterr().out
+    assert f"uris = ['{files}']" in said
+    assert (
+        said.count("`my-project.looks`.") == 2 * len(rendering.VIEWS) + 2 - 1
+    )  # each view reads one other, and is made
+    assert "${" not in said
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ SAID = {
     ),
     "docs/exports.md": ("photo.jpg (", "200, 300)"),
     "docs/operating.md": ("caption", "detect"),
+    "docs/sql.md": ("caption", "photo.jpg", "label"),
 }
 """What the examples of a page print, in order."""
 

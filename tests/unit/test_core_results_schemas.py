@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from shared.core.results import schemas
@@ -30,3 +32,11 @@ def test_a_departure_is_named_by_its_place() -> None:
     document["items"][0]["box_px"] = [1, 2, 3]
 
     assert (schemas.problem(document) or "").startswith("$.items[0].box_px")
+
+
+@pytest.mark.parametrize("depth", [100, 300, 900])
+def test_a_value_nested_to_any_depth_is_judged_and_told(depth: int) -> None:
+    wrong = schemas.problem(json.loads("[" * depth + "]" * depth))
+
+    assert wrong is not None
+    assert wrong.startswith("$: ")

@@ -160,9 +160,9 @@ def test_json_outside_of_a_generation_is_not_looked_at(store: MemoryStore) -> No
         (b"{", "expected JSON"),
         (b"\xff\xfe\xfa", "expected JSON"),
         (b"[" * 100_000, "expected JSON"),
-        (b"[]", "$: [] is not of type 'object'"),
-        (b'{"schema": "uplook.result/2"}', "$.schema: 'uplook.result/1' was expected"),
-        (b'{"schema": "uplook.result/1"}', "$: 'id' is a required property"),
+        (b"[]", '$: [] is not of type "object"'),
+        (b'{"schema": "uplook.result/2"}', '$.schema: "uplook.result/1" was expected'),
+        (b'{"schema": "uplook.result/1"}', '$: "id" is a required property'),
         (json.dumps(document([], created="yesterday")).encode(), "$.created: expected a time"),
     ],
 )

@@ -7,12 +7,10 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from shared.core.results.compiled import compiled
-
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from collections.abc import Iterable
 
-    from shared.core.results.compiled import Fits
+    from jsonschema_rs import Draft202012Validator
 
 RESULT = "result.schema.json"
 RESULT_EVENT = "result_event.schema.json"
@@ -23,10 +21,17 @@ _FOLDERS = {RESULT: "shared.core.results", RESULT_EVENT: "shared.core.results", 
 
 def problem(value: Any, schema: str = RESULT) -> str | None:
     """Return what keeps a value from fitting a shipped schema and where (a JSON path), or None."""
-    if _fits(schema)(value):
-        return None
-    error = next(_validator(schema).iter_errors(value), None)
-    return None if error is None else f"{error.json_path}: {error.message[:500]}"
+    validator = _validator(schema)
+    try:
+        if validator.is_valid(value):  # much faster than to look for errors
+            return None
+        # What a document claims to be says most: the rest follows from it.
+        error = min(validator.iter_errors(value), key=lambda each: each.instance_path != ["schema"])
+    except (
+        ValueError
+    ) as too_deep:  # it is nested deeper than the validator walks, some 250 levels: no document of ours is
+        return f"$: {too_deep}"
+    return f"{_json_path(error.instance_path)}: {error.message[:500]}"
 
 
 def load_schema(name: str) -> dict[str, Any]:
@@ -36,14 +41,11 @@ def load_schema(name: str) -> dict[str, Any]:
 
 
 @cache
-def _fits(name: str) -> Fits:
-    return compiled(load_schema(name))
-
-
-@cache
 def _validator(name: str) -> Draft202012Validator:
-    from jsonschema import Draft202012Validator
+    from jsonschema_rs import Draft202012Validator
 
-    schema = load_schema(name)
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return Draft202012Validator(load_schema(name))
+
+
+def _json_path(parts: Iterable[str | int]) -> str:
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)

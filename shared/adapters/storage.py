@@ -6,8 +6,10 @@ import datetime as dt
 import os
 import threading
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from shared.adapters.storage_downloads import Downloads, too_many_bytes
 from shared.adapters.storage_errors import mapped
@@ -94,7 +96,7 @@ class GoogleStorage:
         """Describe the live object, or None."""
         with mapped(f"gs://{bucket}/{name}"):
             blob = self._client.bucket(bucket).get_blob(name, **self._patience)
-        return None if blob is None else self._info(blob)
+        return None if blob is None else self._info(blob._properties)  # noqa: SLF001 - as the service said it
 
     def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
         """Read an object, verified against its stored checksum."""
@@ -144,18 +146,21 @@ class GoogleStorage:
         self, bucket: str, prefix: str, *, start_after: str | None = None, end_before: str | None = None
     ) -> Iterator[tuple[str, ObjectInfo]]:
         """Yield every live object below a prefix, in byte order, page by page."""
+        from google.api_core.page_iterator import HTTPIterator
+
+        bounds = {"startOffset": start_after, "endOffset": end_before}  # the service includes the first
+        # Not `list_blobs`: what the client makes of each entry takes three times as long as its JSON.
+        pages = HTTPIterator(
+            client=self._client,
+            api_request=partial(self._client._connection.api_request, **self._patience),  # noqa: SLF001 - as it does
+            path=f"/b/{quote(bucket, safe='')}/o",
+            item_to_value=lambda _, entry: entry,
+            extra_params={"prefix": prefix, "fields": _LISTED} | {key: value for key, value in bounds.items() if value},
+        )
         with mapped(f"gs://{bucket}/{prefix}*"):
-            blobs = self._client.list_blobs(
-                bucket,
-                prefix=prefix,
-                start_offset=start_after,  # which the service includes
-                end_offset=end_before,
-                fields=_LISTED,
-                **self._patience,
-            )
-            for blob in blobs:
-                if blob.name != start_after:
-                    yield blob.name, self._info(blob)
+            for entry in pages:
+                if entry["name"] != start_after:
+                    yield entry["name"], self._info(entry)
 
     def list_folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Return the folders right below a prefix, each as a whole prefix, in byte order."""
@@ -183,14 +188,15 @@ class GoogleStorage:
         )
         return int(blob.generation)
 
-    def _info(self, blob: Any) -> ObjectInfo:
+    def _info(self, resource: Mapping[str, Any]) -> ObjectInfo:
+        """Return what an object resource says, in the service's own words."""
         return ObjectInfo(
-            generation=int(blob.generation),
-            size=int(blob.size),
-            crc32c=blob.crc32c or "",
-            metadata=dict(blob.metadata or {}),
-            age_s=self._clock.seconds_since(blob.updated),
-            content_type=blob.content_type,
+            generation=int(resource["generation"]),
+            size=int(resource["size"]),
+            crc32c=resource.get("crc32c") or "",
+            metadata=dict(resource.get("metadata") or {}),
+            age_s=self._clock.seconds_since(dt.datetime.fromisoformat(resource["updated"])),
+            content_type=resource.get("contentType"),
         )
 
 

@@ -25,7 +25,7 @@ FLASH = "gemini-3.8-flash"
 
 
 def _event(task: str, **choices: Any) -> ImageEvent:
-    wish = Choices(for_all=TaskChoices(question="What is red?", **choices))
+    wish = Choices(for_all=TaskChoices(**{"question": "What is red?", **choices}))
     return ImageEvent(Source("uploads", "a.jpg", 1), task, resolve_settings(task, wish), "v1")
 
 
@@ -59,7 +59,7 @@ def test_what_is_learned_is_the_mean_of_the_sample_at_list_price(
     samples, estimate = Samples(), Estimate(SERVICE)
     for each in taken:
         samples.add(_document(*each))
-    estimate._rows["detect", FLASH] = (events, CallEstimate())
+    estimate._before["detect", FLASH] = (events, CallEstimate())
 
     (row,) = estimate.rows(samples)
 
@@ -68,6 +68,21 @@ def test_what_is_learned_is_the_mean_of_the_sample_at_list_price(
     assert row.cost.usd is not None
     assert row.cost.usd.likely == pytest.approx(events * sum(costs) / len(costs), abs=1e-7 * events)
     assert row.cost.usd.low <= row.cost.usd.likely <= row.cost.usd.high
+
+
+def test_settings_of_their_own_for_each_upload_add_up_without_filling_the_memory() -> None:
+    estimate, plain = Estimate(SERVICE), Estimate(SERVICE)
+    for number in range(1005):
+        estimate.add(_event("ask", question=f"How many of {number:04}?"))
+        plain.add(_event("ask", question="How many of 0000?"))
+
+    (row,), (same,) = estimate.rows(Samples()), plain.rows(Samples())
+
+    assert (row.events, estimate.events) == (1005, 1005)
+    assert row.cost.usd is not None
+    assert same.cost.usd is not None
+    assert row.cost.usd.likely == pytest.approx(same.cost.usd.likely)
+    assert len(estimate._alike) <= 1000
 
 
 def test_too_few_results_teach_nothing() -> None:

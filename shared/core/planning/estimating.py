@@ -132,43 +132,66 @@ class Samples:
         )
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Events of the same task, model and settings, and what one of them takes by rule of thumb."""
+
+    task: str
+    settings: TaskSettings
+    model: str
+    cost: CallEstimate
+    count: int = 0
+
+
 class Estimate:
     """What a number of image events will take; add them one by one."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._asked: dict[tuple[str, TaskSettings], tuple[str, CallEstimate]] = {}
-        self._rows: dict[tuple[str, str], tuple[int, CallEstimate]] = {}
+        self._alike: dict[tuple[str, TaskSettings], _Alike] = {}
+        self._last: dict[str, _Alike] = {}
+        self._before: dict[tuple[str, str], tuple[int, CallEstimate]] = {}
 
     def add(self, event: ImageEvent) -> None:
         """Add an event."""
+        known = self._last.get(event.task)
+        if known is not None and known.settings is event.settings:  # as nearly always: no need to compare them
+            known.count += 1
+            return
         like = event.task, event.settings
-        known = self._asked.get(like)
+        known = self._alike.get(like)
         if known is None:
-            if len(self._asked) == _REMEMBERED:  # settings of their own for every upload must not fill the memory
-                self._asked.clear()
-            known = self._asked[like] = _by_rule_of_thumb(event, self._service)
-        model, cost = known
-        count, so_far = self._rows.get((event.task, model), (0, CallEstimate()))
-        self._rows[event.task, model] = count + 1, so_far.plus(cost)
+            if len(self._alike) == _REMEMBERED:  # settings of their own for every upload must not fill the memory
+                self._before, self._alike, self._last = self._by_model(), {}, {}
+            model, cost = _by_rule_of_thumb(event, self._service)
+            known = self._alike[like] = _Alike(event.task, event.settings, model, cost)
+        known.count += 1
+        self._last[event.task] = known
 
     @property
     def asked(self) -> Sequence[tuple[str, str]]:
         """The tasks and models of all events."""
-        return list(self._rows)
+        return list(self._by_model())
 
     @property
     def events(self) -> int:
         """How many were added."""
-        return sum(count for count, _ in self._rows.values())
+        return sum(count for count, _ in self._by_model().values())
 
     def rows(self, samples: Samples) -> list[Row]:
         """Return what was added, by task and model, learned from samples where they suffice."""
         found = []
-        for (task, model), (count, by_thumb) in sorted(self._rows.items()):
+        for (task, model), (count, by_thumb) in sorted(self._by_model().items()):
             learned = samples.estimate(task, model, self._service)
             cost, sampled = (by_thumb, 0) if learned is None else (learned.times(count), samples.count(task, model))
             found.append(Row(task, model, count, cost, sampled))
+        return found
+
+    def _by_model(self) -> dict[tuple[str, str], tuple[int, CallEstimate]]:
+        found = dict(self._before)
+        for each in self._alike.values():
+            count, cost = found.get((each.task, each.model), (0, CallEstimate()))
+            found[each.task, each.model] = count + each.count, cost.plus(each.cost.times(each.count))
         return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.core.events.envelopes import ImageEvent
@@ -39,7 +39,7 @@ class Planner:
             return Plan(left_out=unlike)
         known = self._plan_like(upload)
         own = tuple(ImageEvent(source, each.task, each.settings, each.run) for each in known.events)
-        return replace(known, events=own)
+        return Plan(own, known.left_out, known.warnings, known.held)
 
     def _plan_like(self, upload: Upload) -> Plan:
         """Return the plan of this upload, or of another one that everything but its name and bytes makes equal."""

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from shared.core import naming
 from shared.core.delivery.holding import Place
-from shared.core.operating.problems import Places, next_run, problems_of
+from shared.core.operating.mending import failure_codes
+from shared.core.operating.problems import PROGRAM, Places, next_run, problems_of
 from shared.core.operating.summary import MAX_REASONS, Facts, before, reasons_of, summarise
 from shared.core.operating.works import DeadEvent, LeaseState, Outcome, Parked, Work, leased_work, parked_work, work_at
 from shared.core.values import Source
+from shared.operate import cli
 
 AT = "2026-11-21T12:00:00.000Z"
 WORK = Work("v1", "uploads", "cat.jpg", 7, "caption")
@@ -130,6 +132,17 @@ def test_a_name_that_a_shell_would_obey_is_quoted(code: str) -> None:
     words = shlex.split(problem.command)
     assert any(named in words for named in (work.uri, "gs://results/v1/uploads/a b/"))
     assert not {"rm", "-rf"} & set(words)
+
+
+@pytest.mark.parametrize("code", failure_codes())
+def test_every_command_of_ours_that_mends_a_failure_is_one_that_the_program_takes(code: str) -> None:
+    [problem] = problems_of(summarise(Facts(AT, [_failure(WORK, code)])), PLACES)
+    words = shlex.split(problem.command)
+
+    if words[:3] == shlex.split(PROGRAM):
+        assert cli._parser(words[3:]).parse_args(words[3:]).command in cli.COMMANDS
+    else:
+        assert words[:3] == ["gcloud", "storage", "cp"]
 
 
 def test_only_so_many_reasons_are_told() -> None:

@@ -27,7 +27,7 @@ from shared.progress import Progress
 if TYPE_CHECKING:
     import datetime as dt
 
-    from shared.operate.status_scope import Scope
+    from shared.operate.status_scope import StatusScope
     from shared.pipeline.ports import Ports
 
 _SCHEME = "gs://"
@@ -85,7 +85,7 @@ class _View:
         self._again = again
         self._since = since
         self._ports: Ports | None = None
-        self._scope: Scope | None = None
+        self._scope: StatusScope | None = None
         self._outcomes: Outcomes | None = None
         self._step = "the places"
 

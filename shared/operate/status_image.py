@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from shared.core.operating.story import Happening, Story
     from shared.core.operating.summary import Facts
-    from shared.operate.status_scope import Scope
+    from shared.operate.status_scope import StatusScope
     from shared.pipeline.ports import Ports
 
 _REPLY = re.compile(r"(?P<own>.+?)(?:\.ask-(?P<ask>[0-9]+))?\.json", re.DOTALL)
 
 
-def read_story(scope: Scope, ports: Ports, facts: Facts, *, on_unreadable: Callable[[str], None]) -> Story:
+def read_story(scope: StatusScope, ports: Ports, facts: Facts, *, on_unreadable: Callable[[str], None]) -> Story:
     """Return all that is known of one image, of every generation and run.
 
     Raises:
@@ -43,7 +43,7 @@ def read_story(scope: Scope, ports: Ports, facts: Facts, *, on_unreadable: Calla
     )
 
 
-def _upload(scope: Scope, ports: Ports, facts: Facts) -> Iterator[Happening]:
+def _upload(scope: StatusScope, ports: Ports, facts: Facts) -> Iterator[Happening]:
     there = ports.store.stat(*scope.image) if scope.image else None
     if there is not None:
         yield story.upload_happened(
@@ -54,7 +54,7 @@ def _upload(scope: Scope, ports: Ports, facts: Facts) -> Iterator[Happening]:
         )
 
 
-def _answers(scope: Scope, ports: Ports, on_unreadable: Callable[[str], None]) -> Iterator[Happening]:
+def _answers(scope: StatusScope, ports: Ports, on_unreadable: Callable[[str], None]) -> Iterator[Happening]:
     bucket = ports.settings.work_bucket
     for folder in scope.folders(REPLIES):
         for name in ports.store.list_names(bucket, folder):
@@ -73,7 +73,7 @@ def _answers(scope: Scope, ports: Ports, on_unreadable: Callable[[str], None]) -
             )
 
 
-def _documents(scope: Scope, ports: Ports, on_unreadable: Callable[[str], None]) -> Iterator[Happening]:
+def _documents(scope: StatusScope, ports: Ports, on_unreadable: Callable[[str], None]) -> Iterator[Happening]:
     """Yield every document, failures that were mended too."""
     bucket, prefix = ports.settings.results_bucket, ports.settings.results_prefix
     for folder in scope.folders(prefix):

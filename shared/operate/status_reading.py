@@ -17,7 +17,7 @@ from shared.core.operating.mending import model_mend
 from shared.core.operating.summary import Facts, Use, summarise
 from shared.core.operating.works import DeadEvent, Outcome, Parked, leased_work, outcome_of, parked_work, work_at
 from shared.export.reading import BucketResults, Tally, documents
-from shared.operate.status_scope import Scope
+from shared.operate.status_scope import StatusScope
 from shared.pipeline.job import today
 from shared.pipeline.upkeep import dead_letter
 from shared.pipeline.upkeep.unpark import parked_places
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from shared.core.operating.summary import HeldGroup
-    from shared.core.operating.works import LeaseState, Work
+    from shared.core.operating.works import LeaseState, WorkName
     from shared.core.ports import ObjectStore
     from shared.export.reading import Listed, Unreadable
     from shared.pipeline.ports import Ports
@@ -44,13 +44,15 @@ class Outcomes:
     `finished` has all works with a result, and `failed` those with failures alone: by their names, read or not.
     """
 
-    def __init__(self, scope: Scope, ports: Ports, *, since: dt.datetime | None = None, again: bool = False) -> None:
+    def __init__(
+        self, scope: StatusScope, ports: Ports, *, since: dt.datetime | None = None, again: bool = False
+    ) -> None:
         self._scope = scope
         self._ports = ports
         self._since = since
         self._kept: dict[str, dict[str, Any]] | None = {} if again else None
-        self.finished: set[Work] = set()
-        self.failed: set[Work] = set()
+        self.finished: set[WorkName] = set()
+        self.failed: set[WorkName] = set()
         self.counted: Counter[tuple[str, str]] = Counter()
         self.tally = Tally()
         self.unreadable: list[str] = []
@@ -134,7 +136,7 @@ class _Kept(BucketResults):
         return part
 
 
-def read_facts(scope: Scope, ports: Ports, outcomes: Outcomes, *, reading: Callable[[str], None]) -> Facts:
+def read_facts(scope: StatusScope, ports: Ports, outcomes: Outcomes, *, reading: Callable[[str], None]) -> Facts:
     """Return what lies there, outcomes first; `reading` hears what is read next.
 
     Raises:
@@ -169,7 +171,7 @@ def read_held(ports: Ports) -> Sequence[HeldGroup]:
     Raises:
         TransientError: the store is away, or refuses.
     """
-    parked = tuple(_parked(Scope(("",)), ports))
+    parked = tuple(_parked(StatusScope(("",)), ports))
     leases = []
     for work in {(each.code, each.place): each.work for each in parked}.values():
         lease = ports.store.stat(ports.settings.work_bucket, f"{LEASES}{work.folder}/{work.task}.json")
@@ -178,7 +180,7 @@ def read_held(ports: Ports) -> Sequence[HeldGroup]:
     return summarise(Facts(ports.clock.now_iso(), leases=leases, parked=parked)).held
 
 
-def refused_models(held: Iterable[HeldGroup], ports: Ports) -> Mapping[Work, str]:
+def refused_models(held: Iterable[HeldGroup], ports: Ports) -> Mapping[WorkName, str]:
     """Return what mends it where no service answers the model of held events, by the work of each group's example."""
     service = ports.settings.service(today(ports))
     found = {}
@@ -196,7 +198,7 @@ def refused_models(held: Iterable[HeldGroup], ports: Ports) -> Mapping[Work, str
     return found
 
 
-def _leases(scope: Scope, ports: Ports) -> Iterator[LeaseState]:
+def _leases(scope: StatusScope, ports: Ports) -> Iterator[LeaseState]:
     for folder in scope.folders(LEASES):
         for name, there in ports.store.list_objects(ports.settings.work_bucket, folder):
             work = leased_work(name)
@@ -204,7 +206,7 @@ def _leases(scope: Scope, ports: Ports) -> Iterator[LeaseState]:
                 yield state_of(work, there, ttl_s=ports.settings.lease_ttl_s)
 
 
-def _parked(scope: Scope, ports: Ports) -> Iterator[Parked]:
+def _parked(scope: StatusScope, ports: Ports) -> Iterator[Parked]:
     for place in parked_places(ports):
         for folder in scope.folders(f"{PARKED}{place.name}/"):
             for name, there in ports.store.list_objects(ports.settings.work_bucket, folder):
@@ -213,7 +215,7 @@ def _parked(scope: Scope, ports: Ports) -> Iterator[Parked]:
                     yield Parked(found[1], place, there.metadata.get(PARKED_CODE, ""), there.age_s)
 
 
-def _dead(scope: Scope, ports: Ports) -> Iterator[DeadEvent]:
+def _dead(scope: StatusScope, ports: Ports) -> Iterator[DeadEvent]:
     for name, there in ports.store.list_objects(ports.settings.work_bucket, f"{DEAD}{scope.below}"):
         yield DeadEvent(name, there.metadata.get(dead_letter.KIND, ""), there.age_s)
 

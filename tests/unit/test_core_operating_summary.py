@@ -14,16 +14,25 @@ from shared.core.delivery.holding import Place
 from shared.core.operating.mending import failure_codes
 from shared.core.operating.problems import PROGRAM, Places, next_run, problems_of
 from shared.core.operating.summary import MAX_REASONS, Facts, before, reasons_of, summarise
-from shared.core.operating.works import DeadEvent, LeaseState, Outcome, Parked, Work, leased_work, parked_work, work_at
+from shared.core.operating.works import (
+    DeadEvent,
+    LeaseState,
+    Outcome,
+    Parked,
+    WorkName,
+    leased_work,
+    parked_work,
+    work_at,
+)
 from shared.core.values import Source
 from shared.operate import cli
 
 AT = "2026-11-21T12:00:00.000Z"
-WORK = Work("v1", "uploads", "cat.jpg", 7, "caption")
+WORK = WorkName("v1", "uploads", "cat.jpg", 7, "caption")
 PLACES = Places("results", "work")
 
 
-def _failure(work: Work, code: str = "dead_letter", message: str = "500", error: int = 0) -> Outcome:
+def _failure(work: WorkName, code: str = "dead_letter", message: str = "500", error: int = 0) -> Outcome:
     return Outcome(work, "failed", AT, error, code, message)
 
 
@@ -97,7 +106,7 @@ def test_a_newer_generation_settles_a_failure_only_where_it_has_a_result_of_the_
 
 
 def test_failures_are_grouped_by_run_and_code_those_that_can_be_mended_first() -> None:
-    def named(number: int) -> Work:
+    def named(number: int) -> WorkName:
         return replace(WORK, name=f"{number}.jpg")
 
     failed = [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from shared.core.operating.summary import FailureGroup, HeldGroup, Reason, Summary
-    from shared.core.operating.works import Work
+    from shared.core.operating.works import WorkName
 
 ProblemKind = Literal["held", "failed", "dead_event"]
 
@@ -59,7 +59,9 @@ class Problem:
     worth: bool | None = None
 
 
-def problems_of(summary: Summary, places: Places, *, refused: Mapping[Work, str] | None = None) -> tuple[Problem, ...]:
+def problems_of(
+    summary: Summary, places: Places, *, refused: Mapping[WorkName, str] | None = None
+) -> tuple[Problem, ...]:
     """Return everything that somebody has to do something about, and what waits.
 
     `refused` says of held events' works what mends that no service answers their model today.
@@ -147,15 +149,15 @@ def _command(mend: mending.Mend, group: FailureGroup, places: Places) -> str:
             return _upload(work, places)
 
 
-def _own_copy(work: Work) -> str:
+def _own_copy(work: WorkName) -> str:
     return f"./{_own_name(work).rpartition('/')[2]}"
 
 
-def _own_name(work: Work) -> str:
+def _own_name(work: WorkName) -> str:
     return naming.decode_object_name(work.name) or work.name
 
 
-def _upload(work: Work, places: Places) -> str:
+def _upload(work: WorkName, places: Places) -> str:
     copy = shlex.quote(_own_copy(work))
     if places.storage_url is None:
         return f"gcloud storage cp {copy} {shlex.quote(work.uri)}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shared.core.delivery.budget import Ceiling
     from shared.core.delivery.holding import Place
-    from shared.core.operating.works import DeadEvent, LeaseState, Outcome, Parked, Work
+    from shared.core.operating.works import DeadEvent, LeaseState, Outcome, Parked, WorkName
 
 MAX_EXAMPLES: Final = 3
 MAX_REASONS: Final = 5
@@ -62,8 +62,8 @@ class Facts:
     dead: Sequence[DeadEvent] = ()
     used: Sequence[Use] = ()
     counted: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    finished: AbstractSet[Work] = frozenset()
-    failed: AbstractSet[Work] = frozenset()
+    finished: AbstractSet[WorkName] = frozenset()
+    failed: AbstractSet[WorkName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class HeldGroup:
     since: str
     tasks: Mapping[str, int]
     reasons: Sequence[Reason]
-    example: Work
+    example: WorkName
 
     @property
     def count(self) -> int:
@@ -117,7 +117,7 @@ class FailureGroup:
     tasks: Mapping[str, int]
     redriven: int
     reasons: Sequence[Reason]
-    example: Work
+    example: WorkName
 
     @property
     def count(self) -> int:
@@ -204,7 +204,7 @@ def before(at: str, age_s: float) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _image_task(work: Work) -> tuple[str, str, str, str]:
+def _image_task(work: WorkName) -> tuple[str, str, str, str]:
     return work.run, work.bucket, work.name, work.task
 
 
@@ -212,7 +212,7 @@ def _task_status(outcome: Outcome) -> tuple[str, str]:
     return outcome.work.task, outcome.status
 
 
-def _settled(failed: Sequence[Work], finished: Iterable[Work]) -> set[Work]:
+def _settled(failed: Sequence[WorkName], finished: Iterable[WorkName]) -> set[WorkName]:
     """Return the failed works whose image has a result of the same task and run in a newer generation."""
     newest = dict.fromkeys(map(_image_task, failed), 0)
     for work in finished if failed else ():
@@ -236,7 +236,7 @@ def _waiting(leases: Iterable[LeaseState]) -> tuple[Reason, ...]:
     )
 
 
-def _held(parked: Sequence[Parked], leases: Mapping[Work, LeaseState], at: str) -> tuple[HeldGroup, ...]:
+def _held(parked: Sequence[Parked], leases: Mapping[WorkName, LeaseState], at: str) -> tuple[HeldGroup, ...]:
     groups: defaultdict[tuple[str, Place], list[Parked]] = defaultdict(list)
     for each in parked:
         groups[each.code, each.place].append(each)
@@ -245,7 +245,7 @@ def _held(parked: Sequence[Parked], leases: Mapping[Work, LeaseState], at: str) 
 
 
 def _held_group(
-    code: str, place: Place, group: Sequence[Parked], leases: Mapping[Work, LeaseState], *, at: str
+    code: str, place: Place, group: Sequence[Parked], leases: Mapping[WorkName, LeaseState], *, at: str
 ) -> HeldGroup:
     reasons = reasons_of((leases[each.work].reason, each.work.uri) for each in group if _reason(each, leases))
     return HeldGroup(
@@ -258,7 +258,7 @@ def _held_group(
     )
 
 
-def _reason(parked: Parked, leases: Mapping[Work, LeaseState]) -> str:
+def _reason(parked: Parked, leases: Mapping[WorkName, LeaseState]) -> str:
     lease = leases.get(parked.work)
     return lease.reason if lease else ""
 

@@ -26,8 +26,8 @@ _DEAD: Final = re.compile(rf"{DEAD}(?P<bucket>[^/]+)/(?P<name>.+)/[0-9]{{1,19}}/
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Work:
-    """One task of one image generation in one run. `name` is the object's, encoded as our own names have it."""
+class WorkName:
+    """A work name: one task of one image generation in one run. `name` is that of the object, encoded as ours are."""
 
     run: str
     bucket: str
@@ -53,7 +53,7 @@ class Outcome:
     `created` is RFC 3339. `calls` were answered for it by a model, for `usd` (None: by a model of unknown price).
     """
 
-    work: Work
+    work: WorkName
     status: str
     created: str
     error: int | None = None
@@ -71,7 +71,7 @@ class LeaseState:
     `reason` is the last error that an earlier delivery left.
     """
 
-    work: Work
+    work: WorkName
     attempt: str
     age_s: float
     held: bool
@@ -88,7 +88,7 @@ class LeaseState:
 class Parked:
     """One held event: where it waits, since how long, and by which error code."""
 
-    work: Work
+    work: WorkName
     place: Place
     code: str
     age_s: float
@@ -111,37 +111,37 @@ class DeadEvent:
         return f"gs://{found['bucket']}/{naming.decode_object_name(found['name']) or found['name']}"
 
 
-def work_at(name: str) -> tuple[Work, int | None] | None:
+def work_at(name: str) -> tuple[WorkName, int | None] | None:
     """Return whose document or lease a name is, and which redrive's error it tells of; None where it is neither.
 
     The name begins with the run.
 
     >>> work_at("v1/uploads/cat.jpg/7/detect.error-0.json")
-    (Work(run='v1', bucket='uploads', name='cat.jpg', generation=7, task='detect'), 0)
+    (WorkName(run='v1', bucket='uploads', name='cat.jpg', generation=7, task='detect'), 0)
     >>> work_at("v1/uploads/cat.jpg/7/detect/mask-000.png")
     """
     found = _WORK.fullmatch(name)
     if found is None:
         return None
     run, bucket, task = map(sys.intern, found.group("run", "bucket", "task"))  # the same few words, a million times
-    work = Work(run, bucket, found["name"], int(found["generation"]), task)
+    work = WorkName(run, bucket, found["name"], int(found["generation"]), task)
     return work, None if found["error"] is None else int(found["error"])
 
 
-def leased_work(name: str) -> Work | None:
+def leased_work(name: str) -> WorkName | None:
     """Return whose lease this object of the work bucket is."""
     found = work_at(name.removeprefix(LEASES)) if name.startswith(LEASES) else None
     return found[0] if found else None
 
 
-def parked_work(name: str) -> tuple[Place, Work] | None:
+def parked_work(name: str) -> tuple[Place, WorkName] | None:
     """Return where an event is held, and whose it is, by its object's name in the work bucket."""
     folder, _, rest = name.removeprefix(PARKED).partition("/")
     place, found = parse_place(folder), work_at(rest)
     return (place, found[0]) if place and found else None
 
 
-def outcome_of(work: Work, document: Mapping[str, Any], *, error: int | None, usd: float | None) -> Outcome:
+def outcome_of(work: WorkName, document: Mapping[str, Any], *, error: int | None, usd: float | None) -> Outcome:
     """Return what a result document says of its work; `usd` is what it cost."""
     failure = document["error"] or {}
     return Outcome(

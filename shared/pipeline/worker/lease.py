@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.core.naming import Paths
-    from shared.core.operating.works import Work
+    from shared.core.operating.works import WorkName
     from shared.core.ports import ObjectInfo
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
@@ -163,7 +163,7 @@ def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt
     )
 
 
-def state_of(work: Work, lease: ObjectInfo, *, ttl_s: float) -> LeaseState:
+def state_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> LeaseState:
     """Return what a lease says to somebody who only looks at it."""
     return LeaseState(
         work,

@@ -166,6 +166,8 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def _protect_segments(name: str) -> str:
+    if "/." not in f"/{name}" and "//" not in f"/{name}/":
+        return name  # nearly always: no segment is empty or begins with a dot
     head, *rest = name.split("/")
     out = _dots(head)
     for segment in rest:

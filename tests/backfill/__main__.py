@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.backfill.run import Play, play
-from tests.backfill.simulation import simulate, told
 
 if TYPE_CHECKING:
     from tests.backfill.run import Outcome
@@ -24,12 +23,7 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=full.objects, help="how many (default: %(default)s)")
     parser.add_argument("--tasks", default=",".join(full.tasks), help="which of them each gets (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=full.kills, help="by SIGKILL (default: %(default)s)")
-    parser.add_argument("--simulate", type=int, metavar="N", help="count requests for N objects in ten parts instead")
     args = parser.parse_args()
-    if args.simulate:
-        found = simulate(objects=args.simulate, shards=10, outstanding=5)
-        sys.stdout.write(told(found, objects=args.simulate, times=100) + "\n")
-        return 0
     begun_s = time.monotonic()
 
     def say(text: str) -> None:

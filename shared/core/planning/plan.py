@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
@@ -161,6 +162,7 @@ def looks_like_image(name: str, content_type: str | None) -> bool:
     return declared.startswith("image/") or declared in _UNSAID_TYPES or has_image_suffix
 
 
+@lru_cache(maxsize=256)
 def _declared(content_type: str | None) -> str:
     return (content_type or "").split(";")[0].strip().lower()
 

@@ -97,7 +97,7 @@ def test_every_client_takes_an_error_of_google_auth_for_the_same(error: Any, mea
         raise error
 
     publisher = object.__new__(pubsub.GooglePublisher)
-    publisher._client, publisher._retry = _Raising(error), None
+    publisher._lock, publisher._made = threading.Lock(), (_Raising(error), None)
     with pytest.raises(meaning):
         publisher.publish("projects/p/topics/t", [])
 

@@ -94,7 +94,8 @@ def test_the_operations_on_paper_are_those_that_are_made(simulated: Simulated) -
 
 
 def test_memory_does_not_grow_with_the_bucket() -> None:
-    assert _peak_bytes(6000) < 1.5 * _peak_bytes(2000)
+    Simulated(100, shards=1)  # whatever is imported at the first need is no memory of a bucket
+    assert _peak_bytes(7000) < 1.4 * _peak_bytes(3500)
 
 
 def _peak_bytes(count: int) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GONE = "it is gone, or was never there"
 ELSEWHERE = "it lies in another bucket, or not below the prefix"
 _STATS = 200
-_AT_ONCE, _AHEAD, _WAIT_S = 500, 4, 0.1
+_AT_ONCE, _AHEAD, _WAIT_S = 200, 3, 0.1
 
 _T = TypeVar("_T")
 

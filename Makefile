@@ -6,6 +6,7 @@ LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
 FUZZ := $(VENV)/.fuzz-installed
 CHECKOV := .venv-checkov
+CONSUMERS := .venv-consumers
 # A lock names every file, and nothing is looked up beside it: what else the index holds must not matter (docs/decisions/0009).
 # Most modules are never imported: bytecode comes with the first import.
 LOCKED := --require-hashes --no-deps --only-binary :all:
@@ -50,6 +51,13 @@ $(CHECKOV)/.installed: requirements-checkov.txt $(DEV)
 	@$(VENV)/bin/uv pip check --quiet --python $(CHECKOV)/bin/python
 	@touch $@
 
+# The tools that read our exports clash with what we develop with. Of their dependencies only those are there that they
+# import (requirements-consumers.in), so there is nothing for `pip check` to check.
+$(CONSUMERS)/.installed: requirements-consumers.txt $(DEV)
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) $(CONSUMERS)
+	$(VENV)/bin/uv pip install --quiet --python $(CONSUMERS)/bin/python $(LOCKED) --requirement requirements-consumers.txt
+	@touch $@
+
 setup: $(DEV) ## create .venv with everything that make check and make test need, pinned by hash
 	@echo "$(VENV) is ready: $$($(PY) --version)"
 
@@ -61,7 +69,8 @@ check: $(DEV) policy ## format, lint, types, import contracts, what infra/ promi
 	$(PYTEST) tests/policy
 
 policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
-	$(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet
+	@said=$$($(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet); code=$$?; \
+	echo "$$said"; case "$$said" in *"Parsing errors"*) echo "A file of infra/ was not read, and not judged." >&2; exit 1 ;; esac; exit $$code
 
 archive: ## what the functions are made of, where Terraform looks for it
 	@$(PYTHON) -m infra.archive
@@ -70,7 +79,7 @@ format: $(DEV) ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-test: $(DEV) ## every test
+test: $(DEV) $(CONSUMERS)/.installed ## every test
 	$(PYTEST)
 
 docs: $(DEV) ## every command in README and docs, as a reader would type it
@@ -101,6 +110,8 @@ lock: $(DEV) ## pin requirements*.txt anew from requirements*.in, with hashes
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-local.in -o requirements-local.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-local.txt requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-checkov.in -o requirements-checkov.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-deps -c requirements-dev.txt requirements-consumers.in -o requirements-consumers.txt
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-dev.txt requirements-parquet.in -o requirements-parquet.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements-dev.txt requirements-conformance.in -o requirements-conformance.txt
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements-fuzz.in -o requirements-fuzz.txt
 

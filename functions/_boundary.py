@@ -12,6 +12,7 @@ from functions import _shutdown
 from shared import bootstrap, config, logs
 from shared.core.errors import EventRejectedError, EventVersionError, SettingsError, TransientError
 from shared.core.events.envelopes import parse_image_event, pubsub_message
+from shared.pipeline.instance.lifted import lift_pauses
 from shared.pipeline.worker.analyze import analyze
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def work(event: CloudEvent, task: str) -> None:
     Filters on the subscription are an economy, not a guarantee: emulators ignore them.
     """
     with boundary(event):
-        image_event = parse_image_event(pubsub_message(event.data).data)
+        message = pubsub_message(event.data)
+        image_event = parse_image_event(message.data)
         if image_event.task == task:
-            analyze(image_event, bootstrap.worker_ports())
+            ports = bootstrap.worker_ports()
+            lift_pauses(message, ports.lifted, pacer=ports.pacer, budget=ports.budget)
+            analyze(image_event, ports)

@@ -121,6 +121,7 @@ def _ports() -> Ports:
         clock=SystemClock(_in_flight().stopping),
         new_id=lambda: uuid.uuid4().hex,
         jitter=random.random,
+        budgets=config.read_rules(loaded).budgets,
     )
 
 
@@ -140,12 +141,12 @@ def _in_flight() -> InFlight:
 def _worker_ports() -> WorkerPorts:
     from shared.adapters.web import WebImages
     from shared.core.delivery.budget import Ceiling
-    from shared.pipeline.instance.budget import DayBudget
+    from shared.pipeline.instance.budgets import Budgets
     from shared.pipeline.instance.pace import Pacer
     from shared.pipeline.job import WorkerPorts
 
     loaded = _settings()
-    base = _ports()
+    base, found = _ports(), config.read_rules(loaded)
     return WorkerPorts(
         settings=loaded,
         store=base.store,
@@ -155,8 +156,9 @@ def _worker_ports() -> WorkerPorts:
         jitter=base.jitter,
         model=_model(loaded),
         web=WebImages(origins=loaded.image_url_origins),
-        rules=config.read_rules(loaded),
-        budget=DayBudget(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day)),
+        rules=found,
+        budget=Budgets(Ceiling(loaded.max_calls_per_day, loaded.max_usd_per_day), found.budgets),
+        budgets=found.budgets,
         pacer=Pacer(),
         in_flight=_in_flight(),
     )

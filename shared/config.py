@@ -181,16 +181,24 @@ def cost_cautions(rules: Rules, settings: Settings, service: Service) -> list[st
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What a tool needs that reads a bucket: the client library's own variables, and nothing of a deployment."""
+    """What a tool needs that reads a bucket: the client library's own variables, and nothing of a deployment.
+
+    `pubsub_control_url` is where our Pub/Sub emulator tells what waits.
+    """
 
     project: str | None
     storage_emulator_host: str | None
+    pubsub_control_url: str | None = None
 
 
 def client_settings() -> ClientSettings:
     """Read how to reach Cloud Storage from this process."""
     reader = Reader(os.environ)
-    return ClientSettings(reader.optional("GOOGLE_CLOUD_PROJECT"), reader.optional("STORAGE_EMULATOR_HOST"))
+    return ClientSettings(
+        reader.optional("GOOGLE_CLOUD_PROJECT"),
+        reader.optional("STORAGE_EMULATOR_HOST"),
+        reader.optional("PUBSUB_CONTROL_URL"),
+    )
 
 
 def check_at_start() -> None:

@@ -1,7 +1,7 @@
 """How far a command is, on stderr while it works: stdout belongs to its result.
 
 A terminal sees one line that is written over, as wide as it is; anything else, a file or a log, gets a line every few
-seconds. What takes less than a second shows nothing at all.
+seconds. What takes less than half a second shows nothing at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FIRST_S: Final = 1.0
+FIRST_S: Final = 0.5
 """Who waits longer than this wants to know that something happens."""
 _TERMINAL_S: Final = 0.2
 _LINES_S: Final = 5.0

@@ -73,9 +73,10 @@ def document(
     }
 
 
-def failed(*, task: str = "segment", code: str = "not_an_image") -> dict[str, Any]:
+def failed(*, task: str = "segment", code: str = "not_an_image", name: str = "cat.jpg") -> dict[str, Any]:
     """Return an error document."""
-    return document(None, task=task, status="failed", error={"code": code, "message": "no"}, image=None, usage=None)
+    error = {"code": code, "message": "no"}
+    return document(None, name=name, task=task, status="failed", error=error, image=None, usage=None)
 
 
 def item(

@@ -82,7 +82,7 @@ def columns(document: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _stands_in(cell: Any, value: Any) -> bool:
     if isinstance(value, list):
-        return cell is not None and cell in value
+        return cell is not None and (cell == value or cell in value)
     return value is not True and cell == value
 
 

@@ -23,7 +23,7 @@ from shared.core.planning import plan
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.planning.rules import Rules
 from shared.core.values import Source
-from shared.pipeline.instance.budget import DayBudget
+from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests import canary
@@ -116,7 +116,8 @@ class Rig:
             jitter=lambda: 0.0,
             web=self.web,
             rules=self.rules,
-            budget=DayBudget(Ceiling(self.settings.max_calls_per_day, self.settings.max_usd_per_day)),
+            budget=Budgets(Ceiling(self.settings.max_calls_per_day, self.settings.max_usd_per_day), self.rules.budgets),
+            budgets=self.rules.budgets,
             pacer=Pacer(),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ _SEPARATOR = ","
 class Endpoints:
     """Addresses of the services; `gemini` is None where the environment already said which Gemini to use.
 
-    `vertex`: the functions reach it as Vertex, without a key.
+    `vertex`: the functions reach it as Vertex, without a key. `pubsub_control`: where our own Pub/Sub emulator tells
+    what waits.
     """
 
     storage: str
@@ -34,6 +36,7 @@ class Endpoints:
     gemini: str | None
     viewer: str | None = None
     vertex: bool = False
+    pubsub_control: str | None = None
 
     def client_env(self) -> dict[str, str]:
         """Return what an ordinary client program needs in its environment."""
@@ -71,8 +74,14 @@ class State:
     children: Mapping[str, int] = field(default_factory=dict)
 
 
-def write(state: State, state_dir: Path) -> None:
-    """Write `stack.env` (for people and their programs) and then `stack.json` (which says: ready)."""
+def write(
+    state: State, state_dir: Path, *, chosen: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None
+) -> None:
+    """Write `stack.env` (for people and their programs) and then `stack.json` (which says: ready).
+
+    `chosen` are settings of the functions that the stack has chosen itself, `given` those that it was started with:
+    so that `plan` in another shell sees what the functions see. A later stack takes what was given for given.
+    """
     names = {
         "UPLOADS_BUCKET": topology.UPLOADS,
         "UPLOAD_BUCKETS": topology.UPLOADS,
@@ -81,10 +90,14 @@ def write(state: State, state_dir: Path) -> None:
         "IMAGE_TOPIC": topology.topic_path(topology.IMAGE_EVENTS),
         "BACKFILL_TOPIC": topology.topic_path(topology.IMAGE_BACKFILL),
         "RESULT_TOPIC": topology.topic_path(topology.IMAGE_RESULTS),
+        "TIMEOUT_S": str(topology.WORKER_TIMEOUT_S),
+        "LEASE_TTL_S": str(topology.LEASE_TTL_S),
         **({"VIEWER_URL": state.endpoints.viewer} if state.endpoints.viewer else {}),
+        **({"PUBSUB_CONTROL_URL": state.endpoints.pubsub_control} if state.endpoints.pubsub_control else {}),
     }
-    lines = [f"{key}={value}" for key, value in (state.endpoints.client_env() | names).items()]
+    lines = [f"{key}={value}" for key, value in (state.endpoints.client_env() | names | dict(chosen or {})).items()]
     lines.append(f"{MARKER}={_SEPARATOR.join(lines)}")
+    lines += [f"{key}={shlex.quote(value)}" for key, value in (given or {}).items()]
     (state_dir / ENV_FILE).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (state_dir / STATE_FILE).write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
 
@@ -97,6 +110,11 @@ def marked(environ: Mapping[str, str]) -> dict[str, str]:
     """
     pairs = (entry.partition("=") for entry in environ.get(MARKER, "").split(_SEPARATOR))
     return {name: value for name, separator, value in pairs if separator}
+
+
+def stale(environ: Mapping[str, str]) -> set[str]:
+    """Return the variables that still are what some `stack.env` made them: nobody has set them."""
+    return {name for name, value in marked(environ).items() if environ.get(name) == value}
 
 
 def read(state_dir: Path) -> State | None:

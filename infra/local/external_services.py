@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import requests
 from google.api_core.exceptions import GoogleAPIError
 
-from infra.local.endpoints import LOCAL_KEY, MARKER, marked
+from infra.local import endpoints
+from infra.local.endpoints import LOCAL_KEY
 from infra.local.process import ServiceError, listens
 from shared.config import Reader
 
@@ -87,9 +88,8 @@ def read(environ: Mapping[str, str], *, real: bool = False) -> ExternalServices:
         ServiceError: a value makes no sense, or nothing listens at an address, or nothing says which Gemini is real;
             it names all of them.
     """
-    stale = {name for name, value in marked(environ).items() if environ.get(name) == value}
-    stale |= {name for name in _KEYS if environ.get(name, "").strip() == LOCAL_KEY}
-    kept = {name: value for name, value in environ.items() if name not in stale | {MARKER}}
+    stale = endpoints.stale(environ) | {name for name in _KEYS if environ.get(name, "").strip() == LOCAL_KEY}
+    kept = {name: value for name, value in environ.items() if name not in stale | {endpoints.MARKER}}
     notes = ["an earlier stack's stack.env is in this environment: its addresses are not used"] if stale else []
     if not real:
         unused = [name for name in TO_GEMINI if kept.pop(name, "").strip()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from infra.local import endpoints, external_services, official_pubsub, resources, topology
-from infra.local.ceiling import ceiling
+from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.private import keep_private
 from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
@@ -71,6 +71,7 @@ class Stack:
         self._children: list[Process] = []
         self._ticker: Ticker | None = None
         self._sockets: tempfile.TemporaryDirectory[str] | None = None
+        self._pubsub_control: str | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -122,13 +123,24 @@ class Stack:
             pubsub,
             self._ready(gemini) if gemini else None,
             vertex=self._options.vertex,
+            pubsub_control=self._pubsub_control,
         )
         self._start_functions()
         self._ticker = Ticker(pubsub, say=self._say)
         self._ticker.start()
         self._endpoints = self._with_viewer()
         children = {child.name: child.pid for child in self._children}
-        endpoints.write(State(os.getpid(), self._endpoints, children), self._options.state_dir)
+        self._write_state(children)
+
+    def _write_state(self, children: Mapping[str, int]) -> None:
+        limits = given(self._environ)
+        rules = self._external.environ.get("RULES_FILE", "").strip()
+        endpoints.write(
+            State(os.getpid(), self._endpoints, children),
+            self._options.state_dir,
+            chosen={} if limits else ceiling(self._environ, real=self._options.real),
+            given=limits | ({"RULES_FILE": str(Path(rules).absolute())} if rules else {}),
+        )
 
     def _start_gemini(self, storage: str) -> Process | None:
         gemini = self._external.gemini
@@ -151,7 +163,9 @@ class Stack:
             return self._external.pubsub
         if self._options.official_pubsub:
             return self._start_official_pubsub()
-        url = self._ready(self._service("pubsub"))
+        port = free_port()
+        url = self._ready(self._service("pubsub", "--control-port", str(port)))
+        self._pubsub_control = f"http://127.0.0.1:{port}"
         self._say(f"pubsub     {url}")
         return url.removeprefix("http://")
 

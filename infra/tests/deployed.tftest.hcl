@@ -222,7 +222,7 @@ run "with_bigquery" {
 
   assert {
     condition = join(" ", keys(google_bigquery_table.view)) == "captions classes cost_by_day items" && alltrue([
-      for each in google_bigquery_table.view : strcontains(each.view[0].query, "FROM `a-project.my_looks`.results") && !strcontains(each.view[0].query, "$${")
+      for each in google_bigquery_table.view : strcontains(each.view[0].query, "FROM `a-project.my_looks`.results") && !strcontains(each.view[0].query, "{item}")
     ])
     error_message = "Expected the views, with every name filled in."
   }

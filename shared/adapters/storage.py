@@ -60,7 +60,7 @@ class GoogleStorage:
             session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
         self._clock = _ServerClock()
         session.hooks["response"] += [self._clock.note, _drain_refusal]
-        self._downloads = Downloads(self._client, connections=connections, timeout_s=_TIMEOUT_S)
+        self._downloads = Downloads(self._client, timeout_s=_TIMEOUT_S)
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
@@ -104,9 +104,9 @@ class GoogleStorage:
         blob = self._client.bucket(bucket).blob(name, generation=generation)
         with mapped(where, precondition=NotFoundError):
             found = self._downloads.read(blob, where, max_bytes=max_bytes)
-        return self._read_patiently(blob, where, max_bytes) if found is None else found
+        return self._read_with_retries(blob, where, max_bytes) if found is None else found
 
-    def _read_patiently(self, blob: Any, where: str, max_bytes: int) -> bytes:
+    def _read_with_retries(self, blob: Any, where: str, max_bytes: int) -> bytes:
         """Read with the client's own retries and resumption."""
         sink = _CappedSink(max_bytes, where)
         with mapped(where, precondition=NotFoundError):

@@ -134,6 +134,7 @@ def _item(fields: Fields, files: Mapping[str, File]) -> Item:
         box_px=fields.optional_box("box_px"),
         box_px_stored=fields.optional_box("box_px_stored"),
         mask=None if mask is None else _mask(mask, files),
+        crop_file=_listed(fields, "crop_file", files),
         notes=fields.optional_texts("notes"),
         text=fields.optional_text("text"),
         language=fields.optional_text("language"),

@@ -99,7 +99,8 @@ class Item:
 
     `box_px` is `(x0, y0, x1, y1)` in pixels of the upright image, half open; `box_px_stored` the same in pixels of the
     file as stored; `box_2d` is `(ymin, xmin, ymax, xmax)`, 0-1000, as the model gave it. A line of text has its `text`
-    and, if the model names it, its `language` (BCP 47); `label` is then the beginning of the text.
+    and, if the model names it, its `language` (BCP 47); `label` is then the beginning of the text. `crop_file` is the
+    object as a picture, where the rules want crops: a PNG with its mask as alpha channel, or a JPEG.
     """
 
     index: int
@@ -113,6 +114,7 @@ class Item:
     notes: tuple[str, ...] = ()
     text: str | None = None
     language: str | None = None
+    crop_file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)

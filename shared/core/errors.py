@@ -158,14 +158,15 @@ class ParkError(UplookError):
     """No model call is possible before a later time: the event is to be held until then, and acknowledged.
 
     `code` is DAILY_CEILING (our own limit), DAILY_QUOTA (the service's), CONFIGURATION or MODEL_AWAY; `until` is an
-    hour, `2026-11-22T08` (UTC).
+    hour, `2026-11-22T08` (UTC). `budget` is the id of the budget that is the reason: others have no part in it.
     """
 
-    def __init__(self, code: ErrorCode, message: str, *, until: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, until: str, budget: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.until = until
+        self.budget = budget
 
 
 class SettingsError(UplookError):

@@ -175,6 +175,7 @@ class TaskSettings:
 
     `max_items` is asked for; only where somebody has set it (`max_items_set`) it also cuts what is answered. Pixels of
     a mask that are above `mask_threshold` (0 to 254) are inside of it; `soft_masks` keeps the map of probabilities.
+    `crops` cuts each object out of the picture.
     `safety` holds pairs of category and threshold, by the API's names. `temperature` (0 to 2) is None where nobody sets
     it, and for models that no longer take it.
     """
@@ -194,4 +195,5 @@ class TaskSettings:
     max_items_set: bool = False
     mask_threshold: int = 127
     soft_masks: bool = False
+    crops: bool = False
     temperature: float | None = None

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared.core.values import is_transposed
-from shared.export.coco import category, crop_mask, is_usable
+from shared.export.classes import category, is_usable
+from shared.export.shapes import crop_mask, stored_crop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-_FLIPS_ACROSS = frozenset({2, 3, 6, 7})  # EXIF orientations: what turns an upright picture back into the stored one
-_FLIPS_DOWN = frozenset({3, 4, 7, 8})
+    from shared.export.shapes import Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +57,7 @@ def to_arrays(
     *,
     read_file: Callable[[str], bytes] | None = None,
     class_names: Sequence[str] | None = None,
-    frame: Literal["upright", "stored"] = "upright",
+    frame: Frame = "upright",
 ) -> Arrays:
     """Return the items of a result document (`uplook.result/1`) that have a box.
 
@@ -107,23 +107,18 @@ def _mask_file(item: Mapping[str, Any]) -> str | None:
 
 
 def _masks(
-    items: Sequence[Mapping[str, Any]], image: Mapping[str, Any], frame: str, read_file: Callable[[str], bytes]
+    items: Sequence[Mapping[str, Any]], image: Mapping[str, Any], frame: Frame, read_file: Callable[[str], bytes]
 ) -> NDArray[np.bool_] | None:
     if items and not any(item.get("mask") for item in items):
         return None
-    upright = np.zeros((len(items), image["height"], image["width"]), dtype=np.bool_)
-    for plane, file in zip(upright, map(_mask_file, items), strict=True):
+    width, height = image["width"], image["height"]
+    turned = frame == "stored" and is_transposed(image["orientation"])
+    planes = np.zeros((len(items), *((width, height) if turned else (height, width))), dtype=np.bool_)
+    for plane, file in zip(planes, map(_mask_file, items), strict=True):
         if file is not None:
-            crop = crop_mask(read_file(file), width=image["width"], height=image["height"])
+            crop = crop_mask(read_file(file), width=width, height=height)
+            if frame == "stored":
+                crop = stored_crop(crop, width=width, height=height, orientation=image["orientation"])
             rows, columns = crop.inside.shape
             plane[crop.top : crop.top + rows, crop.left : crop.left + columns] = crop.inside
-    return upright if frame == "upright" else _stored(upright, image["orientation"])
-
-
-def _stored(upright: NDArray[np.bool_], orientation: int) -> NDArray[np.bool_]:
-    """Turn planes back to the grid of the file."""
-    if orientation in _FLIPS_ACROSS:
-        upright = upright[:, :, ::-1]
-    if orientation in _FLIPS_DOWN:
-        upright = upright[:, ::-1, :]
-    return np.ascontiguousarray(upright.transpose(0, 2, 1) if is_transposed(orientation) else upright)
+    return planes

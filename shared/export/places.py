@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from shared import config
 from shared.core import naming
-from shared.core.errors import SettingsError
+from shared.core.errors import NotFoundError, PermanentError, SettingsError
 from shared.export.reading import THREADS, BucketResults, Listed, UnreadableError, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from shared.core.ports import ObjectStore
     from shared.export.reading import Results
 
-
 _SCHEME = "gs://"
+_MAX_IMAGE_BYTES = 2_000_000_000  # more than any rule lets a worker read: an image has a result because it was read
 
 
 def is_place(where: str) -> bool:
@@ -34,14 +35,38 @@ def open_results(where: str) -> Results:
     """
     if not where.startswith(_SCHEME):
         return FolderResults(Path(where))
+    bucket, _, folder = where.removeprefix(_SCHEME).partition("/")
+    # With its slash: `v1` is not the beginning of `v10`.
+    return BucketResults(_store(), bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else "")
+
+
+def open_images() -> Callable[[Mapping[str, Any]], bytes]:
+    """Return what reads the image that a result's `source` names: exactly its generation, from the upload bucket.
+
+    Raises:
+        SettingsError: this process has no credentials for Cloud Storage.
+    """
+    store = _store()
+
+    def read(source: Mapping[str, Any]) -> bytes:
+        try:
+            return store.read(
+                source["bucket"], source["name"], generation=int(source["generation"]), max_bytes=_MAX_IMAGE_BYTES
+            )
+        except (NotFoundError, PermanentError) as error:
+            raise UnreadableError(str(error)) from error
+
+    return read
+
+
+def _store() -> ObjectStore:
     from google.auth.exceptions import DefaultCredentialsError
 
     from shared.adapters.storage import GoogleStorage
 
-    bucket, _, folder = where.removeprefix(_SCHEME).partition("/")
     settings = config.client_settings()
     try:
-        store = GoogleStorage(
+        return GoogleStorage(
             project=settings.project, emulator_host=settings.storage_emulator_host, connections=THREADS + 8
         )
     except DefaultCredentialsError as error:
@@ -49,8 +74,6 @@ def open_results(where: str) -> Results:
             "expected credentials for Cloud Storage, found none: run `gcloud auth application-default login`, or set"
             " STORAGE_EMULATOR_HOST to a local stack's (it is in .local/stack.env)."
         ) from error
-    # With its slash: `v1` is not the beginning of `v10`.
-    return BucketResults(store, bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else "")
 
 
 class FolderResults:

@@ -12,6 +12,8 @@ import json
 import re
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.consumer.choosing import chosen_in_order
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 THREADS = 16
 """Documents that are read at a time. Each waits for the network most of its time."""
+_BATCH = 8
+"""Documents that a thread reads before it is switched to another: a switch takes as long as a document."""
 _CLOCKS = dt.timedelta(hours=2)
 """An object is stored when its document was created, or soon after: as far as the clocks of three machines agree."""
 SINCE = (
@@ -37,7 +41,9 @@ _IN_GENERATION = re.compile(r".*/[0-9]+/[^/]+")
 
 
 class UnreadableError(ValueError):
-    """Something below the prefix cannot be read; the message says what is wrong with it."""
+    """Something below the prefix cannot be read; the message says what is wrong with it, and `place` where it lies."""
+
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +159,36 @@ def documents(
     tally = tally or Tally()
     chosen = chosen_in_order(results.listed(), name_of=lambda each: each.name, task=task)
     names = (each.name for each in _young(chosen, since, tally))
-    with closing(ahead(results.read_document, names, at_once=THREADS)) as reads:
-        for name, read in reads:
-            try:
-                found = StoredResult(results.place(name), read())
-            except UnreadableError as error:
+    with closing(ahead(partial(_read, results), _batches(names), at_once=THREADS)) as reads:
+        for found in chain.from_iterable(outcome() for _, outcome in reads):
+            if isinstance(found, UnreadableError):
                 if on_unreadable is None:
-                    raise
+                    raise found
                 tally.left_out += 1
-                on_unreadable(Unreadable(results.place(name), str(error)))
-                continue
-            if since is not None and _created(found.document) < since:
+                on_unreadable(Unreadable(found.place, str(found)))
+            elif since is not None and _created(found.document) < since:
                 tally.older += 1
             else:
                 tally.read += 1
                 yield found
+
+
+def _batches(names: Iterator[str]) -> Iterator[list[str]]:
+    """Yield names for one thread each: one by one where there are few, for all threads to have some."""
+    yield from ([name] for name in islice(names, 4 * THREADS))
+    while batch := list(islice(names, _BATCH)):
+        yield batch
+
+
+def _read(results: Results, names: list[str]) -> list[StoredResult | UnreadableError]:
+    found: list[StoredResult | UnreadableError] = []
+    for name in names:
+        try:
+            found.append(StoredResult(results.place(name), results.read_document(name)))
+        except UnreadableError as error:
+            error.place = results.place(name)
+            found.append(error)
+    return found
 
 
 def _young(listed: Iterator[Listed], since: dt.datetime | None, tally: Tally) -> Iterator[Listed]:

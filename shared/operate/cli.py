@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
+    "status": ("shared.operate.status", "say what is done, at work, waiting and stuck, and which command mends it"),
     "redrive": ("shared.operate.redrive", "give failed work another chance, after the cause is mended"),
     "plan": ("shared.operate.plan", "say what would happen to an upload, and which rule decided it"),
     "release": ("shared.operate.release", "publish held events again, now instead of at their hour"),

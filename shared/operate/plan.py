@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from shared import config
 from shared.command_line import DONE
 from shared.config import Settings
+from shared.core.delivery.budget import Ceiling
 from shared.core.errors import NotFoundError
 from shared.core.events import storage_events
 from shared.core.events.envelopes import Upload
@@ -19,7 +20,7 @@ from shared.core.values import Source
 from shared.operate.tables import printable, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shared.core.planning.explain import Explanation
     from shared.core.ports import ObjectInfo
@@ -59,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
             *config.cost_cautions(rules, settings, service),
         ),
     )
-    sys.stdout.writelines(f"{line}\n" for line in _lines(f"{_SCHEME}{bucket}/{name}", explained))
+    limits = (Ceiling(settings.max_calls_per_day, settings.max_usd_per_day), *rules.budgets_for(bucket, name))
+    lines = _lines(f"{_SCHEME}{bucket}/{name}", explained, limits, settings)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return DONE
 
 
@@ -104,11 +107,13 @@ def _stored(bucket: str, name: str) -> ObjectInfo:
     return stored
 
 
-def _lines(uri: str, explained: Explanation) -> Iterator[str]:
+def _lines(uri: str, explained: Explanation, limits: Sequence[Ceiling], settings: Settings) -> Iterator[str]:
     tasks = ", ".join(each.task for each in explained.tasks if each.left_out is None)
     yield printable(f"{uri}: {f'left out, {explained.left_out}' if explained.left_out else tasks}")
     yield f"Who has a say, the last word last: {', '.join(explained.places)}"
     yield from (printable(f"Warning: {text}") for text in explained.warnings)
+    yield printable(f"Rules: {settings.rules_file}")
+    yield printable(f"Its calls count for {_limits(limits)}")
     if explained.left_out is not None:
         return
     for each in explained.tasks:
@@ -119,6 +124,14 @@ def _lines(uri: str, explained: Explanation) -> Iterator[str]:
             rows = [[f"  {one.setting}", one.place, one.value] for one in each.decisions]
             yield table([each.task, "decided by", ""], rows)
     yield f"\n{_TRANSPORT}"
+
+
+def _limits(limits: Sequence[Ceiling]) -> str:
+    """Return every limit that an object's calls count for, the deployment's first."""
+    whole, *budgets = limits
+    told = [f"the day's ceiling ({whole.words})" if whole.limits else "no ceiling (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY)"]
+    told += [f"the budget of {each.scope.words} ({each.words} a day)" for each in budgets if each.scope]
+    return ", and for ".join(told)
 
 
 def _address(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from shared.core.delivery.retry import RESERVE_S
 from shared.core.errors import TransientError
 from shared.core.planning import model_checks, plan
 from shared.pipeline.instance.in_flight import InFlight
+from shared.pipeline.instance.lifted import Lifted
 from shared.pipeline.instance.refused_schemas import RefusedSchemas
 from shared.pipeline.ports import Ports
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from shared.core.planning.model_checks import ModelChoice
     from shared.core.planning.rules import Rules
     from shared.core.ports import ImageFetcher, VisionModel
-    from shared.pipeline.instance.budget import DayBudget
+    from shared.pipeline.instance.budgets import Budgets
     from shared.pipeline.instance.pace import Pacer
 
 
@@ -28,16 +29,18 @@ if TYPE_CHECKING:
 class WorkerPorts(Ports):
     """What asks the model needs this too.
 
-    Manifests are judged by `rules`; `budget`, `pacer`, `in_flight` and `refused_schemas` are the instance's.
+    Manifests are judged by `rules`; `budget`, `pacer`, `in_flight`, `refused_schemas` and `lifted` are the
+    instance's.
     """
 
     model: VisionModel
     web: ImageFetcher
     rules: Rules
-    budget: DayBudget
+    budget: Budgets
     pacer: Pacer
     in_flight: InFlight = field(default_factory=InFlight)
     refused_schemas: RefusedSchemas = field(default_factory=RefusedSchemas)
+    lifted: Lifted = field(default_factory=Lifted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.config import Settings
+    from shared.core.delivery.budget import Ceiling
     from shared.core.ports import Clock, ObjectStore, Publisher, VisionModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The outside world. `new_id` makes attempt ids, `jitter` numbers in 0-1; `model` is None where nobody needs it."""
+    """The outside world. `new_id` makes attempt ids, `jitter` numbers in 0-1; `model` is None where nobody needs it.
+
+    `budgets` are those of prefixes, as the rules have them; the deployment's ceiling is among the settings.
+    """
 
     settings: Settings
     store: ObjectStore
@@ -23,3 +27,4 @@ class Ports:
     new_id: Callable[[], str]
     jitter: Callable[[], float]
     model: VisionModel | None = None
+    budgets: tuple[Ceiling, ...] = ()

@@ -66,8 +66,8 @@ class SyntheticBucket:
         """Yield the live objects between two names."""
         self._arrive()
         names = self._documents if bucket == self._results else self._buckets[bucket]
-        at = bisect_right(names, start_after) if start_after else 0  # type: ignore[arg-type] # as much of a sequence
-        end = bisect_left(names, end_before) if end_before else len(names)  # type: ignore[arg-type] # as bisect needs
+        at = bisect_right(names, start_after) if start_after else 0
+        end = bisect_left(names, end_before) if end_before else len(names)
         yielded = 0
         for number in range(at, end):
             if bucket == self._results and not self._done[number]:

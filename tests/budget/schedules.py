@@ -1,6 +1,7 @@
 """One random schedule of a deployment's instances: births and deaths at any point, bursts, answers as dear as can be.
 
-The guard under test is the real one, over the memory store. Everything else is drawn from a seed: who acts, also in
+The guard under test is the real one, over the memory store: the deployment's ceiling, and budgets of some tenants'
+prefixes inside it, of which one lies within another. Everything else is drawn from a seed: who acts, also in
 between the requests of another to the store; which writes fail, before or behind their effect; when the clock passes
 the day's end; what becomes of a call, and when. What is paid is counted apart, from tokens and the price list of the
 moment of the bill, in whole nano-dollars.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.memory import ManualClock, MemoryPublisher, MemoryStore
 from shared.core.delivery import budget
-from shared.core.delivery.budget import Ceiling
+from shared.core.delivery.budget import Ceiling, Scope
 from shared.core.errors import ParkError, TransientError
 from shared.core.events.envelopes import ImageEvent
 from shared.core.gemini import prices
@@ -28,15 +29,15 @@ from shared.core.planning.plan import resolve_settings
 from shared.core.replies.answer import read_answer
 from shared.core.tasks.common.requests import request_for
 from shared.core.values import Source
-from shared.pipeline.instance.budget import DayBudget
+from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.ports import Ports
 from tests.rig import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.core.delivery.budget import Reservation
     from shared.core.gemini.request import ModelRequest
+    from shared.pipeline.instance.budgets import NestedReservation
 
 TIMEOUT_S: Final = 300.0
 STEPS: Final = 60
@@ -58,6 +59,10 @@ _TASKS: Final = (
 )
 
 
+_SCOPES: Final = (Scope(None, "a/"), Scope("uploads", "a/trial/"), Scope("uploads", "b/"))
+_UPLOADS: Final = tuple(Source("uploads", name, 1) for name in ("a/1.jpg", "a/trial/1.jpg", "b/1.jpg", "c/1.jpg"))
+
+
 class Killed(BaseException):
     """The instance was killed at a request to the store: no handler runs."""
 
@@ -74,7 +79,7 @@ class Kind:
 class Instance:
     """One process: its guard, and what it is at work on."""
 
-    guard: DayBudget
+    guard: Budgets
     calls: list[Call] = field(default_factory=list)
     inside: bool = False
 
@@ -84,8 +89,9 @@ class Call:
     """A call under way; nobody waits for it beyond `ends_s`. `instance` is None once that has died."""
 
     kind: Kind
+    source: Source
     instance: Instance | None
-    reserved: Reservation
+    reserved: NestedReservation
     begun_day: str
     ends_s: float
 
@@ -109,8 +115,16 @@ class Schedule:
             calls=self.dice.choice((None, None, 5, 40)),
             usd=self.dice.choice((None, 0.02, 0.15, 0.4, 1.0, 3.0)) if seed % 10 else 0.15,
         )
+        self._tenants = random.Random(f"{seed}, tenants")  # dice of their own: budgets change nothing else
+        self._uploads = self._tenants.sample(_UPLOADS, self._tenants.randint(1, len(_UPLOADS)))
+        self.budgets = tuple(
+            Ceiling(self._tenants.choice((None, None, 3, 20)), self._tenants.choice((0.02, 0.15, 0.4)), scope)
+            for scope in _SCOPES
+            if seed % 3 == 2 and self._tenants.random() < 0.6
+        )
         self._kinds = self.dice.sample(_kinds(), self.dice.randint(1, 4))
         self.paid = Paid()
+        self.paid_of = {each: Paid() for each in self.budgets}
         self.parked = 0
         self.clock = ManualClock()
         turn = self.dice.choice((_DAY_ENDS, _DAY_ENDS, _PRICE_DOUBLES))
@@ -186,7 +200,7 @@ class Schedule:
         return [each for each in self.instances if not each.inside]
 
     def _birth(self) -> None:
-        self.instances.append(Instance(DayBudget(self.ceiling)))
+        self.instances.append(Instance(Budgets(self.ceiling, self.budgets)))
 
     def _death(self, instance: Instance | None = None) -> None:
         free = self._free()
@@ -204,11 +218,13 @@ class Schedule:
         if not free:
             return
         who, kind = instance or self.dice.choice(free), self.dice.choice(self._kinds)
+        source = self._tenants.choice(self._uploads)
+        guard = who.guard.of(source)
         usd = prices.reserve_usd(kind.request, images_px=kind.images_px, day=self._date())
         timeout_s = self.dice.uniform(20, TIMEOUT_S)
         ends_s = self.clock.time_s + timeout_s
         try:
-            reserved = who.guard.reserve(usd, _entered(self.ports, who), timeout_s=timeout_s)
+            reserved = guard.reserve(usd, _entered(self.ports, who), timeout_s=timeout_s)
         except (ParkError, TransientError):
             self.parked += 1
             return
@@ -219,9 +235,9 @@ class Schedule:
         if who not in self.instances:
             return  # it was killed while it waited: what it reserved is lost
         if self.clock.time_s >= ends_s:  # it waited too long: the call is not made
-            who.guard.refund(reserved)
+            guard.refund(reserved)
             return
-        call = Call(kind, who, reserved, budget.day_of(self.clock.now_iso()), ends_s)
+        call = Call(kind, source, who, reserved, budget.day_of(self.clock.now_iso()), ends_s)
         who.calls.append(call)
         self._running.append(call)
 
@@ -235,24 +251,24 @@ class Schedule:
         if call.instance is not None:
             call.instance.calls.remove(call)
         if not lost and call.instance is not None and self.dice.random() < 0.15:
-            call.instance.guard.refund(call.reserved)
+            call.instance.guard.of(call.source).refund(call.reserved)
             return
         usage = self._bill(call)
         if call.instance is None:
             return
         if lost or self.dice.random() < 0.15:
-            call.instance.guard.settle(call.reserved, None, self.ports)
+            call.instance.guard.of(call.source).settle(call.reserved, None, self.ports)
         else:
             model = call.kind.request.model
             answer = read_answer({"modelVersion": _priced(model), "usageMetadata": usage})
             spent_usd = prices.spent_usd(model, served=answer.served_model, usage=answer.usage, day=self._date())
-            call.instance.guard.settle(call.reserved, spent_usd, self.ports)
+            call.instance.guard.of(call.source).settle(call.reserved, spent_usd, self.ports)
         if self.dice.random() < 0.7:
-            self._put_back(call.instance)
+            self._put_back(call.instance, call.source)
 
-    def _put_back(self, instance: Instance) -> None:
+    def _put_back(self, instance: Instance, source: Source) -> None:
         try:
-            instance.guard.put_back(f"id-{next(self._ids)}", _entered(self.ports, instance))
+            instance.guard.of(source).put_back(f"id-{next(self._ids)}", _entered(self.ports, instance))
         except Killed:
             instance.inside = False
             self._death(instance)
@@ -271,28 +287,35 @@ class Schedule:
         # Thousandths of a cent per token are whole nano-dollars in every price list so far.
         nano_usd = prompt * round(price.usd_in * 1000) + output * round(price.usd_out * 1000)
         today = budget.day_of(self.clock.now_iso())
-        self.paid.by_begin[call.begun_day] += nano_usd
-        self.paid.by_bill[today] += nano_usd
-        self.paid.begun[call.begun_day] += 1
-        self.paid.billed[today] += 1
+        concerned = (each for each in self.budgets if each.scope and each.scope.covers("uploads", call.source.name))
+        for paid in (self.paid, *(self.paid_of[each] for each in concerned)):
+            paid.by_begin[call.begun_day] += nano_usd
+            paid.by_bill[today] += nano_usd
+            paid.begun[call.begun_day] += 1
+            paid.billed[today] += 1
         return {"promptTokenCount": prompt, "candidatesTokenCount": output, "totalTokenCount": prompt + output}
 
     def _date(self) -> dt.date:
         return dt.date.fromisoformat(self.clock.now_iso()[:10])
 
     def broken(self) -> Sequence[str]:
-        """Return every day whose ceiling was exceeded, counted either way."""
-        most = self.ceiling.whole
-        dollars = [*self.paid.by_begin.items(), *self.paid.by_bill.items()]
-        calls = [*self.paid.begun.items(), *self.paid.billed.items()]
-        return [
-            *(
-                f"{day}: {paid / budget.NANO:.4f} dollars of {self.ceiling.usd}"
-                for day, paid in dollars
-                if paid > most.nano_usd
-            ),
-            *(f"{day}: {count} calls of {self.ceiling.calls}" for day, count in calls if count > most.calls),
-        ]
+        """Return every day whose ceiling, or a budget in it, was exceeded, counted either way."""
+        limits = ((self.ceiling, self.paid), *self.paid_of.items())
+        return [text for ceiling, paid in limits for text in _beyond(ceiling, paid)]
+
+
+def _beyond(ceiling: Ceiling, paid: Paid) -> Sequence[str]:
+    most, name = ceiling.whole, ceiling.name
+    dollars = [*paid.by_begin.items(), *paid.by_bill.items()]
+    calls = [*paid.begun.items(), *paid.billed.items()]
+    return [
+        *(
+            f"{name}, {day}: {nano_usd / budget.NANO:.4f} dollars of {ceiling.usd}"
+            for day, nano_usd in dollars
+            if nano_usd > most.nano_usd
+        ),
+        *(f"{name}, {day}: {count} calls of {ceiling.calls}" for day, count in calls if count > most.calls),
+    ]
 
 
 class _Clock:

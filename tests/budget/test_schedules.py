@@ -11,12 +11,14 @@ from shared.core.delivery import budget
 from shared.core.errors import AlreadyExistsError
 from shared.core.gemini import prices
 from shared.pipeline.instance.budget import DayBudget
+from shared.pipeline.instance.budgets import Budgets, NestedBudget
 from tests.budget.schedules import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shared.core.delivery.budget import Allowance
+    from shared.pipeline.instance.budgets import NestedReservation
 
 SCHEDULES: Final = 1200
 FOR_A_MUTANT: Final = 400
@@ -32,7 +34,7 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.mark.fault(141)
-def test_no_day_of_any_schedule_costs_more_than_its_ceiling() -> None:
+def test_no_day_of_any_schedule_costs_more_than_its_ceiling_or_than_a_budget_in_it() -> None:
     broken = {seed: found for seed in range(SCHEDULES) if (found := Schedule(seed).play().broken())}
 
     assert broken == {}
@@ -41,10 +43,26 @@ def test_no_day_of_any_schedule_costs_more_than_its_ceiling() -> None:
 def test_the_schedules_spend_what_the_ceiling_lets_them_and_use_again_what_comes_back() -> None:
     """So that the proof is none of a guard that lets nobody pass."""
     played = [Schedule(seed).play() for seed in range(200)]
-    limited = [each for each in played if each.ceiling.usd is not None and each.ceiling.usd <= 0.4]
+    alone = [each for each in played if not each.budgets]
+    limited = [each for each in alone if each.ceiling.usd is not None and each.ceiling.usd <= 0.4]
     used = [max(each.paid.by_bill.values(), default=0) / each.ceiling.whole.nano_usd for each in limited]
 
     assert sum(part > 0.5 for part in used) > len(used) / 4
+
+
+def test_the_budgets_of_the_schedules_are_spent_as_well() -> None:
+    played = [Schedule(seed).play() for seed in range(200)]
+    used = [
+        max(
+            max(paid.by_bill.values(), default=0) / budget.whole.nano_usd,
+            max(paid.billed.values(), default=0) / budget.whole.calls,
+        )
+        for each in played
+        for budget, paid in each.paid_of.items()
+    ]
+
+    # Few, for the calls of a schedule are of four tenants; `_forget_the_budgets` shows that the limits are met.
+    assert sum(part > 0.5 for part in used) > len(used) / 20
 
 
 def _estimate_low(patch: pytest.MonkeyPatch) -> None:
@@ -107,6 +125,34 @@ def _reserve_in_the_first_day_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(budget, "days_of", lambda now_iso, timeout_s: days_of(now_iso, timeout_s=timeout_s)[:1])
 
 
+def _forget_the_budgets(patch: pytest.MonkeyPatch) -> None:
+    of = Budgets.of
+    patch.setattr(Budgets, "of", lambda self, source: NestedBudget(of(self, source)._guards[-1:]))
+
+
+def _let_a_budget_stand_for_the_ceiling(patch: pytest.MonkeyPatch) -> None:
+    of = Budgets.of
+    patch.setattr(Budgets, "of", lambda self, source: NestedBudget(of(self, source)._guards[:1]))
+
+
+def _give_back_what_a_later_guard_refused(patch: pytest.MonkeyPatch) -> None:
+    """Where the last guard has no room, all get a call back, the last one, too."""
+
+    def to_all(nested: NestedBudget, reserved: NestedReservation) -> None:
+        for guard in nested._guards if reserved.parts else ():
+            guard.refund(reserved.parts[0])
+
+    patch.setattr(NestedBudget, "refund", to_all)
+
+
+def _let_one_pay_for_all(patch: pytest.MonkeyPatch) -> None:
+    def settle(nested: NestedBudget, reserved: NestedReservation, spent_usd: float | None, ports: Any) -> None:
+        for guard, part in zip(nested._guards, reserved.parts, strict=True):
+            guard.settle(part, spent_usd if guard is nested._guards[-1] else 0.0, ports)
+
+    patch.setattr(NestedBudget, "settle", settle)
+
+
 MUTANTS: Final[tuple[Callable[[pytest.MonkeyPatch], None], ...]] = (
     _estimate_low,
     _take_for_granted_what_others_took,
@@ -115,6 +161,10 @@ MUTANTS: Final[tuple[Callable[[pytest.MonkeyPatch], None], ...]] = (
     _refund_what_was_lost,
     _refund_into_any_day,
     _reserve_in_the_first_day_only,
+    _forget_the_budgets,
+    _let_a_budget_stand_for_the_ceiling,
+    _give_back_what_a_later_guard_refused,
+    _let_one_pay_for_all,
 )
 
 

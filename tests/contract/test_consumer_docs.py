@@ -7,11 +7,14 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from infra.emulators.pubsub.filters import compile_filter
 from infra.local.process import ROOT, Process
 from infra.local.resources import storage_client
 from shared.core.errors import ErrorCode
-from shared.core.results import documents
+from shared.core.results import documents, schemas
+from shared.core.results.schemas import load_schema
 from shared.pipeline.worker.analyze import analyze
+from tests.closed_schema import known_values
 from tests.rig import RESULTS, Rig
 from tests.services import running
 from tests.waiting import wait_until
@@ -29,7 +32,7 @@ def test_the_program_of_the_page_reads_a_result_with_its_mask(emulator: Controll
     image_event = rig.upload("cat.jpg", task="segment")
     analyze(image_event, rig.ports)
     document = rig.document(image_event)
-    [program] = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    program = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[0]
     topic = emulator.rig.topic()
     subscription = emulator.rig.subscription(topic)
     text = program.replace("projects/my-project/subscriptions/my-subscription", subscription)
@@ -49,6 +52,20 @@ def test_the_program_of_the_page_reads_a_result_with_its_mask(emulator: Controll
 
     [mask] = [file for file in document["files"] if file["content_type"] == "image/png"]
     assert f"cat.jpg square (20, 15, 60, 45) {mask['size']}" in said
+
+
+def test_the_filters_of_the_page_let_through_what_the_page_says() -> None:
+    """As Pub/Sub's emulator reads them."""
+    statuses = known_values(load_schema(schemas.RESULT_EVENT)["properties"]["status"]) or []
+    filters = re.findall(r"--message-filter='([^']+)'|`(attributes\.[^`]+)`", PAGE)
+    passes = [compile_filter(one or other) for one, other in filters]
+    passed = [
+        [status for status in statuses if matches({"task": "segment", "status": status, "bucket": "b", "run": "v1"})]
+        for matches in passes
+    ]
+
+    assert passed == [["ok", "partial"], [status for status in statuses if status != "held"]]
+    assert not passes[0]({"task": "detect", "status": "ok"})
 
 
 def test_the_commands_for_bigquery_say_what_the_terraform_says() -> None:

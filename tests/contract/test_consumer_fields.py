@@ -23,12 +23,13 @@ from tests.fields_page import PAGE, page, paths
 
 RESULT: dict[str, Any] = sample(load_schema(schemas.RESULT))
 for _key in ("file", "soft_file"):
-    RESULT["items"][0]["mask"][_key] = RESULT["files"][0]["name"]  # a mask names files of the document
+    RESULT["items"][0]["mask"][_key] = RESULT["files"][0]["name"]  # an item names files of the document
+RESULT["items"][0]["crop_file"] = RESULT["files"][0]["name"]
 EVENT: dict[str, Any] = sample(load_schema(schemas.RESULT_EVENT))
 
 _RENAMED = {"files[].name": "files[].uri"}
 _CLIENTS_OWN = ("uri", "raw")
-_MASK_FILES = ("items[].mask.file", "items[].mask.soft_file")
+_ITEM_FILES = ("items[].mask.file", "items[].mask.soft_file", "items[].crop_file")
 _NOT_OF_AN_EVENT = ("source.size", "source.content_type", "source.crc32c")  # the client has one value for both sources
 
 
@@ -48,7 +49,11 @@ def _same(written: Any, read: Any) -> bool:
 def test_the_sample_has_every_field_and_no_value_twice() -> None:
     for file, value in ((schemas.RESULT, RESULT), (schemas.RESULT_EVENT, EVENT)):
         listed = [path for path, schema, _ in paths(load_schema(file)) if not _has_properties(schema)]
-        values = [json.dumps(each) for path, each in leaves(value).items() if each is not True and ".mask." not in path]
+        values = [
+            json.dumps(each)
+            for path, each in leaves(value).items()
+            if each is not True and ".mask." not in path and path != "items[].crop_file"
+        ]
 
         assert list(leaves(value)) == listed
         assert len(set(values)) == len(values)
@@ -61,7 +66,7 @@ def _has_properties(schema: dict[str, Any]) -> bool:
 
 def test_the_client_has_every_field_of_a_result_under_its_name() -> None:
     read = parse_result(json.dumps(RESULT), uri="gs://results/v1/a.json")
-    named = dict.fromkeys(_MASK_FILES, read.files[0].uri) if read.items and read.items[0].mask else {}
+    named = dict.fromkeys(_ITEM_FILES, read.files[0].uri) if read.items and read.items[0].mask else {}
 
     assert _lacking(RESULT, leaves(read) | named) == [], "add the field to shared/consumer/values.py and documents.py"
 
@@ -73,7 +78,7 @@ def test_the_client_has_every_field_of_an_event_under_its_name() -> None:
 def test_the_client_has_no_field_that_the_schema_does_not_list() -> None:
     result = leaves(parse_result(json.dumps(RESULT), uri="gs://results/v1/a.json"))
     known = {_RENAMED.get(path, path) for path in leaves(RESULT)}
-    inside = (*_CLIENTS_OWN, *(f"{path}." for path in _MASK_FILES))
+    inside = (*_CLIENTS_OWN, *(f"{path}." for path in _ITEM_FILES))
     unlisted = {path for path in result if path not in known and not path.startswith(inside)}
     of_events = leaves(parse_event(EVENT)).keys() - leaves(EVENT).keys()
 
@@ -82,10 +87,14 @@ def test_the_client_has_no_field_that_the_schema_does_not_list() -> None:
 
 
 def test_every_column_of_an_export_is_a_field_of_the_schema() -> None:
-    """But for `result`: where the document was found."""
+    """But for `result`, where the document was found, and for what an export adds: the class's id and the split."""
     (row,) = rows(StoredResult("gs://results/v1/a.json", RESULT))
 
-    assert {name for names in columns(RESULT).values() for name in names} == row.keys() - {"result"}
+    assert {name for names in columns(RESULT).values() for name in names} == row.keys() - {
+        "result",
+        "class_id",
+        "split",
+    }
 
 
 def test_every_field_has_its_words() -> None:

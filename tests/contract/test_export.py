@@ -32,8 +32,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     f"{folder('cat.jpg')}/detect.json": document([item("ear", (0, 0, 1, 1))], task="detect"),
     f"{folder('cat.jpg')}/caption.json": document(None, task="caption", caption="Un café ☕"),
     f"{folder('sky.jpg')}/segment.json": document([], name="sky.jpg", status="empty"),
-    f"{folder('list.txt')}/segment.error-0.json": failed(),
-    f"{folder('list.txt')}/segment.error-1.json": failed(code="still_not_an_image"),
+    f"{folder('list.txt')}/segment.error-0.json": failed(name="list.txt"),
+    f"{folder('list.txt')}/segment.error-1.json": failed(name="list.txt", code="still_not_an_image"),
     f"{folder(run='v10')}/segment.json": document([item("cow", (0, 0, 1, 1), mask=NO_MASK)], run="v10"),
     f"{folder('dog.jpg', run='damaged')}/segment.json": document(
         [item("dog", (0, 0, 2, 2), mask=mask_of(LOST_MASK))], name="dog.jpg"
@@ -57,11 +57,19 @@ def url() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which somebody exports: `classes.txt` is kept there."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
 def export(url: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | ({"STORAGE_EMULATOR_HOST": url} if url else {})
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | ({"STORAGE_EMULATOR_HOST": url} if url else {})
     done = subprocess.run(
         [sys.executable, "-m", "shared.export", *arguments],
-        cwd=ROOT,
         env=env,
         capture_output=True,
         encoding="utf-8",
@@ -88,16 +96,16 @@ def test_a_run_becomes_a_coco_dataset_of_its_segmentations(url: str, where: str)
     dataset = json.loads(done.stdout)
     assert done.returncode == 0
     assert done.stderr == "results read: 3 (1 ok, 1 failed, 1 empty); images: 2; annotations: 1\n"
-    assert [image["file_name"] for image in dataset["images"]] == ["cat.jpg", "sky.jpg"]
+    assert [image["file_name"] for image in dataset["images"]] == ["uploads/cat.jpg", "uploads/sky.jpg"]
     assert dataset["categories"] == [{"id": 1, "name": "cat", "supercategory": ""}]
     assert dataset["annotations"] == [
         {
+            "id": 1,
             "image_id": 1,
             "bbox": [0, 0, 4, 3],
             "area": 10,
             "iscrowd": 0,
             "segmentation": {"size": [3, 4], "counts": "041N02"},
-            "id": 1,
             "category_id": 1,
         }
     ]
@@ -125,7 +133,7 @@ def test_every_result_has_a_line_and_errors_that_were_mended_have_none(url: str)
         ("cat.jpg", "caption", None, None),
         ("cat.jpg", "detect", "ear", None),
         ("cat.jpg", "segment", "cat", None),
-        ("cat.jpg", "segment", None, "still_not_an_image"),
+        ("list.txt", "segment", None, "still_not_an_image"),
         ("sky.jpg", "segment", None, None),
     ]
 
@@ -181,7 +189,12 @@ def test_an_export_of_nothing_fails_and_says_why(url: str, arguments: list[str],
             ["coco", "gs://results", "--segmentation", "polygon", "--tolerance", "nan"],
             "expected a number of pixels, 0 or more, found 'nan'",
         ),
-        (["yolo", "gs://results"], "invalid choice: 'yolo'"),
+        (["pascal", "gs://results"], "invalid choice: 'pascal'"),
+        (["yolo", "gs://results"], "the following arguments are required: --out"),
+        (["coco", "gs://results", "--split", "train=80,val=20"], "expected --out FOLDER beside --split and --images"),
+        (["cvat", "gs://results", "--images"], "expected --out FOLDER beside --split and --images"),
+        (["yolo", "gs://results", "--out", "o", "--split", "train"], "such as train=80,val=20, found 'train'"),
+        (["label-studio", "gs://results", "--out", "o", "--frame", "stored"], "unrecognized arguments: --frame stored"),
     ],
 )
 def test_wrong_usage_is_refused_before_anything_is_read(arguments: list[str], reason: str) -> None:
@@ -223,3 +236,63 @@ def test_a_reader_that_has_enough_ends_the_export_quietly(url: str, tmp_path: Pa
         child.stdout.close()
         said = child.stderr.read()
     assert (child.returncode, said) == (1, b"")
+
+
+def test_a_label_has_one_id_in_every_export_of_a_project(url: str, project: Path) -> None:
+    (project / "classes.txt").write_text("ear\nowl\n", encoding="utf-8")
+    cats = json.loads(export(url, "coco", "gs://results/v1/").stdout)
+    ears = json.loads(export(url, "coco", "gs://results/v1/", "--task", "detect").stdout)
+    export(url, "yolo", "gs://results/v1/", "--task", "detect", "--split", "all=1", "--out", "yolo")
+    rows = lines(export(url, "jsonl", "gs://results/v1/", "--classes", "classes.txt").stdout)
+
+    names = ["ear", "owl", "cat"]
+    assert (project / "classes.txt").read_text(encoding="utf-8").split() == names
+    for dataset in (cats, ears):
+        assert [(each["id"], each["name"]) for each in dataset["categories"]] == [(1, "ear"), (2, "owl"), (3, "cat")]
+    assert [each["category_id"] for each in (*cats["annotations"], *ears["annotations"])] == [3, 1]
+    [label] = [path.read_text(encoding="utf-8") for path in (project / "yolo" / "labels" / "all").iterdir()]
+    assert label.split()[0] == "0"  # YOLO counts the same lines from 0
+    assert {(row["label"], row["class_id"]) for row in rows} == {("cat", 3), ("ear", 1), (None, None)}
+
+
+def test_fixed_classes_leave_other_labels_out_and_the_file_as_it_is(url: str, project: Path) -> None:
+    (project / "mine.txt").write_text("owl\n", encoding="utf-8")
+    done = export(url, "coco", "gs://results/v1/", "--classes", "mine.txt", "--fixed-classes")
+    assert done.stderr.endswith("; annotations: 0; items of other classes left out: 1\n")
+    assert json.loads(done.stdout)["categories"] == [{"id": 1, "name": "owl", "supercategory": ""}]
+    assert (project / "mine.txt").read_text(encoding="utf-8") == "owl\n"
+
+
+def test_each_part_of_a_split_is_a_dataset_and_all_of_them_are_the_whole(url: str, project: Path) -> None:
+    whole = json.loads(export(url, "coco", "gs://results/v1/").stdout)
+    done = export(url, "coco", "gs://results/v1/", "--split", "one=1,two=1,three=1", "--out", "parts")
+    files = sorted((project / "parts" / "annotations").iterdir())
+    parts = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+    assert done.returncode == 0
+    assert [path.name for path in files] == [f"instances_{name}.json" for name in ("one", "three", "two")]
+    names = [image["file_name"] for part in parts for image in part["images"]]
+    assert sorted(names) == sorted(image["file_name"] for image in whole["images"])
+    assert all(part["categories"] == whole["categories"] for part in parts)
+
+
+def test_a_folder_with_something_in_it_is_not_written_to(url: str, project: Path) -> None:
+    (project / "out").mkdir()
+    (project / "out" / "old.txt").write_text("x", encoding="utf-8")
+    done = export(url, "cvat", "gs://results/v1/", "--out", "out")
+    assert done.returncode == 1
+    assert "expected a new or an empty folder, found out with something in it" in done.stderr
+    assert [each.name for each in (project / "out").iterdir()] == ["old.txt"]
+
+
+def test_an_image_that_is_gone_is_named_and_left_out_with_its_labels(url: str, project: Path) -> None:
+    storage_client(url).create_bucket("uploads")
+    done = export(url, "yolo", "gs://results/v1/", "--images", "--split", "all=1", "--out", "out")
+    assert done.returncode == 3
+    assert "left out: gs://uploads/cat.jpg: gs://uploads/cat.jpg" in done.stderr
+    assert list((project / "out" / "labels" / "all").iterdir()) == []
+
+
+def test_names_are_those_of_one_bucket_where_somebody_asks(url: str) -> None:
+    dataset = json.loads(export(url, "coco", "gs://results/v1/", "--bare-names").stdout)
+    assert [image["file_name"] for image in dataset["images"]] == ["cat.jpg", "sky.jpg"]

@@ -22,7 +22,7 @@ from shared.core.tasks.catalogue import TASKS
 from shared.export.places import open_results
 from shared.export.reading import documents
 from shared.export.rows import rows
-from shared.operate.cost import Sum, summed
+from shared.operate.cost import Sum, Sums
 from shared.pipeline.worker.analyze import analyze
 from tests.docs.blocks import blocks
 from tests.export_documents import document, failed, folder, item, mask_of
@@ -215,14 +215,16 @@ def test_captions_are_those_that_the_model_gave(sql: duckdb.DuckDBPyConnection) 
 
 def test_days_cost_what_the_command_says(sql: duckdb.DuckDBPyConnection, copy: Path) -> None:
     by = ("day", "run", "task")
-    expected = summed(documents(open_results(str(copy))), by=by)
+    expected = Sums(by)
+    for found_there in documents(open_results(str(copy))):
+        expected.add(found_there.document)
     names = ("results", "answered", "prompt_tokens", "output_tokens", "thought_tokens", "usd", "unpriced")
 
     numbers = ", ".join(f"SUM({name}) AS {name}" for name in names)
     found = selected(sql, f"SELECT {', '.join(by)}, {numbers} FROM cost_by_day GROUP BY ALL")
 
     sums = {tuple(str(row[name]) for name in by): Sum(*(row[name] for name in names)) for row in found}
-    assert sums == expected
+    assert sums == expected.rows
     assert {day for day, _, _ in sums} >= {"2026-11-20", "2026-11-21"}
     assert sum(each.unpriced for each in sums.values()) == 1
 

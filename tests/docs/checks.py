@@ -78,7 +78,7 @@ def _module(module: str, words: tuple[str, ...]) -> str | None:
     if module.partition(".")[0] not in _SOURCES:
         return None
     flags = {word.partition("=")[0] for word in words if word.startswith("--")}
-    command = words[:1] if words and re.fullmatch(r"[a-z]+", words[0]) else ()
+    command = words[:1] if words and re.fullmatch(r"[a-z][a-z-]*", words[0]) else ()
     if not flags and not command:
         return None
     code, text = _help(module, command)

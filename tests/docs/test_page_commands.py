@@ -30,7 +30,7 @@ SAID = {
         "repetition: mine\n",
     ),
     "docs/exports.md": ("photo.jpg (", "200, 300)"),
-    "docs/operating.md": ("caption", "detect"),
+    "docs/operating.md": ("Nothing is stuck.", "uploaded: ", "caption", "detect"),
     "docs/sql.md": ("caption", "photo.jpg", "label"),
 }
 """What the examples of a page print, in order."""

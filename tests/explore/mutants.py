@@ -57,14 +57,14 @@ def release_without_a_reason(patch: pytest.MonkeyPatch) -> None:
 
 
 def journal_after_parsing(patch: pytest.MonkeyPatch) -> None:
-    keep, overlay = ask._journal, analyze._overlay
+    keep, pictures = ask._journal, analyze._pictures
 
-    def overlay_and_keep(job: Job, ports: Ports, **rest: Any) -> Any:
+    def pictures_and_keep(job: Job, ports: Ports, **rest: Any) -> Any:
         keep(job, rest["reply"], ports, number=0)
-        return overlay(job, ports, **rest)
+        return pictures(job, ports, **rest)
 
     patch.setattr(ask, "_journal", lambda _job, reply, _ports, **_: reply)
-    patch.setattr(analyze, "_overlay", overlay_and_keep)
+    patch.setattr(analyze, "_pictures", pictures_and_keep)
 
 
 def journal_without_retry(patch: pytest.MonkeyPatch) -> None:

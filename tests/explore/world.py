@@ -26,7 +26,7 @@ from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.core.tasks.common import requests
 from shared.core.values import Source
-from shared.pipeline.instance.budget import DayBudget
+from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
@@ -76,7 +76,7 @@ class World:
             jitter=lambda: 0.5,
             web=MemoryWeb(),
             rules=Rules(Choices()),
-            budget=DayBudget(Ceiling()),
+            budget=Budgets(Ceiling()),
             pacer=Pacer(),
         )
         self._refusals_left = AWAY_CALLS if plan.scenario == "away" else 0
@@ -93,7 +93,7 @@ class World:
 
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
-        return dataclasses.replace(self.ports, budget=DayBudget(self.ceiling))
+        return dataclasses.replace(self.ports, budget=Budgets(self.ceiling))
 
     def next_day(self) -> None:
         """Go to the moment at which the next spending day begins."""

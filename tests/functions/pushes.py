@@ -11,6 +11,8 @@ from shared.core.events.envelopes import format_image_event
 from tests.rig import UPLOADS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from werkzeug.test import Client
 
     from shared.core.events.envelopes import ImageEvent
@@ -19,16 +21,21 @@ MAIN = str(Path(__file__).resolve().parents[2] / "main.py")
 OK, AGAIN, CRASHED = 200, 503, 500
 
 
-def push_body(data: bytes) -> dict[str, Any]:
-    """Return what a Pub/Sub push subscription posts."""
-    message = {"data": base64.b64encode(data).decode(), "messageId": "1", "publishTime": "2026-11-21T09:00:00Z"}
+def push_body(data: bytes, attributes: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what a Pub/Sub push subscription posts; there is no key for attributes where there are none."""
+    message: dict[str, Any] = {
+        "data": base64.b64encode(data).decode(),
+        "messageId": "1",
+        "publishTime": "2026-11-21T09:00:00Z",
+        **({"attributes": dict(attributes)} if attributes else {}),
+    }
     return {"message": message, "subscription": "projects/local-dev/subscriptions/s"}
 
 
-def push(client: Client, event: ImageEvent) -> int:
+def push(client: Client, event: ImageEvent, *, attributes: Mapping[str, str] | None = None) -> int:
     """Post an image event the way a push subscription does; return the status."""
     path = "/projects/local-dev/topics/image-events"
-    return client.post(path, json=push_body(format_image_event(event).data)).status_code
+    return client.post(path, json=push_body(format_image_event(event).data, attributes)).status_code
 
 
 def storage_event(kind: str = "finalized", **resource: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import FunctionType
 
@@ -12,7 +12,7 @@ import pytest
 
 import main
 from infra.local import topology
-from infra.local.endpoints import Endpoints
+from infra.local.endpoints import ENV_FILE, Endpoints, State, write
 from shared.config import Settings
 from shared.core.tasks.catalogue import TASKS
 
@@ -61,6 +61,17 @@ def test_the_stack_sets_what_settings_read() -> None:
     assert settings.pubsub_emulator_host == "127.0.0.1:2"
     named = {field.name.upper() for field in fields(Settings)} | {"GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL"}
     assert set(env) - named == set()
+
+
+def test_stack_env_shows_operators_the_deployment_as_its_functions_see_it(tmp_path: Path) -> None:
+    state = State(1, Endpoints("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3", pubsub_control="http://c"))
+    write(state, tmp_path)
+
+    env = dict(line.split("=", 1) for line in (tmp_path / ENV_FILE).read_text(encoding="utf-8").splitlines())
+
+    functions = replace(Settings.from_env(state.endpoints.function_env()), log_format="json")
+    assert Settings.from_env(env) == functions
+    assert env["PUBSUB_CONTROL_URL"] == "http://c"
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -38,6 +38,7 @@ LOCAL = wanted_with_extras(parse_pins((ROOT / "requirements-local.txt").read_tex
 DEV = made_up("dev")
 FUZZ = made_up("fuzz")
 CHECKOV = made_up("policy")
+CONSUMERS = made_up("consumers")
 # As Google's buildpack does on Python 3.13 and older, where uv was not asked for:
 # https://github.com/GoogleCloudPlatform/buildpacks/blob/main/pkg/python/python.go
 BUILDPACK = (
@@ -49,7 +50,7 @@ BUILDPACK = (
 @pytest.fixture(scope="module")
 def index_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index = Index(tmp_path_factory.mktemp("index"))
-    index.add([*LOCAL, *DEV, *FUZZ, *CHECKOV])
+    index.add([*LOCAL, *DEV, *FUZZ, *CHECKOV, *CONSUMERS])
     with index.served() as url:
         yield url
 
@@ -145,6 +146,7 @@ def checkout(folder: Path) -> Path:
     write_lock(folder / "requirements-dev.txt", [*LOCAL, *DEV])
     write_lock(folder / "requirements-fuzz.txt", FUZZ)
     write_lock(folder / "requirements-checkov.txt", CHECKOV)
+    write_lock(folder / "requirements-consumers.txt", CONSUMERS)
     return folder
 
 
@@ -162,19 +164,22 @@ def test_make_installs_what_is_locked(pip: Path, env: dict[str, str], tmp_path: 
     assert seen == [locked(LOCAL), locked([*LOCAL, *DEV]), locked([*LOCAL, *DEV, *FUZZ])]
 
 
-def test_make_installs_the_locked_checkov(env: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "wanted"), [("checkov", CHECKOV), ("consumers", CONSUMERS)])
+def test_make_installs_what_is_locked_in_an_environment_of_its_own(
+    env: dict[str, str], tmp_path: Path, name: str, wanted: tuple[Release, ...]
+) -> None:
     folder = checkout(tmp_path / "checkout")
     environment(folder / ".venv", tmp_path)
     (folder / ".venv" / "bin" / "uv").symlink_to(_uv())
     for stamp in (".local-installed", ".dev-installed"):
         (folder / ".venv" / stamp).touch()
 
-    argv = ["make", ".venv-checkov/.installed"]
+    argv = ["make", f".venv-{name}/.installed"]
     ended = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    [site] = folder.glob(".venv-checkov/lib/python*/site-packages")
-    assert installed(site) == locked(CHECKOV)
+    [site] = folder.glob(f".venv-{name}/lib/python*/site-packages")
+    assert installed(site) == locked(wanted)
 
 
 def _uv() -> Path:

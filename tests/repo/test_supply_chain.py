@@ -28,6 +28,8 @@ FILES = (
     "requirements-dev.txt",
     "requirements-fuzz.txt",
     "requirements-conformance.txt",
+    "requirements-consumers.txt",
+    "requirements-parquet.txt",
 )
 FLOOR = tomllib.loads(Path(__file__).with_name("advisories.toml").read_text(encoding="utf-8"))
 PINS = {name: parse_pins((ROOT / name).read_text(encoding="utf-8")) for name in FILES}
@@ -107,9 +109,7 @@ def test_everything_is_pinned_exactly_and_hashed(name: str) -> None:
     assert len(PINS[name]) == len(versions) > 0
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements", "requirements-local", "requirements-dev", "requirements-fuzz", "requirements-conformance"]
-)
+@pytest.mark.parametrize("name", [name.removesuffix(".txt") for name in FILES])
 def test_everything_that_is_wanted_is_pinned(name: str) -> None:
     lines = (ROOT / f"{name}.in").read_text(encoding="utf-8").splitlines()
     wanted = {canonicalize_name(re.split(r"[<>=!~ \[]", line)[0]) for line in lines if re.match(r"[A-Za-z]", line)}
@@ -126,6 +126,21 @@ def test_what_builds_upon_another_lock_has_its_very_versions(smaller: str, large
     found = {name: {(each.name, each.version, each.marker, each.sha256) for each in PINS[name]} for name in FILES}
 
     assert found[smaller] - found[larger] == set()
+
+
+def test_what_reads_and_what_makes_a_parquet_file_is_what_we_test_with() -> None:
+    """The optional pyarrow is the one of the development environment, file by file."""
+    dev = {(each.name, each.version, each.sha256) for each in PINS["requirements-dev.txt"]}
+
+    assert {(each.name, each.version, each.sha256) for each in PINS["requirements-parquet.txt"]} <= dev
+
+
+def test_tools_that_read_exports_use_the_packages_that_we_use() -> None:
+    """They are locked without their dependencies' word: what we have, too, is what we know to fit together."""
+    dev = {(each.name, each.version) for each in PINS["requirements-dev.txt"]}
+    ours = {name for name, _ in dev}
+
+    assert {(each.name, each.version) for each in PINS["requirements-consumers.txt"] if each.name in ours} <= dev
 
 
 def test_macs_with_an_intel_processor_get_a_cryptography_that_has_a_wheel_for_them() -> None:

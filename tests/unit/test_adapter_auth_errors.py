@@ -96,8 +96,8 @@ def test_every_client_takes_an_error_of_google_auth_for_the_same(error: Any, mea
     with pytest.raises(meaning), mapped("gs://b/o"):
         raise error
 
-    publisher = object.__new__(pubsub.GooglePublisher)
-    publisher._lock, publisher._made = threading.Lock(), (_Raising(error), None)
+    publisher = pubsub.GooglePublisher(emulator_host=None)
+    publisher._made = _Raising(error), None
     with pytest.raises(meaning):
         publisher.publish("projects/p/topics/t", [])
 

@@ -16,9 +16,14 @@ from scipy import ndimage
 
 from shared.core.masks.png_writing import encode_mask_png
 from shared.core.values import Mask
-from shared.export.coco import MaskCrop, Rle, Segmentation, compressed, crop_mask, polygons, rle, to_coco
+from shared.export.classes import category
+from shared.export.coco import Segmentation, to_coco
+from shared.export.pictures import Masks, choose_pictures
+from shared.export.shapes import MaskCrop, Rle, compressed, crop_mask, polygons, rle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
 
@@ -26,7 +31,21 @@ def document(name: str, items: list[dict[str, Any]] | None, **extra: Any) -> dic
     source = {"bucket": "uploads", "name": name, "generation": 7}
     image = {"width": 4, "height": 3, "format": "jpeg", "orientation": 1}
     payload = {} if items is None else {"items": items}
-    return {"schema": "uplook.result/1", "status": "ok", "source": source, "image": image, **payload, **extra}
+    head = {"schema": "uplook.result/1", "status": "ok", "created": "2026-11-21T10:00:00.000Z"}
+    return head | {"source": source, "image": image, **payload, **extra}
+
+
+def coco_of(
+    documents: Sequence[dict[str, Any]],
+    read_file: Callable[[str], bytes],
+    *,
+    on_unreadable: Callable[[str, ValueError], None] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return the dataset of documents whose labels are all classes of the project."""
+    pictures = choose_pictures(documents).pictures
+    classes = sorted({category(item) for picture in pictures for item in picture.items})
+    return to_coco(pictures, classes=classes, masks=Masks(read_file, on_unreadable), **options)
 
 
 def item(label: str, box: list[int] | None, **extra: Any) -> dict[str, Any]:
@@ -180,10 +199,10 @@ def test_a_dataset_has_images_categories_and_annotations_that_point_at_each_othe
         document("a.jpg", [item("dog", [0, 0, 2, 3]), masked("cat", [1, 1, 4, 3], "a/mask-001.png")]),
         document("b.jpg", [item("cat", [2, 0, 4, 1])]),
     ]
-    dataset = to_coco(documents, read_file={"a/mask-001.png": png(["....", ".##.", ".#.."])}.__getitem__)
+    dataset = coco_of(documents, {"a/mask-001.png": png(["....", ".##.", ".#.."])}.__getitem__)
     assert dataset["images"] == [
-        {"id": 1, "file_name": "a.jpg", "width": 4, "height": 3, "coco_url": "gs://uploads/a.jpg#7"},
-        {"id": 2, "file_name": "b.jpg", "width": 4, "height": 3, "coco_url": "gs://uploads/b.jpg#7"},
+        {"id": 1, "file_name": "uploads/a.jpg", "width": 4, "height": 3, "coco_url": "gs://uploads/a.jpg#7"},
+        {"id": 2, "file_name": "uploads/b.jpg", "width": 4, "height": 3, "coco_url": "gs://uploads/b.jpg#7"},
     ]
     assert dataset["categories"] == [
         {"id": 1, "name": "cat", "supercategory": ""},
@@ -223,7 +242,7 @@ def test_a_dataset_has_images_categories_and_annotations_that_point_at_each_othe
 def test_masks_become_polygons_where_asked_for() -> None:
     file = png(["....", ".##.", ".#.."])
     documents = [document("a.jpg", [masked("cat", [1, 1, 3, 3], "m.png")])]
-    dataset = to_coco(documents, read_file={"m.png": file}.__getitem__, segmentation=Segmentation("polygon"))
+    dataset = coco_of(documents, {"m.png": file}.__getitem__, segmentation=Segmentation("polygon"))
     [annotation] = dataset["annotations"]
     assert annotation["segmentation"] == [[1, 1, 3, 1, 3, 2, 2, 2, 2, 3, 1, 3]]
     assert annotation["area"] == 3
@@ -233,9 +252,9 @@ def test_a_mask_that_cannot_be_read_is_told_and_its_item_keeps_the_box() -> None
     told: list[tuple[str, str]] = []
     items = [masked("cat", [0, 0, 2, 3], "bad.png"), masked("cat", [0, 0, 4, 3], "good.png")]
     files = {"bad.png": b"", "good.png": png(["####"] * 3)}
-    dataset = to_coco(
+    dataset = coco_of(
         [document("a.jpg", items)],
-        read_file=files.__getitem__,
+        files.__getitem__,
         on_unreadable=lambda name, error: told.append((name, str(error)[:19])),
     )
     assert told == [("bad.png", "expected a mask PNG")]
@@ -248,46 +267,39 @@ def test_a_mask_that_cannot_be_read_is_told_and_its_item_keeps_the_box() -> None
 
 def test_without_anyone_to_tell_a_mask_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(ValueError, match="expected a mask PNG"):
-        to_coco([document("a.jpg", [masked("cat", [0, 0, 2, 3], "m.png")])], read_file=lambda _: b"")
+        coco_of([document("a.jpg", [masked("cat", [0, 0, 2, 3], "m.png")])], lambda _: b"")
 
 
 def test_masks_read_in_parallel_make_the_same_dataset() -> None:
     documents = [document(f"{each}.jpg", [masked("cat", [0, 0, 4, 3], "m.png")]) for each in range(20)]
     read = {"m.png": png(["####"] * 3)}.__getitem__
     with ThreadPoolExecutor(4) as pool:
-        assert to_coco(documents, read_file=read, each=pool.map) == to_coco(documents, read_file=read)
-
-
-def test_two_results_on_one_generation_share_its_image() -> None:
-    documents = [document("a.jpg", [item("cat", [0, 0, 2, 3])]), document("a.jpg", [item("dog", [0, 0, 2, 3])])]
-    dataset = to_coco(documents, read_file=no_files)
-    assert [image["id"] for image in dataset["images"]] == [1]
-    assert [annotation["image_id"] for annotation in dataset["annotations"]] == [1, 1]
+        assert coco_of(documents, read, each=pool.map) == coco_of(documents, read)
 
 
 def test_an_image_in_which_nothing_was_found_is_listed_without_annotations() -> None:
-    dataset = to_coco([document("a.jpg", [], status="empty")], read_file=no_files)
+    dataset = coco_of([document("a.jpg", [], status="empty")], no_files)
     assert (len(dataset["images"]), dataset["annotations"]) == (1, [])
 
 
 def test_results_without_items_or_without_an_image_are_left_out() -> None:
     documents = [document("a.jpg", None, caption="a cat"), document("b.jpg", None, image=None, status="skipped")]
-    assert to_coco(documents, read_file=no_files)["images"] == []
+    assert coco_of(documents, no_files)["images"] == []
 
 
 def test_unusable_items_and_items_without_a_box_are_left_out() -> None:
     unusable = item("cat", [0, 0, 2, 3], status="unusable", reason="not a box")
-    dataset = to_coco([document("a.jpg", [unusable, item("dog", None)], status="partial")], read_file=no_files)
+    dataset = coco_of([document("a.jpg", [unusable, item("dog", None)], status="partial")], no_files)
     assert (dataset["categories"], dataset["annotations"]) == ([], [])
 
 
 def test_an_unavailable_mask_leaves_the_box_alone() -> None:
     found = item("cat", [0, 0, 2, 3], mask={"status": "unavailable", "file": None, "reason": "tokens"})
-    [annotation] = to_coco([document("a.jpg", [found])], read_file=no_files)["annotations"]
+    [annotation] = coco_of([document("a.jpg", [found])], no_files)["annotations"]
     assert (annotation["bbox"], annotation["segmentation"], annotation["area"]) == ([0, 0, 2, 3], [], 6)
 
 
 def test_labels_that_differ_in_white_space_are_one_category_and_empty_ones_are_objects() -> None:
     items = [item("red  cup\n", [0, 0, 1, 1]), item("red cup", [0, 0, 1, 1]), item(" ", [0, 0, 1, 1])]
-    dataset = to_coco([document("a.jpg", items)], read_file=no_files)
+    dataset = coco_of([document("a.jpg", items)], no_files)
     assert [category["name"] for category in dataset["categories"]] == ["object", "red cup"]

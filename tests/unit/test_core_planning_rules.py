@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import config
+from shared.core.delivery.budget import Ceiling, Scope
 from shared.core.errors import SettingsError
 from shared.core.planning.choices import SETTINGS, Choices, TaskChoices
 from shared.core.planning.metadata import SETTINGS as METADATA_SETTINGS
@@ -45,7 +46,7 @@ TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
     "tasks, exclude, uploader_tasks, uploader_settings, max_calls, model, thinking, temperature, system_instruction,"
     " media_resolution, safety, language, max_bytes, labels,"
-    f" max_items, question, mask_threshold, soft_masks, or a task's table ({TASK_NAMES})"
+    f" max_items, question, mask_threshold, soft_masks, crops, or a task's table ({TASK_NAMES})"
 )
 
 _word = st.text("abc", min_size=1, max_size=3)
@@ -177,7 +178,7 @@ def test_a_misspelled_key_of_ours_is_warned_about() -> None:
     assert warnings == (
         (
             "metadata uplook-task: expected a key among uplook-tasks, uplook-labels, uplook-question, uplook-language,"
-            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, found 'caption'"
+            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, uplook-crops, found 'caption'"
         ),
     )
 
@@ -209,6 +210,7 @@ def test_beside_a_list_of_tasks_a_question_turns_nothing_on() -> None:
         ("uplook-mask-threshold", "255"),
         ("uplook-mask-threshold", "0.5"),
         ("uplook-soft-masks", "yes"),
+        ("uplook-crops", "1"),
         ("uplook-max-items", "many"),
         ("uplook-max-items", "²"),
         ("uplook-max-items", "9" * 5000),
@@ -298,7 +300,7 @@ def test_an_empty_file_wants_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("colour = 1", "colour: expected [defaults] and [[rules]] only"),
+        ("colour = 1", "colour: expected [defaults], [[rules]] and [[budgets]] only"),
         ("defaults = 5", "defaults: expected a table, found 5"),
         ("rules = 5", "rules: expected [[rules]], in double brackets"),
         ("[rules]\nprefix = 'a'", "rules: expected [[rules]], in double brackets"),
@@ -556,3 +558,62 @@ def test_bounds_are_said_of_an_object_and_not_of_a_task() -> None:
     (found,) = _problems("[defaults.caption]\nmax_calls = 4")
 
     assert found.startswith("defaults.caption.max_calls: expected one of")
+
+
+_BUDGETS = """
+[[budgets]]
+bucket = "uploads"
+prefix = "tenant-a/"
+max_calls_per_day = 500
+max_usd_per_day = 2
+
+[[budgets]]
+prefix = "tenant-a/trial/"
+max_calls_per_day = 10
+"""
+
+
+def test_an_upload_counts_for_every_budget_that_it_lies_below() -> None:
+    rules = parse_rules(_BUDGETS)
+
+    whole, trial = rules.budgets
+    assert (whole.calls, whole.usd, whole.words) == (500, 2.0, "500 calls or 2 dollars")
+    assert (trial.calls, trial.usd, trial.scope) == (10, None, Scope(None, "tenant-a/trial/"))
+    assert rules.budgets_for("uploads", "tenant-a/trial/1.jpg") == (whole, trial)
+    assert rules.budgets_for("uploads", "tenant-a/1.jpg") == (whole,)
+    assert rules.budgets_for("elsewhere", "tenant-a/trial/1.jpg") == (trial,)
+    assert rules.budgets_for("uploads", "tenant-b/1.jpg") == ()
+
+
+def test_no_two_budgets_and_no_ceiling_share_a_pool() -> None:
+    same = [Ceiling(5, 1.0, scope) for scope in (None, Scope("a"), Scope("b"), Scope("a", "x/"), Scope(None, "a/x/"))]
+
+    assert len({each.name for each in same}) == len(same)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("prefix = 'a/'", "budgets[0]: expected max_calls_per_day or max_usd_per_day, found neither"),
+        (
+            "max_calls_per_day = 5",
+            "budgets[0]: expected a bucket or a prefix, found neither: what all uploads may cost",
+        ),
+        ("prefix = 7\nmax_calls_per_day = 5", "budgets[0].prefix: expected a text, found 7"),
+        ("bucket = 'a'\nmax_calls_per_day = 1.5", "budgets[0].max_calls_per_day: expected a whole number above 0"),
+        ("bucket = 'a'\nmax_calls_per_day = true", "budgets[0].max_calls_per_day: expected a whole number above 0"),
+        ("bucket = 'a'\nmax_usd_per_day = 0", "budgets[0].max_usd_per_day: expected a number above 0, found 0"),
+        ("bucket = 'a'\nmax_usd_per_day = inf", "budgets[0].max_usd_per_day: expected a number above 0, found inf"),
+        ("bucket = 'a'\nmax_usd = 1\nmax_calls_per_day = 5", "budgets[0].max_usd: expected one of bucket, prefix"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_reported_with_its_place(table: str, problem: str) -> None:
+    [found] = _problems(f"[[budgets]]\n{table}")
+    assert found.startswith(problem)
+
+
+def test_a_second_budget_for_the_same_uploads_is_a_mistake() -> None:
+    one = "[[budgets]]\nprefix = 'a/'\nmax_calls_per_day = 5\n"
+    assert _problems(one + one) == ["budgets[1]: expected one budget for each bucket and prefix, found a second one"]
+    assert _problems("budgets = 5") == ["budgets: expected [[budgets]], in double brackets"]
+    assert _problems("budgets = [5]") == ["budgets[0]: expected a table, found 5"]

@@ -133,3 +133,28 @@ def test_live_reads_the_metadata_that_the_object_has(
         assert _plan(capsys, "gs://uploads/cat.jpg", "--live")[0] == "gs://uploads/cat.jpg: segment"
         assert main(["plan", "gs://uploads/dog.jpg", "--live"]) == FAILED
     assert "there is no gs://uploads/dog.jpg" in capsys.readouterr().err
+
+
+def test_it_tells_the_rules_and_every_limit_that_the_calls_count_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(
+        '[defaults]\ntasks = ["caption"]\n[[budgets]]\nprefix = "shop/"\nmax_usd_per_day = 0.0001\n'
+        '[[budgets]]\nbucket = "uploads"\nprefix = "zoo/"\nmax_calls_per_day = 5\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("RULES_FILE", str(rules))
+
+    lines = _plan(capsys, "gs://uploads/zoo/cat.jpg")
+    assert f"Rules: {rules}" in lines
+    assert "Its calls count for no ceiling (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY)," in " ".join(lines)
+    assert ", and for the budget of gs://uploads/zoo/ (5 calls a day)" in " ".join(lines)
+
+    monkeypatch.setenv("MAX_CALLS_PER_DAY", "50")
+    lines = _plan(capsys, "gs://uploads/shop/cat.jpg")
+    assert (
+        "Its calls count for the day's ceiling (50 calls), and for the budget of shop/ in any bucket"
+        " (0.0001 dollars a day)" in lines
+    )
+    assert any("and the budget of shop/ in any bucket is 0.0001: none will be made" in line for line in lines)

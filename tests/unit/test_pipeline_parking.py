@@ -29,6 +29,7 @@ from shared.core.replies.answer import read_answer
 from shared.core.results import schemas
 from shared.core.tasks.common import requests
 from shared.pipeline.instance.budget import DayBudget
+from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.upkeep.unpark import parked_places, unpark, unpark_due
 from shared.pipeline.worker.analyze import analyze
@@ -74,7 +75,7 @@ def statuses(rig: Rig) -> list[str]:
 def instances(rig: Rig, count: int) -> list[Any]:
     """Further instances of the same deployment: one work bucket, a budget each."""
     ceiling = Ceiling(rig.settings.max_calls_per_day, rig.settings.max_usd_per_day)
-    return [dataclasses.replace(rig.ports, budget=DayBudget(ceiling)) for _ in range(count)]
+    return [dataclasses.replace(rig.ports, budget=Budgets(ceiling)) for _ in range(count)]
 
 
 def test_two_hundred_uploads_under_a_ceiling_of_fifty_calls_are_fifty_calls_and_after_release_two_hundred_results() -> (
@@ -548,7 +549,7 @@ def test_a_changed_ceiling_counts_anew() -> None:
     events = captions(rig, 3)
     for event in events:
         analyze(event, rig.ports)
-    more = dataclasses.replace(raised(rig, calls=2), budget=DayBudget(Ceiling(calls=2)))
+    more = dataclasses.replace(raised(rig, calls=2), budget=Budgets(Ceiling(calls=2)))
 
     unpark(more, early=True)
     for event in released(rig):

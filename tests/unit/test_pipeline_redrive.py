@@ -121,7 +121,7 @@ def test_only_failures_of_the_code_that_was_asked_for_are_redriven() -> None:
     broken = rig.upload("b.jpg", b"no picture at all")
     analyze(broken, rig.ports)
 
-    (done,) = _redrive(rig, code="not_an_image")
+    (done,) = _redrive(rig, takes=lambda code: code == "not_an_image")
 
     assert done.code == "not_an_image"
     assert [event.source.name for event in _image_events(rig)] == ["b.jpg"]

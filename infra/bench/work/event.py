@@ -23,7 +23,7 @@ from shared.core.planning import plan
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.core.values import Source
-from shared.pipeline.instance.budget import DayBudget
+from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from shared.pipeline.worker.analyze import analyze
@@ -113,7 +113,7 @@ def _ports(answer: dict[str, Any]) -> tuple[WorkerPorts, MemoryStore]:
         jitter=lambda: 0.0,
         web=MemoryWeb(),
         rules=Rules(Choices()),
-        budget=DayBudget(Ceiling()),
+        budget=Budgets(Ceiling()),
         pacer=Pacer(),
     )
     return ports, store

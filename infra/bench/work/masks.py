@@ -58,7 +58,7 @@ def _work(folder: Path, form: str, overlay_px: int) -> Work:
 
 def _overlay(reading: Reading, info: ImageInfo, photo: bytes, max_side_px: int) -> ResultFile:
     if max_side_px == result_files.OVERLAY_MAX_SIDE_PX:
-        return result_files.overlay_file(reading, info, photo, _PATHS)
+        return result_files.pictures(reading, info, photo, _PATHS).overlay[0]
     picture = prepare.open_upright(photo, info, max_side_px=max_side_px)
     drawn = drawing.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
     return ResultFile(_PATHS.file("overlay.jpg"), "image/jpeg", drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -90,5 +91,7 @@ class _Server(uvicorn.Server):
 
 def _counts(subscription: Subscription) -> dict[str, Any]:
     backlog = subscription.backlog
-    counts = {"backlog": backlog.size(), "outstanding": backlog.outstanding()}
+    oldest = next(iter(backlog.unacked()), None)
+    age_s = None if oldest is None else round(max(0.0, time.time() - oldest.published_us / 1e6), 3)
+    counts = {"backlog": backlog.size(), "outstanding": backlog.outstanding(), "oldest_unacked_s": age_s}
     return {"topic": subscription.config.topic, **asdict(backlog.tally), **counts}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from infra.local.demo.planned import Upload
 
 _FETCHERS = 4
-_OVERLAY_TYPE = "image/jpeg"
+_OVERLAY = "/overlay.jpg"
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ class Collector:
         place = self._places[outcome.object_name]
         paths = lay_out(kept, place, outcome.task)
         outcome.path = place / f"{outcome.task}.json"
-        overlays = [paths[file["name"]] for file in kept.document["files"] if file["content_type"] == _OVERLAY_TYPE]
+        overlays = [paths[file["name"]] for file in kept.document["files"] if file["name"].endswith(_OVERLAY)]
         outcome.overlay = overlays[0] if overlays else None
         outcome.document = kept.document
 

@@ -12,6 +12,7 @@ whole nano-dollars: sums are exact.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 import re
 from dataclasses import dataclass
@@ -44,11 +45,50 @@ _TOOK = re.compile(r"took-(?P<id>[A-Za-z0-9-]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """The uploads that a budget is for: those of a bucket (None: of any) below a prefix."""
+
+    bucket: str | None = None
+    prefix: str = ""
+
+    def covers(self, bucket: str, name: str) -> bool:
+        """Whether an object counts for it."""
+        return self.bucket in (None, bucket) and name.startswith(self.prefix)
+
+    @property
+    def id(self) -> str:
+        """A short name for paths, whatever the prefix is; the same as long as the scope is.
+
+        >>> Scope("uploads", "tenant-a/").id
+        '67d970a1'
+        """
+        return hashlib.sha256(f"{self.bucket or ''}/{self.prefix}".encode(errors="surrogatepass")).hexdigest()[:8]
+
+    @property
+    def words(self) -> str:
+        """The same for people.
+
+        >>> Scope("uploads", "tenant-a/").words, Scope(prefix="tenant-a/").words
+        ('gs://uploads/tenant-a/', 'tenant-a/ in any bucket')
+        """
+        return f"gs://{self.bucket}/{self.prefix}" if self.bucket else f"{self.prefix} in any bucket".lstrip()
+
+
+@dataclass(frozen=True, slots=True)
 class Ceiling:
-    """Most model calls and most US dollars of one day, for the whole deployment; None is no limit."""
+    """Most model calls and most US dollars of one day; None is no limit.
+
+    It is the whole deployment's, or the budget of a `scope`.
+    """
 
     calls: int | None = None
     usd: float | None = None
+    scope: Scope | None = None
+
+    @property
+    def scope_id(self) -> str | None:
+        """The id of the budget's scope, None of the whole deployment's ceiling."""
+        return self.scope.id if self.scope else None
 
     @property
     def limits(self) -> bool:
@@ -57,12 +97,16 @@ class Ceiling:
 
     @property
     def name(self) -> str:
-        """A short name: a changed ceiling has grants of its own, and so counts anew.
+        """A short name: a changed ceiling has grants of its own, and so counts anew; so has the budget of a scope.
 
         >>> Ceiling(calls=500, usd=2.5).name
         '500-calls-2.5-usd'
         """
-        parts = [f"{self.calls}-calls" if self.calls is not None else "", f"{self.usd!r}-usd" if self.usd else ""]
+        parts = [
+            f"budget-{self.scope.id}" if self.scope else "",
+            f"{self.calls}-calls" if self.calls is not None else "",
+            f"{self.usd!r}-usd" if self.usd else "",
+        ]
         return "-".join(part for part in parts if part)
 
     @property

@@ -1,6 +1,7 @@
 """Where parked events lie, and which of them may go: decided from a listing of their names alone.
 
-`held/<hour>/…` waits for a day that has room; `held/<hour>.<cause>/…` waits for a mend or for the model to be back. A
+`held/<hour>/…` waits for a day that has room; `held/<hour>.budget-<id>/…` for a day in which the budget of its prefix
+has; `held/<hour>.<cause>/…` waits for a mend or for the model to be back. A
 cause is what a mend would be about: one task (an identity), one model, one bucket. Of those that share one, one goes
 ahead as a probe, and the others follow where it ended well. Names end in the upload's generation and the task.
 Generations grow with time, so the oldest upload is the first to go, however often it has been parked again.
@@ -39,20 +40,28 @@ Whoever is released in vain costs about a dozen storage operations. So a day who
 event less than one.
 """
 
-_PLACE = re.compile(r"(?P<hour>\d{4}-\d{2}-\d{2}T\d{2})(?:\.(?P<cause>[0-9a-f]{8}))?")
+_PLACE = re.compile(
+    r"(?P<hour>\d{4}-\d{2}-\d{2}T\d{2})(?:\.(?:budget-(?P<budget>[0-9a-f]{8})|(?P<cause>[0-9a-f]{8})))?"
+)
 _ENTRY = re.compile(rf"{PARKED}[^/]+/(?P<work>.+/(?P<generation>\d+)/[^/]+)\.json", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of parked events: they go at `hour` (UTC) or later. Without a `cause` they wait for a day with room."""
+    """A folder of parked events: they go at `hour` (UTC) or later. Without a `cause` they wait for a day with room.
+
+    `budget` is the id of the budget that has to have room; None: the whole deployment has to.
+    """
 
     hour: str
     cause: str | None = None
+    budget: str | None = None
 
     @property
     def name(self) -> str:
         """The folder's name below `held/`."""
+        if self.budget is not None:
+            return f"{self.hour}.budget-{self.budget}"
         return self.hour if self.cause is None else f"{self.hour}.{self.cause}"
 
     def due(self, now_iso: str) -> bool:
@@ -77,23 +86,25 @@ class Probe:
     at: str
 
 
-def place_of(until: str, code: ErrorCode, event: ImageEvent) -> Place:
-    """Return where an event is parked until an hour."""
+def place_of(until: str, code: ErrorCode, event: ImageEvent, *, budget: str | None = None) -> Place:
+    """Return where an event is parked until an hour; `budget` is the one that has no room for it, by its id."""
     if code not in (ErrorCode.CONFIGURATION, ErrorCode.MODEL_AWAY):
-        return Place(until)
-    about = jsontext.dump_compact([event.task, event.settings.model, event.source.bucket])
-    return Place(until, hashlib.sha256(about).hexdigest()[:8])
+        return Place(until, budget=budget)
+    about = [event.task, event.settings.model, event.source.bucket, *([budget] if budget else ())]
+    return Place(until, hashlib.sha256(jsontext.dump_compact(about)).hexdigest()[:8])
 
 
 def parse_place(folder: str) -> Place | None:
     """Read the name of a folder below `held/`, None where it holds no parked events.
 
     >>> parse_place("2026-11-22T08.0badcafe")
-    Place(hour='2026-11-22T08', cause='0badcafe')
+    Place(hour='2026-11-22T08', cause='0badcafe', budget=None)
+    >>> parse_place("2026-11-22T08.budget-0badcafe").budget
+    '0badcafe'
     >>> parse_place("probes")
     """
     found = _PLACE.fullmatch(folder)
-    return Place(found["hour"], found["cause"]) if found else None
+    return Place(found["hour"], found["cause"], found["budget"]) if found else None
 
 
 def oldest_first(names: Iterable[str]) -> list[Entry]:

@@ -35,6 +35,7 @@ _UNSAID: Mapping[str, Any] = {
     "max_items_set": False,
     "mask_threshold": 127,
     "soft_masks": False,
+    "crops": False,
     "temperature": None,
 }
 
@@ -254,6 +255,7 @@ def parse_settings(value: Any) -> TaskSettings:
         max_items_set=_flag(value, "max_items_set"),
         mask_threshold=_threshold(value.get("mask_threshold")),
         soft_masks=_flag(value, "soft_masks"),
+        crops=_flag(value, "crops"),
         temperature=_temperature(value.get("temperature")),
     )
 

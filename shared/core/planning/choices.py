@@ -25,6 +25,7 @@ class TaskChoices:
     max_bytes: int | None = None
     mask_threshold: int | None = None
     soft_masks: bool | None = None
+    crops: bool | None = None
 
     def overlaid(self, other: TaskChoices) -> TaskChoices:
         """Return these choices with everything the other one says in their place."""

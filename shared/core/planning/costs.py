@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.core.delivery.budget import Ceiling
 from shared.core.events.envelopes import ImageEvent
 from shared.core.gemini.prices import reserve_usd
 from shared.core.planning.model_checks import model_to_ask
@@ -13,10 +14,10 @@ from shared.core.tasks.common.requests import request_for
 from shared.core.values import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shared.core.gemini.service import Service
-    from shared.core.planning.choices import Choices
+    from shared.core.planning.choices import Choices, Level
     from shared.core.planning.rules import Rules
 
 _A_PICTURE_PX = (4000, 3000)
@@ -32,15 +33,20 @@ def most_usd_of(task: str, choices: Choices, *, service: Service) -> float:
 def too_dear(rules: Rules, *, max_usd_per_day: float | None, service: Service) -> list[str]:
     """Return the tasks of which no single call fits into a day, each behind its place: all of their images would wait.
 
-    Those of a rule are told of where the defaults are not the reason.
+    Those of a rule are told of where the defaults are not the reason. A budget is held against the defaults alone.
     """
-    if max_usd_per_day is None:
-        return []
-    return list(dict.fromkeys(_too_dear(rules, max_usd_per_day, service)))
+    found: list[str] = []
+    if max_usd_per_day is not None:
+        found += _too_dear(rules.levels(), Ceiling(usd=max_usd_per_day), service)
+    for budget in rules.budgets:
+        if budget.usd is not None:
+            found += _too_dear(rules.levels()[:1], budget, service)
+    return list(dict.fromkeys(found))
 
 
-def _too_dear(rules: Rules, max_usd_per_day: float, service: Service) -> Iterator[str]:
-    defaults, *others = rules.levels()
+def _too_dear(levels_of_file: Sequence[Level], ceiling: Ceiling, service: Service) -> Iterator[str]:
+    (defaults, *others), max_usd_per_day = levels_of_file, ceiling.usd or 0.0
+    limit = f"the budget of {ceiling.scope.words}" if ceiling.scope else "MAX_USD_PER_DAY"
     told = set[tuple[str, float]]()
     for levels in ((defaults,), *((defaults, each) for each in others)):
         choices = merged(levels)
@@ -49,7 +55,7 @@ def _too_dear(rules: Rules, max_usd_per_day: float, service: Service) -> Iterato
             if usd > max_usd_per_day and (task, usd) not in told:
                 told.add((task, usd))
                 yield (
-                    f"{levels[-1].place}.{task}: one call can cost {usd:.4f} dollars, and MAX_USD_PER_DAY is"
+                    f"{levels[-1].place}.{task}: one call can cost {usd:.4f} dollars, and {limit} is"
                     f" {max_usd_per_day:g}: none will be made, and its images are held. Raise the ceiling, or ask for"
                     " less (max_items, thinking, another model)"
                 )

@@ -154,6 +154,7 @@ _READERS: Mapping[str, tuple[Callable[[str], _ParsedValue], str]] = {
     "max-items": (_number(1, 10**9), "a whole number above 0"),
     "mask-threshold": (_number(0, MAX_MASK_THRESHOLD), f"a whole number from 0 to {MAX_MASK_THRESHOLD}"),
     "soft-masks": (_flag, "true or false"),
+    "crops": (_flag, "true or false"),
 }
 SETTINGS = tuple(name.replace("-", "_") for name in _READERS if name != _TASKS)
 """What rules may leave to uploads, by the names that rules have for it."""

@@ -232,7 +232,7 @@ def resolve(
         safety=tuple(sorted((wish.safety or {}).items())),
         max_items_set="max_items" in task.takes and wish.max_items is not None,
         temperature=wish.temperature if model.sampling else None,
-        **_of_masks(task, wish),
+        **_of_files(task, wish),
     )
     return settings, (*replaced, *warnings, *_ignored(task_name, model, wish))
 
@@ -245,9 +245,9 @@ def _model(task: str, named: str, service: Service | None) -> tuple[ModelProfile
     return profile(choice.model), () if choice.replaced is None else (f"{task}: {choice.replaced}",)
 
 
-def _of_masks(task: Task, wish: TaskChoices) -> dict[str, Any]:
-    """How masks are wanted, where a task has any and somebody says so."""
-    said = {key: getattr(wish, key) for key in ("mask_threshold", "soft_masks") if key in task.takes}
+def _of_files(task: Task, wish: TaskChoices) -> dict[str, Any]:
+    """Which files are wanted and how, where a task has any and somebody says so."""
+    said = {key: getattr(wish, key) for key in ("mask_threshold", "soft_masks", "crops") if key in task.takes}
     return {key: value for key, value in said.items() if value is not None}
 
 

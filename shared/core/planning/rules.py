@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared.core.delivery.interpret import MAX_ASKS
 from shared.core.errors import SettingsError
 from shared.core.gemini.registry import MEDIA_RESOLUTIONS, THINKING_LEVELS
+from shared.core.planning.budgets import read_budgets
 from shared.core.planning.choices import OF_AN_OBJECT, Choices, Level, TaskChoices
 from shared.core.planning.metadata import MAX_LABELS, from_metadata
 from shared.core.planning.metadata import SETTINGS as METADATA_SETTINGS
@@ -21,6 +22,8 @@ from shared.core.values import MAX_MASK_THRESHOLD, MAX_TEMPERATURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from shared.core.delivery.budget import Ceiling
 
 _SELECTORS = ("bucket", "prefix")
 
@@ -39,7 +42,7 @@ _OF_ALL_TASKS = (
     "language",
     "max_bytes",
 )
-_OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks")
+_OF_SOME_TASKS = ("labels", "max_items", "question", "mask_threshold", "soft_masks", "crops")
 GENERAL_KEYS = (*OF_AN_OBJECT, *_OF_ALL_TASKS, *_OF_SOME_TASKS)
 
 
@@ -58,6 +61,7 @@ class Rules:
 
     defaults: Choices
     rules: tuple[Rule, ...] = ()
+    budgets: tuple[Ceiling, ...] = ()
 
     def levels_for(
         self, bucket: str, name: str, metadata: Mapping[str, str]
@@ -85,6 +89,10 @@ class Rules:
         """Return every level of the file, the defaults first."""
         numbered = (Level(f"rules[{index}]", rule.choices) for index, rule in enumerate(self.rules))
         return (Level("defaults", self.defaults), *numbered)
+
+    def budgets_for(self, bucket: str, name: str) -> tuple[Ceiling, ...]:
+        """Return the budgets that an object counts for; several where their prefixes lie within each other."""
+        return tuple(each for each in self.budgets if each.scope and each.scope.covers(bucket, name))
 
     def models(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yield every model that the file names, with its place and the tasks that it is named for."""
@@ -114,13 +122,16 @@ def parse_rules(text: str) -> Rules:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"The rules file is not TOML: {error}.") from error
     problems: list[str] = [
-        f"{key}: expected [defaults] and [[rules]] only" for key in document if key not in {"defaults", "rules"}
+        f"{key}: expected [defaults], [[rules]] and [[budgets]] only"
+        for key in document
+        if key not in {"defaults", "rules", "budgets"}
     ]
     defaults = _choices(document.get("defaults", {}), "defaults", problems)
     rules = _rules(document.get("rules", []), problems)
+    budgets = read_budgets(document.get("budgets", []), problems)
     if problems:
         raise SettingsError("The rules file cannot be used:\n" + "\n".join(f"  - {line}" for line in problems))
-    return Rules(defaults, rules)
+    return Rules(defaults, rules, budgets)
 
 
 def _rules(tables: Any, problems: list[str]) -> tuple[Rule, ...]:
@@ -289,4 +300,5 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "safety": _safety_problem,
     "mask_threshold": _whole_number(0, MAX_MASK_THRESHOLD),
     "soft_masks": _flag_problem,
+    "crops": _flag_problem,
 }

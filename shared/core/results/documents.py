@@ -52,10 +52,12 @@ def answered(
     files: Sequence[ResultFile],
     mask_files: Mapping[int, str],
     soft_files: Mapping[int, str] | None = None,
+    crop_files: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
     """Return the document of a result that a model answered.
 
-    `mask_files` maps item index to file name, and so does `soft_files` for maps of probabilities, if they are wanted.
+    `mask_files` maps item index to file name; so do `soft_files` for maps of probabilities and `crop_files` for crops,
+    if they are wanted.
     """
     served = answer.served_model
     document = _head(event, key, reading.status, reply.answered_at)
@@ -69,7 +71,10 @@ def answered(
     if reading.caption is not None:
         document["caption"] = reading.caption
     if reading.items is not None:
-        document["items"] = [_item(item, mask_files.get(item.index), _soft(item, soft_files)) for item in reading.items]
+        document["items"] = [
+            _item(item, mask_files.get(item.index), _soft(item, soft_files)) | _cropped(item, crop_files)
+            for item in reading.items
+        ]
     if reading.classes is not None:
         document["classes"] = [asdict(one) for one in reading.classes]
     if event.settings.question is not None:
@@ -247,6 +252,11 @@ def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
 def _soft(item: Item, soft_files: Mapping[int, str] | None) -> dict[str, Any]:
     """What a mask says of its map of probabilities: nothing, unless such maps are wanted."""
     return {} if soft_files is None else {"soft_file": soft_files.get(item.index)}
+
+
+def _cropped(item: Item, crop_files: Mapping[int, str] | None) -> dict[str, Any]:
+    """What an item says of its crop: nothing, unless crops are wanted."""
+    return {} if crop_files is None else {"crop_file": crop_files.get(item.index)}
 
 
 def _item(item: Item, mask_file: str | None, soft: Mapping[str, Any]) -> dict[str, Any]:

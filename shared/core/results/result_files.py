@@ -1,7 +1,8 @@
-"""The files of a result: masks and the overlay, with deterministic names and bytes."""
+"""The files of a result: masks, crops and the overlay, with deterministic names and bytes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.core.images import prepare
@@ -10,11 +11,18 @@ from shared.core.results.documents import ResultFile
 from shared.core.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from PIL import Image
+
     from shared.core.events.envelopes import ImageEvent
     from shared.core.images.structure import Structure
     from shared.core.naming import Paths
     from shared.core.tasks.common.task import Reading
     from shared.core.values import ImageInfo
+
+CROPS_MAX_SIDE_PX = 3072
+"""Of the picture that crops are cut from: more than any model looks at."""
 
 OVERLAY_MAX_SIDE_PX = 2000
 """A 12-megapixel photo is 4000 px long: half of it is a scale that a JPEG decodes to directly."""
@@ -46,13 +54,47 @@ def soft_files(reading: Reading, info: ImageInfo, paths: Paths) -> dict[int, Res
     }
 
 
-def overlay_file(
-    reading: Reading, info: ImageInfo, image: bytes, paths: Paths, *, structure: Structure | None = None
-) -> ResultFile:
-    """Return the picture with everything found drawn on it."""
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What is made of the picture itself: the overlay, and crops by item index, with warnings about what is missing."""
+
+    overlay: tuple[ResultFile, ...] = ()
+    crops: Mapping[int, ResultFile] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def pictures(
+    reading: Reading,
+    info: ImageInfo,
+    image: bytes,
+    paths: Paths,
+    *,
+    structure: Structure | None = None,
+    with_crops: bool = False,
+) -> Pictures:
+    """Return the picture with everything found drawn on it, and each object cut out, if that is wanted.
+
+    The picture is decoded once, and no larger than needed.
+    """
+    max_side_px = CROPS_MAX_SIDE_PX if with_crops else OVERLAY_MAX_SIDE_PX
+    picture = prepare.open_upright(image, info, max_side_px=max_side_px, structure=structure)
+    if not with_crops:
+        return Pictures((_overlay_file(reading, info, picture, paths),))
+    from shared.core.overlays import crops
+
+    cut = crops.cut(picture, reading.items or (), width=info.width, height=info.height)
+    files = {
+        index: ResultFile(paths.file(f"crop-{index:03d}.{crop.suffix}"), crop.content_type, crop.data)
+        for index, crop in cut.by_index.items()
+    }
+    size = prepare.written_size(info.width, info.height, OVERLAY_MAX_SIDE_PX)
+    overlay = _overlay_file(reading, info, picture.resize(size, reducing_gap=2.0), paths)
+    return Pictures((overlay,), files, cut.warnings)
+
+
+def _overlay_file(reading: Reading, info: ImageInfo, picture: Image.Image, paths: Paths) -> ResultFile:
     from shared.core.overlays import drawing  # three of five tasks never draw: their cold start need not load it
 
-    picture = prepare.open_upright(image, info, max_side_px=OVERLAY_MAX_SIDE_PX, structure=structure)
     drawn = drawing.draw_overlay(picture, reading.items or (), width=info.width, height=info.height)
     return ResultFile(paths.file("overlay.jpg"), "image/jpeg", drawn)
 

@@ -49,7 +49,7 @@ TASK = Task(
     shorter="Keep the answer short: only the few most prominent objects.",
     payload="items",
     payload_if=LISTS,
-    takes=("labels", "max_items"),
+    takes=("labels", "max_items", "crops"),
     placeholders=("subject", "labels", "max_items"),
     draws_overlay=True,
 )

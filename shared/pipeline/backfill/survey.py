@@ -186,7 +186,7 @@ def is_spent(limit_left: int | None, *, chosen: Position | None, at: Position | 
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class WithinLimit:
     """What a limit leaves of what is missing, how many more may follow, and how many objects count against it."""
 
     missing: Sequence[Missing]
@@ -194,13 +194,13 @@ class Chosen:
     new: int
 
 
-def within_limit(missing: Sequence[Missing], limit_left: int | None, chosen: Position | None) -> Chosen:
+def within_limit(missing: Sequence[Missing], limit_left: int | None, chosen: Position | None) -> WithinLimit:
     """Return the first of what is missing, as many as the limit has room for; what was `chosen` before takes none."""
     if limit_left is None:
-        return Chosen(missing, None, len(missing))
+        return WithinLimit(missing, None, len(missing))
     before = sum(is_up_to(each.position, chosen) for each in missing)
     some = missing[: before + limit_left]
-    return Chosen(some, limit_left - (len(some) - before), len(some) - before)
+    return WithinLimit(some, limit_left - (len(some) - before), len(some) - before)
 
 
 def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LOOK_AGAIN_S = 0.5
 """How often a call that waits for others of its instance looks whether they have left enough."""
 
+_OF_ALL = "is reached (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY)"
 _EMPTY_FOR_S = 60.0
 """How long an empty pool is believed to be empty: somebody may put something back."""
 
@@ -63,6 +64,12 @@ class DayBudget:
             empty = ledger.believes_empty(ledger.refused, now_s=ports.clock.monotonic_s())
             if empty and not ledger.left.covers(ledger.refused):
                 raise self._reached(budget.end_of(day))
+
+    def look_again(self) -> None:
+        """Believe in no empty pool any more: the next call looks what it holds."""
+        with self._lock:
+            for ledger in self._ledgers.values():
+                ledger.refused = None
 
     def reserve(self, usd: float, ports: Ports, *, timeout_s: float) -> Reservation:
         """Take one call that can cost `usd` at most, and is given up after `timeout_s`, out of the ceiling.
@@ -141,11 +148,14 @@ class DayBudget:
         """Refuse a call that no day has room for, in words that mend it."""
         if self._ceiling.whole.covers(wanted):
             return
+        scope = self._ceiling.scope
+        limit = f"the budget of {scope.words}" if scope else "MAX_USD_PER_DAY"
         raise ParkError(
             ErrorCode.CONFIGURATION,
-            f"One such call can cost {wanted.nano_usd / NANO:.4f} dollars, and MAX_USD_PER_DAY is"
+            f"One such call can cost {wanted.nano_usd / NANO:.4f} dollars, and {limit} is"
             f" {self._ceiling.usd:g}: raise it, or ask for less (max_items, thinking, another model, fewer images).",
             until=budget.next_hour(ports.clock.now_iso()),
+            budget=self._ceiling.scope_id,
         )
 
     def _reserved(self, days: tuple[str, ...], wanted: Allowance, ports: Ports) -> bool:
@@ -178,7 +188,7 @@ class DayBudget:
                 return True
             ledger.refused, ledger.empty_until_s = wanted, now_s + _EMPTY_FOR_S
             if not ledger.reserved.calls:
-                logs.error("today's ceiling is reached: events are held until tomorrow", ceiling=self._ceiling.words)
+                self._tell_reached()
         if ledger.reserved.calls:
             return False
         raise self._reached(until)
@@ -226,9 +236,15 @@ class DayBudget:
             ledger.reserved = ledger.reserved.less(reserved.amount)
             ledger.left = ledger.left.plus(unspent)
 
+    def _tell_reached(self) -> None:
+        scope, words = self._ceiling.scope, self._ceiling.words
+        if scope is None:
+            logs.error("today's ceiling is reached: events are held until tomorrow", ceiling=words)
+        else:
+            logs.warning("today's budget of a prefix is reached: its events are held", ceiling=words, of=scope.words)
+
     def _reached(self, until: str) -> ParkError:
-        return ParkError(
-            ErrorCode.DAILY_CEILING,
-            f"The ceiling of {self._ceiling.words} a day is reached (MAX_CALLS_PER_DAY, MAX_USD_PER_DAY).",
-            until=until,
-        )
+        scope = self._ceiling.scope
+        whose = f"for {scope.words} is reached ([[budgets]] in the rules)" if scope else _OF_ALL
+        text = f"The {'budget' if scope else 'ceiling'} of {self._ceiling.words} a day {whose}."
+        return ParkError(ErrorCode.DAILY_CEILING, text, until=until, budget=self._ceiling.scope_id)

@@ -22,7 +22,7 @@ from shared.pipeline.upkeep.forget import forget
 from shared.pipeline.worker import lease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shared.core.events.envelopes import ImageEvent
     from shared.core.planning.rules import Rules
@@ -34,12 +34,16 @@ _READ = 100
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of one error document or dead letter. `left` says why it stays as it is; None: it was redriven."""
+    """What became of one error document or dead letter. `left` says why it stays as it is; None: it was redriven.
+
+    `reason` is what the document says of its failure.
+    """
 
     place: str
     task: str
     code: str
     left: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,16 @@ class _Failure:
 
 
 def redrive_errors(
-    names: Sequence[str], ports: Ports, *, code: str | None = None, dry_run: bool = False
+    names: Sequence[str], ports: Ports, *, takes: Callable[[str], bool] = bool, dry_run: bool = False
 ) -> Iterator[Redriven]:
-    """Publish the image events of these error documents again, of one error code or of all; yield what was done.
+    """Publish the image events of these error documents again whose error code it `takes`; yield what was done.
 
     Raises:
         TransientError: a service is away; what was not yielded was not redriven, or will be a duplicate.
     """
     for at in range(0, len(names), _READ):
         read = concurrently([partial(_failure, name, ports) for name in names[at : at + _READ]])
-        failures = [each for each in read if code in (None, each.seen.code)]
+        failures = [each for each in read if takes(each.seen.code)]
         for batch in batches(failures, lambda each: each.message):
             messages = [each.message for each in batch if each.message is not None]
             if messages and not dry_run:
@@ -130,7 +134,7 @@ def _failure(name: str, ports: Ports) -> _Failure:
         return _Failure(Redriven(place, _task(document), _code(document) or error.code, error.message))
     except NotFoundError:
         return _Failure(Redriven(place, "", ErrorCode.GONE, "It is gone: somebody removed it meanwhile."))
-    return _Failure(Redriven(place, event.task, _code(document)), format_image_event(event))
+    return _Failure(Redriven(place, event.task, _code(document), reason=_message(document)), format_image_event(event))
 
 
 def _require_vouched(event: ImageEvent, ports: Ports) -> None:
@@ -156,5 +160,13 @@ def _task(document: dict[str, Any]) -> str:
 
 
 def _code(document: dict[str, Any]) -> str:
+    return _of_error(document, "code")
+
+
+def _message(document: dict[str, Any]) -> str:
+    return _of_error(document, "message")
+
+
+def _of_error(document: dict[str, Any], key: str) -> str:
     error = document.get("error")
-    return str(error.get("code") or "") if isinstance(error, dict) else ""
+    return str(error.get(key) or "") if isinstance(error, dict) else ""

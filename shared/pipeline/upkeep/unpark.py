@@ -22,6 +22,7 @@ from shared.core.events import envelopes
 from shared.core.naming import PARKED, REPLIES
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.upkeep import vouching
+from shared.pipeline.upkeep.rehearsal import rehearsing
 from shared.pipeline.upkeep.room import note_released, room_calls
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 
     from shared.core.events.envelopes import ImageEvent
     from shared.core.ports import Message
+    from shared.core.values import Source
     from shared.pipeline.ports import Ports
+
+AHEAD, UNDER_WAY = "one goes ahead as a probe", "the probe is under way"
+NOT_MENDED = "not mended yet: another one goes ahead as a probe"
+"""The notes of a cause whose others wait for a probe; the last one tells of a probe that has met the same again."""
 
 _READ = 100
 _MAX_PROBE_BYTES = 10_000
@@ -37,12 +43,16 @@ _MAX_PROBE_BYTES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a release did for one reason to wait. `cause` is None for a day without room; `note` says why any stay."""
+    """What a release did for one reason to wait. `cause` is None for a day without room; `note` says why any stay.
+
+    `budget` is the id of the budget that had no room; None: the whole deployment had none.
+    """
 
     cause: str | None
     waiting: int
     released: int
     note: str = ""
+    budget: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,12 @@ class _Parked:
     name: str
     generation: int
     message: Message
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """All parked events of one cause, and those of them whose time has come."""
+    """All parked events of one reason, and those of them whose time has come."""
 
     all: Sequence[Entry]
     due: Sequence[Entry]
@@ -69,33 +80,38 @@ def unpark_due(ports: Ports) -> int:
     return sum(each.released for each in unpark(ports))
 
 
-def unpark(ports: Ports, *, early: bool = False, until: str | None = None) -> Sequence[Released]:
+def unpark(ports: Ports, *, early: bool = False, until: str | None = None, dry_run: bool = False) -> Sequence[Released]:
     """Release events, the oldest uploads first; return what became of each reason to wait.
 
     `early` releases those whose hour has not come, too, and believes that the day has room again although others met
-    its end: somebody has raised the ceiling. `until` is one hour alone, such as `2026-11-22T08`.
+    its end: somebody has raised the ceiling. `until` is one hour alone, such as `2026-11-22T08`. A `dry_run` returns
+    what would become of them, and changes nothing.
 
     Whoever dies in between publishes some twice, which costs nothing: each still ends in one result.
 
     Raises:
         TransientError: some are still parked; a further call goes on.
     """
+    ports = rehearsing(ports) if dry_run else ports
     now_iso = ports.clock.now_iso()
     places = parked_places(ports)
     wanted = {each for each in places if (early or each.due(now_iso)) and until in (None, each.hour)}
-    by_cause: dict[str | None, list[Place]] = defaultdict(list)
+    by_reason: dict[tuple[str, str], list[Place]] = defaultdict(list)
     for place in places:
-        by_cause[place.cause].append(place)
+        by_reason[place.cause or "", place.budget or ""].append(place)
     released = []
-    for cause in sorted(by_cause, key=lambda each: each or ""):
-        if wanted.isdisjoint(by_cause[cause]):
+    for reason, alike in sorted(by_reason.items()):
+        if wanted.isdisjoint(alike):
             continue
-        waiting = _waiting(by_cause[cause], wanted, ports)
+        waiting = _waiting(alike, wanted, ports)
+        cause, of_budget = (each or None for each in reason)
         done = (
-            _for_want_of_room(waiting, places, ports, early=early) if cause is None else _mended(cause, waiting, ports)
+            _for_want_of_room(waiting, places, ports, early=early, of_budget=of_budget)
+            if cause is None
+            else _mended(cause, waiting, ports)
         )
         released.append(done)
-        if done.released:
+        if done.released and not dry_run:
             logs.info("released held events", events=done.released, waiting=done.waiting, note=done.note)
     return released
 
@@ -115,30 +131,35 @@ def _waiting(places: Sequence[Place], wanted: set[Place], ports: Ports) -> _Wait
     )
 
 
-def _for_want_of_room(waiting: _Waiting, places: Sequence[Place], ports: Ports, *, early: bool) -> Released:
-    """Release what waits for a day with room."""
+def _for_want_of_room(
+    waiting: _Waiting, places: Sequence[Place], ports: Ports, *, early: bool, of_budget: str | None
+) -> Released:
+    """Release what waits for a day in which the deployment has room, and the budget that it was held for."""
     end_of_day = budget.end_of(budget.day_of(ports.clock.now_iso()))
-    if not early and any(place == Place(end_of_day) for place in places):
-        return Released(None, len(waiting.due), 0, "today's ceiling or quota is reached: others have met it")
-    room = room_calls(ports)
+    if not early and Place(end_of_day) in places:
+        note = "today's ceiling or quota is reached: others have met it"
+        return Released(None, len(waiting.due), 0, note, of_budget)
+    if not early and Place(end_of_day, budget=of_budget) in places:
+        return Released(None, len(waiting.due), 0, "today's budget is reached: others have met it", of_budget)
+    room = room_calls(ports, of_budget)
     if early:
         count = len(waiting.due) if room is None else min(room, len(waiting.due))
     else:
         count = holding.batch(len(waiting.due), room=room)
     done = _publish(waiting.due, ports, count=count)
-    return Released(None, len(waiting.due), done, _why_left(done, waiting, room=room))
+    return Released(None, len(waiting.due), done, _why_left(done, waiting, room=room, of_budget=of_budget), of_budget)
 
 
 def _mended(cause: str, waiting: _Waiting, ports: Ports) -> Released:
     """Release what waits for the deployment to be mended: one as a probe, the others when one has ended well."""
     probe = _last_probe(cause, ports)
     if probe is None:
-        return _send_probe(cause, waiting, ports, "one goes ahead as a probe")
+        return _send_probe(cause, waiting, ports, AHEAD)
     well = holding.ended_well(probe, waiting.all, answered=_answered(probe, ports), now_iso=ports.clock.now_iso())
     if well is None:
-        return Released(cause, len(waiting.due), 0, "the probe is under way")
+        return Released(cause, len(waiting.due), 0, UNDER_WAY)
     if not well:
-        return _send_probe(cause, waiting, ports, "not mended yet: another one goes ahead as a probe")
+        return _send_probe(cause, waiting, ports, NOT_MENDED)
     room = room_calls(ports)
     done = _publish(waiting.due, ports, count=len(waiting.due) if room is None else room)
     if done:  # the first of them is the next probe: should the fault be back, the rest is not sent after it
@@ -146,10 +167,12 @@ def _mended(cause: str, waiting: _Waiting, ports: Ports) -> Released:
     return Released(cause, len(waiting.due), done, _why_left(done, waiting, room=room))
 
 
-def _why_left(done: int, waiting: _Waiting, *, room: int | None) -> str:
+def _why_left(done: int, waiting: _Waiting, *, room: int | None, of_budget: str | None = None) -> str:
     if done >= len(waiting.due):
         return ""
-    return "the next tick goes on" if room is None or done < room else "the day has no more room"
+    if room is None or done < room:
+        return "the next tick goes on"
+    return "the day has no more room" if of_budget is None else "the day, or the budget, has no more room"
 
 
 def _send_probe(cause: str, waiting: _Waiting, ports: Ports, note: str) -> Released:
@@ -188,21 +211,22 @@ def _answered(probe: Probe, ports: Ports) -> bool:
 
 def _publish(entries: Sequence[Entry], ports: Ports, *, count: int) -> int:
     """Publish the first `count` that are ours and still there; return how many that were. Others take no place."""
-    done = at = 0
-    while done < count and at < len(entries):
-        names = [each.name for each in entries[at : at + min(_READ, count - done)]]
+    done: list[Source] = []
+    at = 0
+    while len(done) < count and at < len(entries):
+        names = [each.name for each in entries[at : at + min(_READ, count - len(done))]]
         done += _unpark_some(names, ports)
         at += len(names)
     note_released(done, ports)
-    return done
+    return len(done)
 
 
-def _unpark_some(names: Sequence[str], ports: Ports) -> int:
+def _unpark_some(names: Sequence[str], ports: Ports) -> Sequence[Source]:
     parked = [each for each in concurrently([partial(_read, name, ports) for name in names]) if each is not None]
     for batch in envelopes.batches(parked, lambda each: each.message):
         ports.publisher.publish(ports.settings.image_topic, [each.message for each in batch])
         concurrently([partial(_forget, each, ports) for each in batch])
-    return len(parked)
+    return [each.source for each in parked]
 
 
 def _read(name: str, ports: Ports) -> _Parked | None:
@@ -222,7 +246,7 @@ def _read(name: str, ports: Ports) -> _Parked | None:
     if reason is not None:  # it must neither be obeyed nor keep the others waiting
         logs.error("not a held event of ours: it stays where it is", held=name, reason=reason)
         return None
-    return _Parked(name, there.generation, envelopes.format_image_event(event))
+    return _Parked(name, there.generation, envelopes.format_image_event(event), event.source)
 
 
 def _why_foreign(name: str, event: ImageEvent, ports: Ports) -> str | None:

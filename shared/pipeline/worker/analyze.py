@@ -50,12 +50,12 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
         try:
             with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports, past=_STOPPED)):
                 status = _work(job, claim, ports)
-                ports.budget.put_back(job.attempt, ports)
+                ports.budget.of(job.event.source).put_back(job.attempt, ports)
         except ParkError as reason:
             _park(job, claim, reason, ports)
         except Exception as error:
             lease.release(job, claim, ports, past=lease.after(error, claim))
-            ports.budget.put_back(job.attempt, ports)
+            ports.budget.of(job.event.source).put_back(job.attempt, ports)
             raise
         else:
             if status == "failed":
@@ -68,7 +68,7 @@ def _park(job: Job, held: HeldLease, reason: ParkError, ports: WorkerPorts) -> N
     past = lease.after(cause, held)
     try:
         park.park(job, reason, ports)
-        ports.budget.put_back(job.attempt, ports)
+        ports.budget.of(job.event.source).put_back(job.attempt, ports)
     except Exception:
         lease.release(job, held, ports, past=past)
         raise
@@ -106,35 +106,40 @@ def _answered(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
     reply, reading = answered.reply, answered.reading
     masks = result_files.mask_files(reading, reply.image, job.paths)
     soft = result_files.soft_files(reading, reply.image, job.paths)
-    overlay, lacking = _overlay(job, ports, reply=reply, reading=reading, image=answered.image)
-    files = [*masks.values(), *soft.values(), *overlay]
+    made = _pictures(job, ports, reply=reply, reading=reading, image=answered.image)
+    files = [*masks.values(), *soft.values(), *made.overlay, *made.crops.values()]
     document = documents.answered(
         job.event,
         job.key,
         reply=reply,
         answer=answered.answer,
-        reading=replace(reading, warnings=(*reading.warnings, *lacking)),
+        reading=replace(reading, warnings=(*reading.warnings, *made.warnings)),
         files=files,
         mask_files={index: file.name for index, file in masks.items()},
         soft_files={index: file.name for index, file in soft.items()} if job.event.settings.soft_masks else None,
+        crop_files={index: file.name for index, file in made.crops.items()} if job.event.settings.crops else None,
     )
     return document, files
 
 
-def _overlay(
+def _pictures(
     job: Job, ports: Ports, *, reply: JournalledReply, reading: Reading, image: Image | None
-) -> tuple[list[ResultFile], tuple[str, ...]]:
-    """Return the overlay, or a warning why there is none: an answer that was paid for is never lost over a picture."""
+) -> result_files.Pictures:
+    """Return overlay and crops, or a warning why there are none: an answer that was paid for is not lost over them."""
     if not result_files.draws_overlay(job.event, reading):
-        return [], ()
+        return result_files.Pictures()
+    crops = job.event.settings.crops
     try:
         # A replay has the reply in its journal, and the picture only in the uploads bucket.
         picture = image or source_image.fetch(job, job.event.source, ports)
         data = source_image.bytes_of(job, picture, ports)
-        return [result_files.overlay_file(reading, reply.image, data, job.paths, structure=picture.structure)], ()
+        return result_files.pictures(
+            reading, reply.image, data, job.paths, structure=picture.structure, with_crops=crops
+        )
     except (SourceGoneError, ImageRejectedError) as error:
         logs.warning("committed without an overlay", reason=str(error))
-        return [], (f"no overlay was drawn: {error}",)
+        told = "no overlay was drawn and no crops were made" if crops else "no overlay was drawn"
+        return result_files.Pictures(warnings=(f"{told}: {error}",))
 
 
 def _unanswered(job: Job, ports: Ports, *, status: Status, code: ErrorCode, message: str) -> _Outcome:

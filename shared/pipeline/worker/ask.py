@@ -38,10 +38,10 @@ from shared.pipeline.worker.source_image import SourceGoneError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from shared.core.delivery.budget import Reservation
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
     from shared.core.tasks.common.task import Reading
+    from shared.pipeline.instance.budgets import NestedBudget, NestedReservation
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
     from shared.pipeline.worker.inputs import Prompt
@@ -78,7 +78,7 @@ def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
         stored = None if held.first else _earlier_reply(job, ports, number=number)
         if stored is None:
             _require_model(job, ports)
-            ports.budget.check(ports)  # before megabytes are read in vain
+            ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
             stored = _ask_while_there(job, prompt, ports, number=number, addition=addition)
         reply = stored
@@ -220,8 +220,9 @@ def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) 
     """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
     ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
     require_time(job, ports, "a model call")  # it would be paid for, and nobody would be there to take the answer
-    reserved = ports.budget.reserve(most_usd, ports, timeout_s=remaining_s(job, ports))
-    with _never_made(reserved, ports):
+    guard = ports.budget.of(job.event.source)
+    reserved = guard.reserve(most_usd, ports, timeout_s=remaining_s(job, ports))
+    with _never_made(reserved, guard):
         require_time(job, ports, "a model call")  # it may have waited for others of this instance
         ports.in_flight.asking(job.attempt)
     logs.info("asking", model=request.model)
@@ -229,7 +230,7 @@ def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) 
     try:
         response = ports.model.generate(request, timeout_s=remaining_s(job, ports))
     except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
-        ports.budget.refund(reserved)
+        guard.refund(reserved)
         if isinstance(error, ThrottledError):
             now_s = ports.clock.monotonic_s()
             ports.pacer.refused(
@@ -237,25 +238,25 @@ def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) 
             )
         raise
     except Exception:
-        ports.budget.settle(reserved, None, ports)  # there may have been an answer, and whatever it cost counts
+        guard.settle(reserved, None, ports)  # there may have been an answer, and whatever it cost counts
         raise
     ports.in_flight.answered(job.attempt)
     ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
     answer = read_answer(response)
     spent_usd = prices.spent_usd(request.model, served=answer.served_model, usage=answer.usage, day=today(ports))
-    ports.budget.settle(reserved, spent_usd, ports)
+    guard.settle(reserved, spent_usd, ports)
     if not is_answer(response):
         raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
     return response
 
 
 @contextlib.contextmanager
-def _never_made(reserved: Reservation, ports: WorkerPorts) -> Iterator[None]:
+def _never_made(reserved: NestedReservation, guard: NestedBudget) -> Iterator[None]:
     """Give a reservation back where its call is not begun."""
     try:
         yield
     except Exception:
-        ports.budget.refund(reserved)
+        guard.refund(reserved)
         raise
 
 

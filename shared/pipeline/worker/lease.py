@@ -23,6 +23,7 @@ from shared.core.errors import (
     UplookError,
 )
 from shared.core.events import storage_events
+from shared.core.operating.works import LeaseState
 from shared.core.redaction import redact
 from shared.core.results import authorship
 from shared.core.results.authorship import ForeignObjectError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.core.naming import Paths
+    from shared.core.operating.works import WorkName
     from shared.core.ports import ObjectInfo
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
@@ -158,6 +160,18 @@ def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt
         and lease.metadata.get(ATTEMPT) != attempt
         and not _free(lease, ports.settings.lease_ttl_s)
         and ports.store.stat(ports.settings.results_bucket, paths.result) is None
+    )
+
+
+def state_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> LeaseState:
+    """Return what a lease says to somebody who only looks at it."""
+    return LeaseState(
+        work,
+        attempt=lease.metadata.get(ATTEMPT, ""),
+        age_s=lease.age_s,
+        held=lease.metadata.get(_STATE) != _RELEASED,
+        expired=lease.age_s > ttl_s,
+        reason=lease.metadata.get(_REASON, ""),
     )
 
 

@@ -62,7 +62,7 @@ def park(job: Job, reason: ParkError, ports: Ports) -> None:
     Raises:
         TransientError: it is not kept; the same event should be delivered again.
     """
-    name = job.paths.parked(holding.place_of(reason.until, reason.code, job.event).name)
+    name = job.paths.parked(holding.place_of(reason.until, reason.code, job.event, budget=reason.budget).name)
     _store(name, format_image_event(job.event).data, ports, code=reason.code)
     until = f"{reason.until}:00:00Z"
     logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)

@@ -116,7 +116,7 @@ CHANGES: Final = (
         "google_storage_bucket gs://a-project-uplook-work",
         (
             'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45,'
-            ' "matchesPrefix": ["dead/", "leases/", "releases/", "replies/", "spending/"]}}]}'
+            ' "matchesPrefix": ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]}}]}'
         ),
     ),
     Change(

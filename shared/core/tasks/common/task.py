@@ -39,7 +39,7 @@ class Task:
 
     `about` says in the documents what is asked for. `template` is the prompt's default, `placeholders` what any prompt
     of this task may hold (and `needs` must). `takes` names the settings that only some tasks have: labels, max_items,
-    multi_label, question, mask_threshold, soft_masks; `max_items` is how many the model is asked for if nobody says.
+    multi_label, question, mask_threshold, soft_masks, crops; `max_items` is how many are asked for if nobody says.
     The longest answer that makes sense takes `answer_tokens`, and `tokens_per_item` for each item (`tokens_per_png`
     where the model draws its mask as a picture). That is the limit of an answer, behind room for thoughts, and so what
     a call reserves of the day's ceiling: a tight one lets more calls run at once, one too tight cuts answers.

@@ -93,7 +93,14 @@ def _reads_as_boxes(value: Any) -> bool:
 
 
 def _is_sides(value: Any) -> bool:
-    return isinstance(value, Mapping) and names_sides(value) and key_of(value, spellings.LABEL) is None
+    """Whether a value is the sides of a box and nothing else: what has words beside them is an entry of its own."""
+    return isinstance(value, Mapping) and names_sides(value) and not _has_words(value)
+
+
+def _has_words(value: Mapping[str, Any]) -> bool:
+    if key_of(value, (*spellings.LABEL, *spellings.WEAK_LABEL, *spellings.TRANSLATED_LABEL)) is not None:
+        return True
+    return any(isinstance(said, str) and read_number(said) is None for said in value.values())
 
 
 def _may_name_a_box(name: str) -> bool:

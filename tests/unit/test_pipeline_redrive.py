@@ -133,7 +133,7 @@ def test_a_document_of_an_older_version_is_left_with_the_reason() -> None:
     (name,) = _errors(rig)
     old = {key: value for key, value in rig.document(event, error=0).items() if key != "settings"}
     rig.store.delete(RESULTS, name)
-    rig.store.create(RESULTS, name, json.dumps(old).encode(), content_type="application/json")
+    rig.store.plant(RESULTS, name, json.dumps(old).encode())
 
     (left,) = _redrive(rig)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,12 @@ settings.register_profile("uplook", deadline=None)
 settings.load_profile("uplook")
 # On another day the same laws hold; a few examples show that nothing asks for the day.
 settings.register_profile("other-days", parent=settings.get_profile("uplook"), max_examples=5)
+
+
+def pytest_configure() -> None:
+    """Let children of tests hear Ctrl-C, even where a shell has started the suite in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

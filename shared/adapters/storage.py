@@ -25,7 +25,6 @@ from shared.core.ports import ObjectInfo
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_TIMEOUT_S = 60
 _LISTED = "items(name,generation,size,crc32c,metadata,updated,contentType),nextPageToken"
 """What `ObjectInfo` holds, and no more: a page of whole resources is several times as long."""
 
@@ -34,11 +33,18 @@ class GoogleStorage:
     """The `ObjectStore` port over the real service (or anything that speaks its JSON API).
 
     `emulator_host` is a URL with `http://`, or None for the service itself; `retry_s` bounds the client's own
-    retries of lost connections and 5xx: beyond it, redelivery is the better wait.
+    retries of lost connections and 5xx: beyond it, redelivery is the better wait. `timeout_s` is how long a server may
+    be silent.
     """
 
     def __init__(
-        self, *, project: str | None, emulator_host: str | None, connections: int, retry_s: float = 30
+        self,
+        *,
+        project: str | None,
+        emulator_host: str | None,
+        connections: int,
+        retry_s: float = 30,
+        timeout_s: float = 60,
     ) -> None:
         from google.auth.credentials import AnonymousCredentials
         from google.cloud import storage
@@ -53,14 +59,14 @@ class GoogleStorage:
             options |= {"client_options": {"api_endpoint": emulator_host}, "credentials": AnonymousCredentials()}  # type: ignore[no-untyped-call]
         self._client = storage.Client(**options)
         # Every call here is safe to repeat: writes and deletes carry their preconditions.
-        self._patience: dict[str, Any] = {"timeout": _TIMEOUT_S, "retry": DEFAULT_RETRY.with_timeout(retry_s)}
+        self._patience: dict[str, Any] = {"timeout": timeout_s, "retry": DEFAULT_RETRY.with_timeout(retry_s)}
         # The client offers no other way to widen its pool or to see the server's clock (the Date header).
         session = self._client._http  # noqa: SLF001
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
         self._clock = _ServerClock()
         session.hooks["response"] += [self._clock.note, _drain_refusal]
-        self._downloads = Downloads(self._client, timeout_s=_TIMEOUT_S)
+        self._downloads = Downloads(self._client, timeout_s=timeout_s)
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None

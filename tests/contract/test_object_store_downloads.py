@@ -13,7 +13,6 @@ import pytest
 from infra.emulators.client import Control
 from infra.emulators.common.faults import Fault
 from infra.local.resources import storage_client
-from shared.adapters import storage
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import NotFoundError, PermanentError, TransientError
 from shared.core.jsontext import crc32c
@@ -36,8 +35,8 @@ def url() -> Iterator[str]:
         yield url
 
 
-def _store(url: str) -> GoogleStorage:
-    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=5)
+def _store(url: str, *, timeout_s: float = 60) -> GoogleStorage:
+    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=5, timeout_s=timeout_s)
 
 
 def _read(store: GoogleStorage, *, max_bytes: int = len(BODY)) -> bytes:
@@ -73,9 +72,8 @@ def test_what_goes_wrong_at_the_first_attempt_is_tried_again_by_the_client(
     assert _downloads(url) == before + counted
 
 
-def test_what_does_not_come_in_time_is_not_waited_for_twice(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "_TIMEOUT_S", 0.2)
-    store, late = _store(url), Fault("latency", operation="object.download", seconds=WAIT_S, times=0)
+def test_what_does_not_come_in_time_is_not_waited_for_twice(url: str) -> None:
+    store, late = _store(url, timeout_s=0.2), Fault("latency", operation="object.download", seconds=WAIT_S, times=0)
 
     with Control(url).planned(late), pytest.raises(TransientError, match=r"gs://downloads/a/ü\?#%\.json: timed out"):
         _read(store)

@@ -58,7 +58,8 @@ def test_a_line_is_no_wider_than_the_terminal() -> None:
             seen = os.read(leader, 100).decode()
     os.close(leader)
 
-    assert seen.rstrip("\r\x1b[K").count("x") == 19
+    first = next(line for line in seen.split("\r\x1b[K") if line)  # on a slow machine there are more by then
+    assert first == "x" * 19
 
 
 def test_what_takes_no_time_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

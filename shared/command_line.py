@@ -13,6 +13,8 @@ from shared.core import naming
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SCHEME = "gs://"
+
 DONE, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
 """Exit codes; 2 is argparse's, for wrong usage."""
 
@@ -72,3 +74,29 @@ def moment(text: str) -> dt.datetime:
             f"expected a date or a time in UTC, such as 2026-11-21 or 2026-11-21T08:00, found {text!r}"
         ) from error
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def bucket_address(text: str, *, form: str) -> str:
+    """Read an option that names a place in a bucket; `form` is what is expected, such as `gs://BUCKET[/FOLDER]`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such place.
+    """
+    if not text.startswith(SCHEME) or not naming.is_bucket_name(text.removeprefix(SCHEME).partition("/")[0]):
+        raise argparse.ArgumentTypeError(f"expected {form}, found {text!r}")
+    return text
+
+
+def above_zero(text: str, *, what: str) -> float:
+    """Read an option that is a finite number above 0, such as seconds; `what` names it in plural.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no such number.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected {what} above 0, found {text!r}")
+    return number

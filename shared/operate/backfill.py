@@ -7,10 +7,11 @@ import hashlib
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared import bootstrap, config
-from shared.command_line import DONE, INCOMPLETE, moment, task_name
+from shared.command_line import DONE, INCOMPLETE, SCHEME, above_zero, bucket_address, moment, task_name
 from shared.core import naming
 from shared.core.errors import SettingsError
 from shared.core.planning.candidates import Selection, Shard
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from shared.pipeline.backfill.objects import ObjectSequence
     from shared.pipeline.ports import Ports
 
-_SCHEME = "gs://"
 _MOST_COUNTED = 100_000
 """Objects that are looked at beforehand, so that the time that is left can be told: a minute or two."""
 
@@ -76,11 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", type=moment, metavar="TIME", help="only objects that were written since then")
     parser.add_argument("--limit", type=_count, metavar="N", help="publish the work of at most N objects")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="only the I-th of N parts, from 0")
-    parser.add_argument("--rate", type=_rate, metavar="N", help="publish at most N events a second")
+    parser.add_argument(
+        "--rate", type=partial(above_zero, what="a number"), metavar="N", help="publish at most N events a second"
+    )
     outstanding = "events of each task that may be on their way at once (default: half of THREADS)"
     parser.add_argument("--outstanding", type=_count, metavar="N", help=outstanding)
     quota = "calls a minute that Gemini lets you make: for the time that --dry-run tells"
-    parser.add_argument("--quota", type=_rate, metavar="N", help=quota)
+    parser.add_argument("--quota", type=partial(above_zero, what="a number"), metavar="N", help=quota)
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be done, what it costs and how long it takes"
     )
@@ -166,7 +168,7 @@ def _job(args: argparse.Namespace) -> _Job:
             "since": args.since.isoformat() if args.since else None,
             "limit": args.limit,
             "rules": hashlib.sha256(repr(rules).encode()).hexdigest(),
-            "results": f"{_SCHEME}{settings.results_bucket}/{settings.results_prefix}",
+            "results": f"{SCHEME}{settings.results_bucket}/{settings.results_prefix}",
         },
         limit=args.limit,
         most=args.outstanding or max(1, settings.threads // 2),
@@ -227,9 +229,7 @@ def _shard_of_job() -> Shard:
 
 
 def _where(text: str) -> tuple[str, str]:
-    bucket, _, prefix = text.removeprefix(_SCHEME).partition("/")
-    if not text.startswith(_SCHEME) or not naming.is_bucket_name(bucket):
-        raise argparse.ArgumentTypeError(f"expected gs://BUCKET[/PREFIX], found {text!r}")
+    bucket, _, prefix = bucket_address(text, form="gs://BUCKET[/PREFIX]").removeprefix(SCHEME).partition("/")
     return bucket, prefix
 
 
@@ -253,13 +253,3 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, found {text!r}")
     return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
-    return number

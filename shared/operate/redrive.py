@@ -8,12 +8,12 @@ import sys
 import textwrap
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shared import bootstrap
-from shared.command_line import DONE, INCOMPLETE, moment, task_name
+from shared.command_line import DONE, INCOMPLETE, SCHEME, bucket_address, moment, task_name
 from shared.consumer.choosing import chosen_in_order, tasks
-from shared.core import naming
 from shared.core.errors import ErrorCode, SettingsError
 from shared.core.operating.mending import failure_codes, is_worth_a_redrive
 from shared.core.operating.problems import counted
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
     from shared.pipeline.upkeep.redrive import Redriven
 
-_SCHEME = "gs://"
 MAX_LINES: Final = 40
 """Longer lists are summed up, unless each line is asked for."""
 
@@ -49,7 +48,10 @@ _EPILOG = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options of `redrive`."""
     parser.add_argument(
-        "where", type=_where, metavar="WHERE", help="gs://RESULTS_BUCKET[/FOLDER] or gs://WORK_BUCKET/dead"
+        "where",
+        type=partial(bucket_address, form="gs://BUCKET[/FOLDER]"),
+        metavar="WHERE",
+        help="gs://RESULTS_BUCKET[/FOLDER] or gs://WORK_BUCKET/dead",
     )
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done, and why each has failed")
     which = parser.add_mutually_exclusive_group()
@@ -91,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _redriven(args: argparse.Namespace, ports: Ports, told: _Told) -> Iterable[Redriven]:
     settings = ports.settings
-    bucket, _, folder = args.where.removeprefix(_SCHEME).partition("/")
+    bucket, _, folder = args.where.removeprefix(SCHEME).partition("/")
     folder = f"{folder.rstrip('/')}/" if folder.strip("/") else ""
     if bucket == settings.work_bucket and folder.startswith(dead_letter.FOLDER):
         if args.code or args.worth or args.task:
@@ -223,10 +225,3 @@ def _code(text: str) -> str:
             f"{text} is no code of a failure, so there is nothing to redrive; those are {known}"
         )
     raise argparse.ArgumentTypeError(f"expected the code of a failure, one of {known}; found {text!r}")
-
-
-def _where(text: str) -> str:
-    bucket = text.removeprefix(_SCHEME).partition("/")[0]
-    if not text.startswith(_SCHEME) or not naming.is_bucket_name(bucket):
-        raise argparse.ArgumentTypeError(f"expected gs://BUCKET[/FOLDER], found {text!r}")
-    return text

@@ -8,10 +8,10 @@ import shutil
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.command_line import DONE, INCOMPLETE, moment
-from shared.core import naming
+from shared.command_line import DONE, INCOMPLETE, SCHEME, above_zero, bucket_address, moment
 from shared.core.operating.problems import Places, problems_of
 from shared.core.operating.summary import summarise
 from shared.export.reading import Tally
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from shared.operate.status_scope import StatusScope
     from shared.pipeline.ports import Ports
 
-_SCHEME = "gs://"
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 _EVERY_S = 5.0
 _EPILOG = """\
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "where",
         nargs="?",
-        type=_where,
+        type=partial(bucket_address, form="gs://BUCKET[/OBJECT or /FOLDER]"),
         metavar="WHERE",
         help="gs://UPLOADS/OBJECT for the story of one image, gs://UPLOADS/FOLDER or gs://RESULTS/RUN/FOLDER for a part"
         " (default: all)",
@@ -55,7 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", type=moment, metavar="TIME", help="count no results of before, such as 2026-11-21")
     parser.add_argument("--json", action="store_true", help="one JSON document (with --watch: one a line)")
     parser.add_argument("--watch", action="store_true", help="show it again and again, until Ctrl-C")
-    parser.add_argument("--every", type=_seconds, default=_EVERY_S, metavar="S", help="seconds between (default: 5)")
+    parser.add_argument(
+        "--every",
+        type=partial(above_zero, what="seconds"),
+        default=_EVERY_S,
+        metavar="S",
+        help="seconds between (default: 5)",
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
 
@@ -122,7 +127,7 @@ class _View:
             settings.storage_emulator_host,
         )
         problems = problems_of(summary, places, refused=refused_models(summary.held, ports))
-        where = self._where or f"{_SCHEME}{settings.results_bucket}/{settings.results_prefix}"
+        where = self._where or f"{SCHEME}{settings.results_bucket}/{settings.results_prefix}"
         if scope.image is not None:
             self._note("the journal")
             story = read_story(scope, ports, facts, on_unreadable=unreadable.append)
@@ -143,20 +148,3 @@ def _show(report: StatusReport, *, as_json: bool, watched: bool) -> int:
     for each in report.unreadable:
         sys.stderr.write(f"left out: {each}\n")
     return INCOMPLETE if report.unreadable else DONE
-
-
-def _where(text: str) -> str:
-    bucket = text.removeprefix(_SCHEME).partition("/")[0]
-    if not text.startswith(_SCHEME) or not naming.is_bucket_name(bucket):
-        raise argparse.ArgumentTypeError(f"expected gs://BUCKET[/OBJECT or /FOLDER], found {text!r}")
-    return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text!r}")
-    return seconds

@@ -103,10 +103,12 @@ def test_items_are_taken_no_further_ahead_than_needed() -> None:
 
 def test_whoever_closes_it_waits_for_no_call_and_those_that_have_not_begun_never_do() -> None:
     begun: list[int] = []
+    threads: list[threading.Thread] = []
     first, may_end = threading.Event(), threading.Event()
 
     def call(number: int) -> None:
         begun.append(number)
+        threads.append(threading.current_thread())
         if number:
             first.set()
             assert may_end.wait(WAIT_S)
@@ -115,8 +117,7 @@ def test_whoever_closes_it_waits_for_no_call_and_those_that_have_not_begun_never
     next(outcomes)
     assert first.wait(WAIT_S)
     outcomes.close()
-    [thread] = [each for each in threading.enumerate() if each.name == "ahead"]
     may_end.set()
-    thread.join(WAIT_S)
+    threads[0].join(WAIT_S)
 
     assert begun == [0, 1]

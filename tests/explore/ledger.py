@@ -73,7 +73,8 @@ class Ledger:
     def asked(self, process: Process, request: ModelRequest, *, at_s: float) -> None:
         """Note a paid model call, and whether it carried this generation's bytes."""
         self.paid.append(process)
-        process.paid_s = process.paid_s or at_s
+        if process.paid_s is None or process.journalled_s is not None:  # a further ask, of which nothing is kept yet
+            process.paid_s, process.journalled_s = at_s, None
         for part in request.images:
             if isinstance(part, ReferencedImage) and part.uri.startswith("gs://"):
                 # An address names no generation: what counts is that no answer about another one is kept.

@@ -61,10 +61,11 @@ def _record(event: ImageEvent, ports: Ports) -> None:
             commit.announce(each, ports)
         return
     try:
-        for settled in claim.done.values():
+        done = lease.done_before(job, claim, ports)
+        for settled in done.values():
             commit.announce(settled, ports)
         for part in job.parts():
-            if part.event.task not in claim.done:
+            if part.event.task not in done:
                 _commit(part, claim, ports)
     except Exception:
         lease.release(job, claim, ports, past=claim.past)

@@ -1,10 +1,10 @@
 """An upload is gone: everything that was made of it goes too, in every run.
 
 Removing takes away what the delivery protocol stands on, so it is done by the protocol: the leases of all tasks first,
-as their holder, because one delivery may be at work on several tasks; then copies of the image outside, and the journal,
-which names them and with which a late duplicate could rebuild the rest; then the documents, so that no reader follows one
-to a missing file; then the files; the lease last. Each step may be repeated: what a crash leaves, the next delivery
-removes. A duplicate of the upload's own event that comes later finds no image: it is `skipped`.
+as their holder, because one delivery may be at work on several tasks; then copies of the image outside, and the
+journal, which names them and with which a late duplicate could rebuild the rest; then the documents, so that no reader
+follows one to a missing file; then the files; the lease last. Each step may be repeated: what a crash leaves, the next
+delivery removes. A duplicate of the upload's own event that comes later finds no image: it is `skipped`.
 
 What others know of it goes too: the answers of manifests that it was part of, and storage events that nobody could
 handle. NOT_REACHED is the rest.

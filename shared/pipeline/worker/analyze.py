@@ -76,16 +76,16 @@ class _Progress:
     def __init__(self, job: Job, held: HeldLease) -> None:
         self.job = job
         self.held = held
-        self.failed = any(settled.document["status"] == "failed" for settled in held.done.values())
-        self._ended = set(held.done)
+        self.failed = False
+        self._ended = set[str]()
 
     def left(self) -> tuple[Job, ...]:
         """Return the parts that have not ended."""
         return tuple(part for part in self.job.parts() if part.event.task not in self._ended)
 
-    def end(self, part: Job, settled: Settled) -> None:
-        """Note that a part is committed and announced."""
-        self._ended.add(part.event.task)
+    def end(self, task: str, settled: Settled) -> None:
+        """Note that a task is committed and announced."""
+        self._ended.add(task)
         self.failed |= settled.document["status"] == "failed"
 
 
@@ -109,8 +109,11 @@ def _work(progress: _Progress, ports: WorkerPorts) -> None:
     Raises:
         ParkError: the event must wait: for another day, or for the deployment to be mended.
     """
-    for settled in progress.held.done.values():
+    with park.parking(progress.held, ports):
+        done = lease.done_before(progress.job, progress.held, ports)
+    for task, settled in done.items():
         commit.announce(settled, ports)  # whoever committed it may have died over its event
+        progress.end(task, settled)
     outcomes = _outcomes(progress, ports)
     while True:
         with park.parking(
@@ -122,13 +125,14 @@ def _work(progress: _Progress, ports: WorkerPorts) -> None:
             part, document, files = outcome
             settled = commit.commit(part, document, files, ports)  # 6
         commit.announce(settled, ports)  # 7
-        progress.end(part, settled)
+        progress.end(part.event.task, settled)
 
 
 def _outcomes(progress: _Progress, ports: WorkerPorts) -> Iterator[_Outcome]:
     """Yield the document and files of each part: an answer's, or those of a permanent error."""
     try:
-        for answers in ask.obtain_answers(progress.job, progress.held, ports):
+        wanted = [part.event.task for part in progress.left()]
+        for answers in ask.obtain_answers(progress.job, progress.held, ports, wanted=wanted):
             yield from (_answered(answered, ports) for answered in answers)
     except SourceGoneError as gone:
         status: Status = "skipped"

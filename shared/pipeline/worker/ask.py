@@ -70,8 +70,10 @@ class Answered:
     counted_in: str | None = None
 
 
-def obtain_answers(job: Job, held: HeldLease, ports: WorkerPorts) -> Iterator[Sequence[Answered]]:
-    """Yield the answers to all tasks of this job that are not done, after each ask those that stand.
+def obtain_answers(
+    job: Job, held: HeldLease, ports: WorkerPorts, *, wanted: Sequence[str]
+) -> Iterator[Sequence[Answered]]:
+    """Yield the answers to those tasks of this job that are wanted, after each ask those that stand.
 
     They come from the journal where an earlier attempt paid for them, else from the model. What the first ask brings
     for some tasks can be committed before the others are asked for again.
@@ -84,17 +86,17 @@ def obtain_answers(job: Job, held: HeldLease, ports: WorkerPorts) -> Iterator[Se
     """
     prompt: Prompt | None = None
     parts = {part.event.task: part for part in job.parts()}
-    wanted = {task: "" for task in parts if task not in held.done}
+    asking = dict.fromkeys(wanted, "")
     replies: list[JournalledReply] = []
     for number in range(MAX_ASKS):
-        reply = None if held.first else _earlier_reply(job, ports, number=number, wanted=wanted)
+        reply = None if held.first else _earlier_reply(job, ports, number=number, wanted=asking)
         if reply is None:
             _require_model(job, ports)
             ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
-            reply = _ask_while_there(job, prompt, ports, number=number, wanted=wanted)
+            reply = _ask_while_there(job, prompt, ports, number=number, wanted=asking)
         replies.append(reply)
-        read = {task: interpret(parts[task].event, reply) for task in wanted}
+        read = {task: interpret(parts[task].event, reply) for task in asking}
         again = _again(job, read) if number + 1 < MAX_ASKS else {}
         image = prompt.images[0] if prompt else None
         stands = [each for each in read if each not in again]
@@ -102,7 +104,7 @@ def obtain_answers(job: Job, held: HeldLease, ports: WorkerPorts) -> Iterator[Se
             yield [replace(_answered(parts[task], replies, *read[task]), image=image) for task in stands]
         if not again:
             return
-        wanted = again
+        asking = again
 
 
 def _again(job: Job, read: Mapping[str, tuple[Answer, Reading]]) -> dict[str, str]:

@@ -101,11 +101,16 @@ def claim(job: Job, ports: Ports) -> HeldLease | tuple[Settled, ...]:
         )
     except AlreadyExistsError:
         return _claim_seen(job, ports, body)
-    return HeldLease(generation, first=True, done=_done_alone(job, ports))
+    return HeldLease(generation, first=True)
 
 
-def _done_alone(job: Job, ports: Ports) -> dict[str, Settled]:
-    """Return the results of other tasks of a new ask: before the rules put them together, they were asked alone."""
+def done_before(job: Job, held: HeldLease, ports: Ports) -> Mapping[str, Settled]:
+    """Return what is committed already of a job whose lease is held, by task.
+
+    Of a new ask, others than the leading task may be: before the rules put them together, they were asked alone.
+    """
+    if not held.first:
+        return held.done
     found = {}
     for part in job.parts()[1:]:
         with contextlib.suppress(NotFoundError, ForeignObjectError):  # what is foreign is told when its place is taken

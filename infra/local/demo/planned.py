@@ -84,7 +84,9 @@ class Planner:
 
     def _events(self, name: str, metadata: Mapping[str, str]) -> tuple[ImageEvent, ...]:
         source = Source(topology.UPLOADS, name, 1, content_type=content_type(name))
-        return plan(Uploaded(source, metadata), self.rules, run=self.run, service=self.service).events
+        events = plan(Uploaded(source, metadata), self.rules, run=self.run, service=self.service).events
+        # Task by task: an answer that is kept serves its task again, with whichever others it was asked for.
+        return tuple(view.alone() for event in events for view in event.views())
 
     def _key(self, event: ImageEvent, digest: str) -> str:
         settings = settings_document(event.settings)

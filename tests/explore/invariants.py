@@ -134,13 +134,16 @@ def _told(world: World, event: ImageEvent, redriven: bool) -> list[str]:
 
 def _paid_once(world: World, processes: Sequence[Process]) -> list[str]:
     own = set(processes)
-    paid = sum(1 for process in world.ledger.paid if process in own)
+    paid_for = [each for process, each in zip(world.ledger.paid, world.ledger.paid_for, strict=True) if process in own]
+    # A caption that is asked for a second time alone, because the first answer lacked it, is paid for twice.
+    whole = {name: 2 if (world.scenario, name) == ("parts", "caption") else 1 for each in paid_for for name in each}
     steps = [step for step in world.stage.trace if step.process in own]
     excused = sum(map(_lost_answer, steps)) + sum(_excused(process, steps) for process in own)
-    asks = 2 if world.scenario == "parts" else 1
-    if paid > asks + excused:
-        return [f"pay once: {paid} payments, of which {asks + excused} can be explained"]
-    return []
+    return [
+        f"pay once: {paid} payments for {name}, of which {asks + excused} can be explained"
+        for name, asks in whole.items()
+        if (paid := sum(name in each for each in paid_for)) > asks + excused
+    ]
 
 
 def _counted_once(world: World, event: ImageEvent) -> list[str]:

@@ -57,9 +57,7 @@ def another_ask(view: ImageEvent, answer: Answer, reading: Reading) -> str | Non
 
 def _read(view: ImageEvent, answer: Answer, reply: JournalledReply) -> Reading:
     asked = asked_in(view, reply)
-    task = joint.answering(view.task, asked)
-    if task is None:
-        return Reading("failed", f"the model was not asked for {view.task}, but for {', '.join(asked)}")
+    task = joint.answering(view.task, asked) or view.task
     own = answer if len(asked) == 1 else _own_share(view, task, answer, reply)
     if own is None:
         return Reading("failed", answer.reason or f"unreadable: the answer to {', '.join(asked)} holds none to {task}")

@@ -16,7 +16,7 @@ from shared.core.ports import Message
 from shared.core.values import MAX_MASK_THRESHOLD, MAX_TEMPERATURE, Source, TaskSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 
 IMAGE_SCHEMA = "uplook.image/1"
@@ -86,6 +86,14 @@ class ImageEvent:
     def alone(self) -> ImageEvent:
         """Return the event of this task as if it were asked alone."""
         return replace(self, parts=())
+
+    def only(self, tasks: Collection[str]) -> ImageEvent:
+        """Return this event with no others than these of its tasks, of which it has at least one."""
+        views = [view for view in self.views() if view.task in tasks]
+        if len(views) == len(self.tasks):
+            return self
+        parts = tuple(Part(view.task, view.settings) for view in views)
+        return replace(views[0], parts=parts if len(parts) > 1 else ())
 
 
 def parse_upload(data: Any) -> Upload:

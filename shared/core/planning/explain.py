@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
+from shared.core.planning.asks import OF_A_REQUEST
 from shared.core.planning.model_checks import maskless
 from shared.core.planning.plan import EXCLUDED, beyond_calls, plan, why_not
 from shared.core.planning.rules import merged, task_keys
@@ -73,7 +74,7 @@ def explain(upload: Upload, rules: Rules, service: Service) -> Explanation:
         return why_not(task, choices) or (beyond_calls(choices) if beyond else "nothing happens to this object")
 
     tasks = (
-        TaskPlan(task, (*_shared(views[task], levels), *_decisions(task, views[task].settings, levels)))
+        TaskPlan(task, (*_shared(views[task], levels), *_decisions(views[task], levels)))
         if task in views
         else TaskPlan(task, left_out=left(task))
         for task in TASKS
@@ -99,9 +100,14 @@ def _shared(view: ImageEvent, levels: Sequence[Level]) -> tuple[Decision, ...]:
     return (Decision("in one call with", others, _last(levels, "together")),) if others else ()
 
 
-def _decisions(task: str, settings: TaskSettings, levels: Sequence[Level]) -> tuple[Decision, ...]:
+def _decisions(view: ImageEvent, levels: Sequence[Level]) -> tuple[Decision, ...]:
+    task, settings = view.task, view.settings
     keys = [key for key in task_keys(task) if getattr(settings, key) or _is_number(getattr(settings, key))]
-    return tuple(Decision(key, _value(key, settings), _place(key, task, levels)) for key in keys)
+    places = {key: _place(key, task, levels) for key in keys}
+    if task != view.tasks[0] and _last(levels, "together") != BY_DEFAULT:
+        followed = [key for key in OF_A_REQUEST if places.get(key) == BY_DEFAULT]
+        places |= dict.fromkeys(followed, f"as {view.tasks[0]}")
+    return tuple(Decision(key, _value(key, settings), places[key]) for key in keys)
 
 
 def _is_number(value: object) -> bool:

@@ -38,7 +38,7 @@ from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
@@ -86,25 +86,31 @@ def obtain_answers(
     """
     prompt: Prompt | None = None
     parts = {part.event.task: part for part in job.parts()}
-    asking = dict.fromkeys(wanted, "")
+    left = dict.fromkeys(wanted, "")  # each with what is added to its prompt
     replies: list[JournalledReply] = []
-    for number in range(MAX_ASKS):
-        reply = None if held.first else _earlier_reply(job, ports, number=number, wanted=asking)
+    number = 0
+    while left:
+        last = number + 1 == MAX_ASKS
+        reply = None if held.first else _earlier_reply(job, ports, number=number)
+        if reply is not None and not _answers(reply, job, left):
+            if not last:  # its place is taken by an ask for other tasks, before some of them had to be done again
+                number += 1
+                continue
+            reply = None
         if reply is None:
             _require_model(job, ports)
             ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
-            reply = _ask_while_there(job, prompt, ports, number=number, wanted=asking)
+            reply = _ask_while_there(job, prompt, ports, number=number, wanted=left)
         replies.append(reply)
-        read = {task: interpret(parts[task].event, reply) for task in asking}
-        again = _again(job, read) if number + 1 < MAX_ASKS else {}
+        read = {task: interpret(parts[task].event, reply) for task in _answers(reply, job, left)}
+        again = {} if last else _again(job, read)
         image = prompt.images[0] if prompt else None
         stands = [each for each in read if each not in again]
         if stands:
             yield [replace(_answered(parts[task], replies, *read[task]), image=image) for task in stands]
-        if not again:
-            return
-        asking = again
+        left = {task: again.get(task, "") for task in left if task not in stands}
+        number = min(number + 1, MAX_ASKS - 1)
 
 
 def _again(job: Job, read: Mapping[str, tuple[Answer, Reading]]) -> dict[str, str]:
@@ -122,10 +128,9 @@ def _again(job: Job, read: Mapping[str, tuple[Answer, Reading]]) -> dict[str, st
 def _answered(part: Job, replies: Sequence[JournalledReply], answer: Answer, reading: Reading) -> Answered:
     """Return an answer with the usage of those asks whose cost its task bears."""
     task = part.event.task
-    bearers = [asked_in(part.event, reply)[0] for reply in replies]
-    usages = [
-        read_answer(reply.response).usage for reply, bearer in zip(replies, bearers, strict=True) if bearer == task
-    ]
+    own = [reply for reply in replies if _answers(reply, part, [task])]
+    bearers = [asked_in(part.event, reply)[0] for reply in own]
+    usages = [read_answer(reply.response).usage for reply, bearer in zip(own, bearers, strict=True) if bearer == task]
     usage = reduce(Usage.plus, usages) if usages else NOTHING_USED
     others = (bearer for bearer in bearers if bearer != task)
     return Answered(part, replies[-1], replace(answer, usage=usage), reading, counted_in=next(others, None))
@@ -155,22 +160,22 @@ def _ask_while_there(
         raise TransientError(f"{error} It belongs to the manifest's question, which is asked again.") from error
 
 
-def _earlier_reply(job: Job, ports: Ports, *, number: int, wanted: Collection[str]) -> JournalledReply | None:
-    """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one of use."""
+def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
+    """Return the reply to this ask (counted from 0) that an earlier attempt paid for, if there is one."""
     try:
         stored = _stored(job, ports, number=number)
     except NotFoundError:
         return None
-    if stored is not None and not _is_about(stored, job, wanted):
+    if stored is not None and stored.key != job.key:
         logs.warning("the journal holds an answer to other settings, which have changed since: the model is asked")
         return None
     return stored
 
 
-def _is_about(stored: JournalledReply, job: Job, wanted: Collection[str]) -> bool:
-    """Whether a reply was asked for in these words, and for at least one of the tasks that are wanted."""
-    asked = asked_in(job.event, stored)
-    return stored.key == job.key and any(joint.answering(task, asked) for task in wanted)
+def _answers(reply: JournalledReply, job: Job, wanted: Iterable[str]) -> list[str]:
+    """Return those of these tasks that a reply was asked for."""
+    asked = asked_in(job.event, reply)
+    return [task for task in wanted if joint.answering(task, asked)]
 
 
 def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
@@ -332,7 +337,7 @@ def _keep(
             stored = _stored(job, ports, number=number)
         except NotFoundError:
             raise TransientError("The journalled reply vanished while it was read.") from None
-        if stored is None or not _is_about(stored, job, wanted):
+        if stored is None or stored.key != job.key or not _answers(stored, job, wanted):
             return reply  # its place is taken: should this attempt die now, its answer is paid for again
         if stored.attempt != reply.attempt:
             logs.warning("another attempt's reply was journalled first: this one is dropped", key=job.key)

@@ -64,7 +64,7 @@ def _record(event: ImageEvent, ports: Ports) -> None:
         done = lease.done_before(job, claim, ports)
         for settled in done.values():
             commit.announce(settled, ports)
-        for part in job.parts():
+        for part in reversed(job.parts()):  # the leading task last, as workers do it
             if part.event.task not in done:
                 _commit(part, claim, ports)
     except Exception:

@@ -144,7 +144,8 @@ def _outcomes(progress: _Progress, ports: WorkerPorts) -> Iterator[_Outcome]:
         status, code, message = "failed", error.code, error.message
     else:
         return
-    for part in progress.left():
+    # The leading task last: whoever goes on behind a crash asks for it first, and its place in the journal is free.
+    for part in reversed(progress.left()):
         yield _unanswered(part, ports, status=status, code=code, message=message)
 
 

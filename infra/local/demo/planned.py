@@ -86,7 +86,8 @@ class Planner:
         source = Source(topology.UPLOADS, name, 1, content_type=content_type(name))
         events = plan(Uploaded(source, metadata), self.rules, run=self.run, service=self.service).events
         # Task by task: an answer that is kept serves its task again, with whichever others it was asked for.
-        return tuple(view.alone() for event in events for view in event.views())
+        views = (view.alone() for event in events for view in event.views())
+        return tuple(sorted(views, key=lambda view: view.task))
 
     def _key(self, event: ImageEvent, digest: str) -> str:
         settings = settings_document(event.settings)

@@ -107,7 +107,7 @@ def test_ingest_reads_the_event_whatever_content_type_an_emulator_gives_it(rig: 
 
     assert client("ingest").post("/", **request).status_code == OK
 
-    assert len(rig.publisher.messages[rig.settings.image_topic]) == 3
+    assert len(rig.publisher.messages[rig.settings.image_topic]) == 2
 
 
 @pytest.mark.fault(15)

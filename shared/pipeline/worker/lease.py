@@ -197,6 +197,12 @@ def state_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> LeaseState:
     )
 
 
+def states_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> list[LeaseState]:
+    """Return what a lease says of each task that it stands for."""
+    tasks = (work.task, *_named_in(lease))
+    return [state_of(replace(work, task=task), lease, ttl_s=ttl_s) for task in tasks]
+
+
 def _has_result(paths: Paths, ports: Ports) -> bool:
     return ports.store.stat(ports.settings.results_bucket, paths.result) is not None
 

@@ -52,7 +52,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AskPart:
     """One of the tasks that share an ask, with settings of its own."""
 
     task: str
@@ -72,7 +72,7 @@ class ImageEvent:
     settings: TaskSettings
     run: str
     redrive: int = 0
-    parts: tuple[Part, ...] = ()
+    parts: tuple[AskPart, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ class ImageEvent:
         views = [view for view in self.views() if view.task in tasks]
         if len(views) == len(self.tasks):
             return self
-        parts = tuple(Part(view.task, view.settings) for view in views)
+        parts = tuple(AskPart(view.task, view.settings) for view in views)
         return replace(views[0], parts=parts if len(parts) > 1 else ())
 
 
@@ -245,14 +245,14 @@ def _source(value: Mapping[str, Any]) -> Source:
     )
 
 
-def _part(value: Any) -> Part:
+def _part(value: Any) -> AskPart:
     if not isinstance(value, dict):
         raise json_fields.malformed("with", "a list of objects", value)
     task = json_fields.name(value, "task", is_task_name, "the name of a task")
-    return Part(task, parse_settings(value.get("settings")))
+    return AskPart(task, parse_settings(value.get("settings")))
 
 
-def _parts(leading: Part, others: Any) -> tuple[Part, ...]:
+def _parts(leading: AskPart, others: Any) -> tuple[AskPart, ...]:
     """Read the other tasks of an ask; none where the leading one is alone."""
     if others is None:
         return ()

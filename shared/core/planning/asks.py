@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from shared.core.events.envelopes import ImageEvent, Part
+from shared.core.events.envelopes import AskPart, ImageEvent
 from shared.core.gemini.registry import profile
 from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.planning.model_checks import maskless
@@ -50,7 +50,7 @@ _OF_AN_ANSWER: Final = ("labels", "max_items", "max_items_set", "language")
 class Ask:
     """The tasks of one call, the leading one first; `warnings` is what to know about their settings."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[AskPart, ...]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -64,7 +64,7 @@ class Ask:
         return ImageEvent(source, leading.task, leading.settings, run, parts=self.parts if len(self.parts) > 1 else ())
 
 
-def asks_of(tasks: Sequence[str], choices: Choices, resolve: Resolve) -> tuple[tuple[Ask, ...], tuple[str, ...]]:
+def into_asks(tasks: Sequence[str], choices: Choices, resolve: Resolve) -> tuple[tuple[Ask, ...], tuple[str, ...]]:
     """Return the asks for these tasks, in the order of their first ones, and warnings about groups that cannot be."""
     asks: list[Ask] = []
     warnings: list[str] = []
@@ -87,28 +87,28 @@ def _ask(group: Sequence[str], choices: Choices, resolve: Resolve, warnings: lis
     """Return the ask of the first task of a group, with those others that can join it."""
     resolved = {task: resolve(task, choices) for task in group}
     leading = max(group, key=lambda task: _length(task, resolved[task][0]))
-    taken, told = [Part(leading, resolved[leading][0])], list(resolved[leading][1])
+    taken, told = [AskPart(leading, resolved[leading][0])], list(resolved[leading][1])
     left_out = set[str]()
     for task in (each for each in group if each != leading):
         settings, clamped = resolved[task]
         if choices.together is not None:
             settings, clamped = resolve(task, _following(task, choices, taken[0].settings))
-        reason = _why_apart(Part(task, settings), taken, choices)
+        reason = _why_apart(AskPart(task, settings), taken, choices)
         if reason is None:
-            taken.append(Part(task, settings))
+            taken.append(AskPart(task, settings))
             told += clamped
             continue
         left_out.add(task)
         if choices.together is not None:
             warnings.append(f"together: {task} is asked apart from {leading}: {reason}")
     if group[0] in left_out:  # it is its turn: those that it was to join come behind it
-        return Ask((Part(group[0], resolved[group[0]][0]),), resolved[group[0]][1])
+        return Ask((AskPart(group[0], resolved[group[0]][0]),), resolved[group[0]][1])
     return Ask(tuple(taken), tuple(dict.fromkeys(told)))
 
 
 def _length(task: str, settings: TaskSettings) -> tuple[bool, int]:
     """Return what tells the leading task: masks first, then the longest answer."""
-    return TASKS[task].wants_masks, joint.tokens_of(_view(Part(task, settings)), profile(settings.model))
+    return TASKS[task].wants_masks, joint.tokens_of(_view(AskPart(task, settings)), profile(settings.model))
 
 
 def _following(task: str, choices: Choices, leading: TaskSettings) -> Choices:
@@ -119,7 +119,7 @@ def _following(task: str, choices: Choices, leading: TaskSettings) -> Choices:
     return Choices(for_task={task: led.overlaid(wish)})
 
 
-def _why_apart(part: Part, taken: Sequence[Part], choices: Choices) -> str | None:
+def _why_apart(part: AskPart, taken: Sequence[AskPart], choices: Choices) -> str | None:
     """Return why a task cannot join those that are taken, or None."""
     leading = taken[0]
     for key in OF_A_REQUEST:
@@ -135,7 +135,7 @@ def _why_apart(part: Part, taken: Sequence[Part], choices: Choices) -> str | Non
     return None if joint.can_share(views, model) else "one JSON object cannot hold both answers"
 
 
-def _unlike(part: Part, holder: Part, choices: Choices) -> Iterator[str]:
+def _unlike(part: AskPart, holder: AskPart, choices: Choices) -> Iterator[str]:
     """Yield why the answer to a task is not within that of another."""
     for each in (part, holder):
         if choices.of(each.task).prompt is not None:
@@ -148,5 +148,5 @@ def _unlike(part: Part, holder: Part, choices: Choices) -> Iterator[str]:
         yield reason
 
 
-def _view(part: Part) -> ImageEvent:
+def _view(part: AskPart) -> ImageEvent:
     return ImageEvent(_ANY, part.task, part.settings, "any")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.core.delivery.budget import Ceiling
-from shared.core.events.envelopes import Part
+from shared.core.events.envelopes import AskPart
 from shared.core.gemini.prices import reserve_usd
 from shared.core.planning.asks import Ask
 from shared.core.planning.model_checks import model_to_ask
@@ -26,7 +26,7 @@ _A_PICTURE_PX = (4000, 3000)
 
 def most_usd_of(task: str, choices: Choices, *, service: Service) -> float:
     """Return what one call of a task about one image can cost at most, as it is reserved of the day's ceiling."""
-    return _most_usd(Ask((Part(task, resolve_settings(task, choices)),)), service)
+    return _most_usd(Ask((AskPart(task, resolve_settings(task, choices)),)), service)
 
 
 def _most_usd(ask: Ask, service: Service) -> float:

@@ -109,7 +109,7 @@ def _tasks(text: str) -> _ParsedValue:
     return _ParsedValue(known or None, bool(words) and known == words)
 
 
-def _together(text: str) -> _ParsedValue:
+def _groups(text: str) -> _ParsedValue:
     """Groups are separated by semicolons, their tasks by commas; `none` keeps every task apart."""
     if text.strip().lower() == _NONE:
         return _ParsedValue((), complete=True)
@@ -167,7 +167,7 @@ _READERS: Mapping[str, tuple[Callable[[str], _ParsedValue], str]] = {
     "mask-threshold": (_number(0, MAX_MASK_THRESHOLD), f"a whole number from 0 to {MAX_MASK_THRESHOLD}"),
     "soft-masks": (_flag, "true or false"),
     "crops": (_flag, "true or false"),
-    _TOGETHER: (_together, f"tasks, separated by commas and groups of them by semicolons, each task once; or {_NONE}"),
+    _TOGETHER: (_groups, f"tasks, separated by commas and groups of them by semicolons, each task once; or {_NONE}"),
 }
 SETTINGS = tuple(name.replace("-", "_") for name in _READERS if name != _TASKS)
 """What rules may leave to uploads, by the names that rules have for it."""

@@ -117,7 +117,7 @@ def asks_of(
     tasks: Sequence[str], choices: Choices, *, service: Service | None = None
 ) -> tuple[tuple[Ask, ...], tuple[str, ...]]:
     """Return the asks for these tasks, where `service` is asked, and warnings about groups that cannot be."""
-    return asks.asks_of(tasks, choices, partial(resolve, service=service))
+    return asks.into_asks(tasks, choices, partial(resolve, service=service))
 
 
 def _held(events: Sequence[ImageEvent], service: Service | None) -> dict[str, str]:

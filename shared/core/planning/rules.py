@@ -230,7 +230,7 @@ def _uploader_settings_problem(value: Any) -> str | None:
     return None if fine else f"a list of some of {', '.join(METADATA_SETTINGS)}"
 
 
-def _together_problem(value: Any) -> str | None:
+def _groups_problem(value: Any) -> str | None:
     groups = value if isinstance(value, list) and all(isinstance(each, list) for each in value) else None
     named = [word for group in groups or () for word in group]
     known = all(isinstance(word, str) and word in TASKS for word in named)
@@ -294,7 +294,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "uploader_tasks": _tasks_problem,
     "uploader_settings": _uploader_settings_problem,
     "max_calls": _max_calls_problem,
-    "together": _together_problem,
+    "together": _groups_problem,
     "labels": _labels_problem,
     "multi_label": _flag_problem,
     "question": _text_problem,

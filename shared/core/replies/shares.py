@@ -53,7 +53,7 @@ def share_of(text: str, keys: Collection[str]) -> Share | None:
     names = {plain(key) for key in keys}
     found: dict[str, _Member] = {}
     for start in _objects(seen):
-        for member in _members(seen.text, start):
+        for member in _named_values(seen.text, start):
             name = plain(member.key)
             if name in names and (member.whole or not (name in found and found[name].whole)):
                 found[name] = member
@@ -78,7 +78,7 @@ def _objects(seen: Scan) -> Iterator[int]:
         yield broken
 
 
-def _members(text: str, start: int) -> Iterator[_Member]:
+def _named_values(text: str, start: int) -> Iterator[_Member]:
     """Yield the members of the object that starts there, up to its end or to the first that cannot be read."""
     at = start + 1
     for _ in range(MAX_MEMBERS):

@@ -1,4 +1,4 @@
-# Image events: one message per image and task, to the workers.
+# Image events: one message per image and ask, which answers one task or several, to the workers.
 resource "google_pubsub_topic" "image_events" {
   #checkov:skip=CKV_GCP_83:Google's encryption at rest; a key of your own is one argument away, and a cost
   project = var.project

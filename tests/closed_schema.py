@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator
 
 from shared.core.errors import ErrorCode
-from shared.core.events.envelopes import IMAGE_SCHEMA
+from shared.core.events.envelopes import IMAGE_SCHEMA, JOINT_SCHEMA
 from shared.core.results import documents, schemas
 from shared.core.results.schemas import load_schema
 
@@ -29,6 +29,7 @@ SCHEMAS = {
     documents.RESULT_SCHEMA: schemas.RESULT,
     documents.EVENT_SCHEMA: schemas.RESULT_EVENT,
     IMAGE_SCHEMA: schemas.IMAGE_EVENT,
+    JOINT_SCHEMA: schemas.IMAGE_EVENT,
 }
 """The file of each `schema` text."""
 

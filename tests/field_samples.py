@@ -35,7 +35,7 @@ def sample(schema: Mapping[str, Any], numbers: Iterator[int] | None = None) -> A
         return {f"{_KEY}{next(numbers)}": sample(schema["additionalProperties"], numbers)}
     if "items" in schema:
         return [sample(schema["items"], numbers) for _ in range(schema.get("maxItems", 1))]
-    return _scalar(schema, next(numbers))
+    return _scalar(schema or {"type": "string"}, next(numbers))  # an empty schema takes anything
 
 
 def _pattern(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from .events import parse_event
 from .reading import ResultReader
 from .subscribing import Pulling, subscribe
 from .values import (
+    AskedTask,
     ClassLabel,
     Counts,
     File,
@@ -36,6 +37,7 @@ from .values import (
 )
 
 __all__ = [
+    "AskedTask",
     "ClassLabel",
     "ConsumerError",
     "CorruptFileError",

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING
 from ._fields import Fields, parse_object
 from .choosing import split_uri
 from .events import read_source
-from .values import ClassLabel, File, Image, Item, Mask, Model, Problem, Result, SeenImage, Settings, Transport, Usage
+from .values import (
+    AskedTask,
+    ClassLabel,
+    File,
+    Image,
+    Item,
+    Mask,
+    Model,
+    Problem,
+    Result,
+    SeenImage,
+    Settings,
+    Transport,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +65,7 @@ def parse_result(data: bytes | str, *, uri: str) -> Result:
         uri=uri,
         images=fields.optional_all("images", _seen),
         settings=_settings(fields.optional_child("settings")),
+        ask=fields.optional_all("ask", _asked),
         raw=document,
     )
 
@@ -116,7 +131,12 @@ def _usage(fields: Fields | None) -> Usage | None:
         thought_tokens=fields.optional_whole("thought_tokens"),
         total_tokens=fields.optional_whole("total_tokens"),
         cost_usd=fields.optional_number("cost_usd"),
+        counted_in=fields.optional_text("counted_in"),
     )
+
+
+def _asked(fields: Fields) -> AskedTask:
+    return AskedTask(fields.text("task"), fields.child("settings").values)
 
 
 def _timing(fields: Fields) -> Mapping[str, int]:

@@ -183,13 +183,18 @@ class SeenImage:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as billed and what they cost; None where it is not known."""
+    """Tokens as billed and what they cost; None where it is not known.
+
+    Tasks may share a call. Its tokens and its cost then stand once: `counted_in` names the task of the same image in
+    whose result they do, and what stands here is beyond that. So a sum over results is right.
+    """
 
     prompt_tokens: int | None
     output_tokens: int | None
     thought_tokens: int | None
     total_tokens: int | None
     cost_usd: float | None
+    counted_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +229,21 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedTask:
+    """One of several tasks that shared a call; `settings` as in the document."""
+
+    task: str
+    settings: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One result: of one task, on one generation of one object. It never changes.
 
     The payload is the task's: `caption`, `items`, `classes` or `answer`; the others are None. `items` is empty where
     nothing was found (`status` `empty`) and None where nobody could look. A question about several images (a manifest)
     has `images`, in its order, instead of `image` and `transport`; elsewhere `images` is None. Only a failure has
-    `settings`.
+    `settings`, and `ask` where its task shared a call with others.
     """
 
     id: str
@@ -255,4 +268,5 @@ class Result:
     uri: str
     images: tuple[SeenImage, ...] | None = None
     settings: Settings | None = None
+    ask: tuple[AskedTask, ...] | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

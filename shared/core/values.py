@@ -165,6 +165,10 @@ class Usage:
         )
 
 
+NOTHING_USED = Usage(0, 0, 0, 0)
+"""Of a task whose answer came with that of another one, which bears the cost."""
+
+
 def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None and other is None else (one or 0) + (other or 0)
 

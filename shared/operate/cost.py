@@ -36,7 +36,7 @@ Every document counts once, failures too: what a redrive has mended is part of i
 that a model answered; the others cost nothing. `usd` is at the list price of the day (shared/core/gemini/models.toml):
 no free tier, discount or tax. `unpriced` counts answers by models of unknown price; they are not part of `usd`.
 Days begin at 08:00 UTC, as those of the ceiling do. A model that answered under an unlisted name counts as the one
-that was asked.
+that was asked. A call that several tasks shared counts for the one that led it, such as segment.
 
 `bucket` and `prefix` are those of the upload: the prefix is its first folder, or its first N with --depth N, and empty
 at the top. `label` divides a document among the labels of its items or classes, in equal parts, however often each

@@ -21,7 +21,7 @@ from shared.operate.status_scope import StatusScope
 from shared.pipeline.job import today
 from shared.pipeline.upkeep import dead_letter
 from shared.pipeline.upkeep.unpark import parked_places
-from shared.pipeline.worker.lease import state_of
+from shared.pipeline.worker.lease import state_of, states_of
 from shared.pipeline.worker.park import PARKED_CODE
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _Kept(BucketResults):
         document = super().read_document(name)
         usage = document["usage"]
         part = {key: document[key] for key in ("status", "created", "error")}
-        part["usage"] = usage and {"cost_usd": usage["cost_usd"]}
+        part["usage"] = usage and {key: usage[key] for key in ("cost_usd", "counted_in") if key in usage}
         if self._known is not None:
             self._known[name] = part
         return part
@@ -202,8 +202,8 @@ def _leases(scope: StatusScope, ports: Ports) -> Iterator[LeaseState]:
     for folder in scope.folders(LEASES):
         for name, there in ports.store.list_objects(ports.settings.work_bucket, folder):
             work = leased_work(name)
-            if work is not None and scope.takes(work):
-                yield state_of(work, there, ttl_s=ports.settings.lease_ttl_s)
+            states = states_of(work, there, ttl_s=ports.settings.lease_ttl_s) if work is not None else ()
+            yield from (state for state in states if scope.takes(state.work))
 
 
 def _parked(scope: StatusScope, ports: Ports) -> Iterator[Parked]:

@@ -45,4 +45,4 @@ def ingest(upload: Upload, *, rules: Rules, settings: Settings, service: Service
             logs.info("left out", reason=planned.left_out)
             return
         publisher.publish(settings.image_topic, [format_image_event(event) for event in planned.events])
-        logs.info("planned", tasks=[event.task for event in planned.events])
+        logs.info("planned", tasks=[task for event in planned.events for task in event.tasks])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.core import naming
@@ -45,7 +45,11 @@ class WorkerPorts(Ports):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One delivery of one image event. `deadline_s` is on the monotonic clock, `asks` the model that answers today."""
+    """One delivery of one image event. `deadline_s` is on the monotonic clock, `asks` the model that answers today.
+
+    `key` and `paths` are those of the ask: its lease and its journal lie at the names of the leading task. A `part` is
+    the same job as one of its tasks sees it, with the id and the names of that task's result.
+    """
 
     event: ImageEvent
     key: str
@@ -53,14 +57,30 @@ class Job:
     attempt: str
     deadline_s: float
     asks: ModelChoice
+    leading: Paths
+
+    def part(self, view: ImageEvent) -> Job:
+        """Return this job as one of its tasks sees it."""
+        return replace(
+            self,
+            event=view,
+            key=plan.idempotency_key(view),
+            paths=replace(self.leading, task=view.task),
+        )
+
+    def parts(self) -> tuple[Job, ...]:
+        """Return this job as each of its tasks sees it, the leading one first."""
+        return tuple(self.part(view) for view in self.event.views())
 
 
 def begin(event: ImageEvent, ports: Ports) -> Job:
     """Return the job for a delivery that starts now."""
+    paths = naming.paths(event.source, run=event.run, task=event.task, prefix=ports.settings.results_prefix)
     return Job(
         event=event,
-        key=plan.idempotency_key(event),
-        paths=naming.paths(event.source, run=event.run, task=event.task, prefix=ports.settings.results_prefix),
+        key=plan.ask_key(event),
+        paths=paths,
+        leading=paths,
         attempt=ports.new_id(),
         deadline_s=ports.clock.monotonic_s() + ports.settings.timeout_s,
         asks=model_checks.model_to_ask(event.task, event.settings.model, ports.settings.service(today(ports))),

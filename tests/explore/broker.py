@@ -42,7 +42,7 @@ class Broker:
     processes: list[Process] = field(default_factory=list)
     _messages: int = 0
     _followers: dict[Process, ImageEvent] = field(default_factory=dict)
-    _redriven: set[str] = field(default_factory=set)
+    _redriven: set[int] = field(default_factory=set)
 
     def publish(self, event: ImageEvent) -> Process:
         """Deliver a new message now."""
@@ -118,13 +118,15 @@ class Broker:
 
     def _redrive(self, event: ImageEvent) -> None:
         """Redrive what has failed for the first time, twice at once, from nothing but its document."""
-        paths = naming.paths(event.source, run=event.run, task=event.task)
-        name, written = paths.error(0), self.world.ledger.writes
-        if name in written and paths.result not in written and name not in self._redriven:
-            self._redriven.add(name)
-            again = redrive.next_event(json.loads(written[name]), name, prefix="")
-            for _ in range(2):
-                self.publish(again)
+        written = self.world.ledger.writes
+        for view in event.views():
+            paths = naming.paths(event.source, run=event.run, task=view.task)
+            name = paths.error(0)
+            if name in written and paths.result not in written and event.source.generation not in self._redriven:
+                self._redriven.add(event.source.generation)
+                again = redrive.next_event(json.loads(written[name]), name, prefix="")
+                for _ in range(2):
+                    self.publish(again)
 
     def _run(self, process: Process) -> str:
         try:

@@ -40,7 +40,9 @@ def check(world: World, processes: Sequence[Process]) -> list[str]:
         # Redrives are the same work: they share lease, journal and result.
         own = [process for process in processes if process.event.source.generation == event.source.generation]
         redriven = any(process.event.redrive > event.redrive for process in own)
-        found += [*_one_end(world, event, own, redriven), *_told(world, event, redriven), *_paid_once(world, own)]
+        for view in event.views():
+            found += [*_one_end(world, view, own, redriven), *_told(world, view, redriven)]
+        found += [*_paid_once(world, own), *_counted_once(world, event)]
     return [*found, *_refused_once(world.stage.trace, asks=REFUSED_BY_REFERENCE if world.by_reference else 1)]
 
 
@@ -50,8 +52,12 @@ def events_of(processes: Iterable[Process]) -> dict[tuple[int, int], ImageEvent]
 
 
 def unfinished(world: World, process: Process) -> list[str]:
-    """Return what is missing at the moment of an acknowledgement: the document, or its event."""
-    documents, generation = _documents(world, process.event), process.event.source.generation
+    """Return what is missing at the moment of an acknowledgement: the document of a task, or its event."""
+    return [problem for view in process.event.views() for problem in _unfinished(world, process, view)]
+
+
+def _unfinished(world: World, process: Process, view: ImageEvent) -> list[str]:
+    documents, generation = _documents(world, view), view.source.generation
     if any(name in world.ledger.told for name in documents):
         return []
     if generation in world.ledger.released or any(f"/{generation}/" in name for name in world.held()):
@@ -76,7 +82,12 @@ def kept_lease(world: World, process: Process) -> list[str]:
 
 
 def answered_files(world: World, event: ImageEvent) -> dict[str, bytes]:
-    """Return the document and the files of a result that a model answered; nothing where no replay can repeat it."""
+    """Return the documents and the files of an answered event; nothing where no replay can repeat all of it."""
+    found = [_answered_files(world, view) for view in event.views()]
+    return {name: data for files in found for name, data in files.items()} if all(found) else {}
+
+
+def _answered_files(world: World, event: ImageEvent) -> dict[str, bytes]:
     for name, document in _documents(world, event).items():
         # An overlay needs the picture: it may be drawn at one attempt, and its source be gone at the next.
         if document["usage"] is not None and not any("no overlay" in text for text in document["warnings"]):
@@ -123,12 +134,29 @@ def _told(world: World, event: ImageEvent, redriven: bool) -> list[str]:
 
 def _paid_once(world: World, processes: Sequence[Process]) -> list[str]:
     own = set(processes)
-    paid = sum(1 for process in world.ledger.paid if process in own)
+    paid_for = [each for process, each in zip(world.ledger.paid, world.ledger.paid_for, strict=True) if process in own]
+    # A caption that is asked for a second time alone, because the first answer lacked it, is paid for twice.
+    whole = {name: 2 if (world.scenario, name) == ("parts", "caption") else 1 for each in paid_for for name in each}
     steps = [step for step in world.stage.trace if step.process in own]
     excused = sum(map(_lost_answer, steps)) + sum(_excused(process, steps) for process in own)
-    if paid > 1 + excused:
-        return [f"pay once: {paid} payments, of which {1 + excused} can be explained"]
-    return []
+    return [
+        f"pay once: {paid} payments for {name}, of which {asks + excused} can be explained"
+        for name, asks in whole.items()
+        if (paid := sum(name in each for each in paid_for)) > asks + excused
+    ]
+
+
+def _counted_once(world: World, event: ImageEvent) -> list[str]:
+    """Return where the documents of an event do not have exactly the tokens of the answers that are in the journal."""
+    best = [next(iter(documents.values())) for view in event.views() if (documents := _documents(world, view))]
+    if any(document["usage"] is None for document in best) or len(best) < len(event.tasks):
+        return []
+    folder = naming.paths(event.source, run=event.run, task=event.task).folder
+    kept = world.store.list_names(WORK, f"{naming.REPLIES}{folder}/")
+    bodies = [json.loads(world.store.read(WORK, name, max_bytes=10**7))["response"] for name in kept]
+    journalled = sum(body["usageMetadata"]["totalTokenCount"] for body in bodies)
+    told = sum(document["usage"]["total_tokens"] for document in best)
+    return [] if told == journalled else [f"counted once: {told} tokens in documents, {journalled} in the journal"]
 
 
 def _lost_answer(step: Step) -> bool:

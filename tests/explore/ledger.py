@@ -32,13 +32,15 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 @dataclass(slots=True)
 class Ledger:
     """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
-    `released` the generations of held events that were published again. What was paid is kept by spending day."""
+    `released` the generations of held events that were published again. What was paid is kept by spending day;
+    `paid_for` says what each payment of `paid` was for."""
 
     store: MemoryStore
     contents: dict[int, bytes] = field(default_factory=dict)
     writes: dict[str, bytes] = field(default_factory=dict)
     told: dict[str, list[Message]] = field(default_factory=dict)
     paid: list[Process] = field(default_factory=list)
+    paid_for: list[frozenset[str]] = field(default_factory=list)
     begun_nano_usd: Counter[str] = field(default_factory=Counter)
     billed_nano_usd: Counter[str] = field(default_factory=Counter)
     uploads: dict[str, bytes] = field(default_factory=dict)
@@ -73,7 +75,9 @@ class Ledger:
     def asked(self, process: Process, request: ModelRequest, *, at_s: float) -> None:
         """Note a paid model call, and whether it carried this generation's bytes."""
         self.paid.append(process)
-        process.paid_s = process.paid_s or at_s
+        self.paid_for.append(_asked_for(request))
+        if process.paid_s is None or process.journalled_s is not None:  # a further ask, of which nothing is kept yet
+            process.paid_s, process.journalled_s = at_s, None
         for part in request.images:
             if isinstance(part, ReferencedImage) and part.uri.startswith("gs://"):
                 # An address names no generation: what counts is that no answer about another one is kept.
@@ -145,6 +149,13 @@ class Ledger:
         if isinstance(part, InlineImage):
             return part.data
         return self.uploads.get(part.uri.removeprefix("memory://")) if isinstance(part, ReferencedImage) else None
+
+
+def _asked_for(request: ModelRequest) -> frozenset[str]:
+    """Return what a request asks for, by the members of its answer; boxes with masks are other ones than without."""
+    properties = (request.schema or {}).get("properties", {})
+    masks = "mask" in str(properties.get("boxes"))
+    return frozenset(f"{name} with masks" if name == "boxes" and masks else name for name in properties)
 
 
 class LogLines(logging.Handler):

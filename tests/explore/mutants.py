@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.core.delivery import budget, journal
 from shared.core.gemini import prices
 from shared.core.results import documents
+from shared.core.values import Usage
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.job import begin
 from shared.pipeline.upkeep import dead_letter, unpark
@@ -60,7 +61,7 @@ def journal_after_parsing(patch: pytest.MonkeyPatch) -> None:
     keep, pictures = ask._journal, analyze._pictures
 
     def pictures_and_keep(job: Job, ports: Ports, **rest: Any) -> Any:
-        keep(job, rest["reply"], ports, number=0)
+        keep(job, rest["reply"], ports, number=0, wanted=job.event.tasks)
         return pictures(job, ports, **rest)
 
     patch.setattr(ask, "_journal", lambda _job, reply, _ports, **_: reply)
@@ -72,7 +73,9 @@ def journal_without_retry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         ask,
         "_journal",
-        lambda job, reply, ports, number: keep(job, reply, journal.format_reply(reply), ports, number=number),
+        lambda job, reply, ports, number, wanted: keep(
+            job, reply, journal.format_reply(reply), ports, number=number, wanted=wanted
+        ),
     )
 
 
@@ -125,18 +128,18 @@ def delete_what_was_committed(patch: pytest.MonkeyPatch) -> None:
 
 
 def clean_up_after_death(patch: pytest.MonkeyPatch) -> None:
-    outcome = analyze._outcome
+    work = analyze._work
 
-    def releasing(job: Job, held: HeldLease, ports: WorkerPorts) -> Any:
+    def releasing(progress: Any, ports: WorkerPorts) -> None:
         try:
-            return outcome(job, held, ports)
+            work(progress, ports)
         except Exception:
             raise
         except BaseException:
-            lease.release(job, held, ports)
+            lease.release(progress.job, progress.held, ports)
             raise
 
-    patch.setattr(analyze, "_outcome", releasing)
+    patch.setattr(analyze, "_work", releasing)
 
 
 def call_a_vanished_document_a_bug(patch: pytest.MonkeyPatch) -> None:
@@ -161,7 +164,7 @@ def put_the_key_into_the_event(patch: pytest.MonkeyPatch) -> None:
 def bury_without_the_lease(patch: pytest.MonkeyPatch) -> None:
     def record(event: ImageEvent, ports: Ports) -> None:
         job = begin(event, ports)
-        done = lease.settled(job, ports)
+        done = lease.settled(job, ports)  # of the only task there is
         if done is None:
             dead_letter._commit(job, HeldLease(0, first=True), ports)
         else:
@@ -249,6 +252,43 @@ CEILING_MUTANTS: Final[dict[Mutation, str]] = {
     reserve_in_the_first_day_only: "within the ceiling",
 }
 """The same for the scenario in which every answer costs as much as it can."""
+
+
+def take_the_leading_document_for_all(patch: pytest.MonkeyPatch) -> None:
+    settled = lease.settled
+
+    def of_the_leading_task(part: Job, ports: Ports) -> Settled | None:
+        return settled(dataclasses.replace(part, event=part.event.views()[0], paths=part.leading), ports)
+
+    patch.setattr(lease, "settled", of_the_leading_task)
+
+
+def forget_which_tasks_were_asked_for(patch: pytest.MonkeyPatch) -> None:
+    write = journal.format_reply
+    patch.setattr(journal, "format_reply", lambda reply: write(dataclasses.replace(reply, tasks=())))
+
+
+def tell_the_leading_task_alone(patch: pytest.MonkeyPatch) -> None:
+    announce = commit.announce
+
+    def telling(settled: Settled, ports: Ports) -> None:
+        if settled.document["task"] == "segment":
+            announce(settled, ports)
+
+    patch.setattr(commit, "announce", telling)
+
+
+def count_in_every_document(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ask, "NOTHING_USED", Usage(1200, 80, None, 1280))
+
+
+JOINT_MUTANTS: Final[dict[Mutation, str]] = {
+    take_the_leading_document_for_all: "acknowledged after commit",
+    forget_which_tasks_were_asked_for: "same bytes",
+    tell_the_leading_task_alone: "acknowledged after commit",
+    count_in_every_document: "counted once",
+}
+"""The same for the scenario in which one answer serves several tasks."""
 
 REFERENCE_MUTANTS: Final[dict[Mutation, str]] = {trust_the_address: "right bytes"}
 """The same for the scenario in which the model reads the image from its bucket itself."""

@@ -27,7 +27,15 @@ UNDER_A_CEILING: Final = ("dear", "cheap")
 """The day's ceiling in dollars has room for one and a half calls. dear: every answer costs as much as it can, and the
 day ends while they are made; cheap: every answer costs nearly nothing, and the rest is put back."""
 
-SCENARIOS: Final = ("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away", *UNDER_A_CEILING)
+SEVERAL_TASKS: Final = ("joint", "parts")
+"""One ask for segment, caption and detect. joint: one answer has all of it; parts: it lacks the caption, which a
+further ask brings."""
+
+SCENARIOS: Final = (
+    *("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away"),
+    *UNDER_A_CEILING,
+    *SEVERAL_TASKS,
+)
 """held: the day's ceiling is reached. away: the model is away for some deliveries, and for a first probe after them."""
 
 _MOST_FAULTS = 4

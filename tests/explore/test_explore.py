@@ -78,6 +78,28 @@ def test_the_ordinary_delivery_has_these_steps() -> None:
     ]
 
 
+def test_a_delivery_of_several_tasks_commits_what_it_has_before_it_asks_for_the_rest() -> None:
+    assert _steps(explore(Plan("parts", "once")), delivery=1) == [
+        "create lease",
+        *["read document"] * 2,  # were the others asked alone, before?
+        "read image",
+        "generate answer",
+        "create reply",
+        *["interpret reply"] * 3,
+        *["create file"] * 2,
+        "create document",
+        "publish event",
+        "create file",
+        "create document",
+        "publish event",
+        "generate answer",
+        "create reply",
+        "interpret reply",
+        "create document",
+        "publish event",
+    ]
+
+
 def test_a_large_image_is_uploaded_on_the_way() -> None:
     assert "upload upload" in _steps(explore(Plan("file", "once")), delivery=1)
 

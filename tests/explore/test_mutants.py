@@ -12,6 +12,7 @@ from tests.explore.exhaustive import SCHEDULES, bases, interleavings, singles
 from tests.explore.mutants import (
     CEILING_MUTANTS,
     HOLDING_MUTANTS,
+    JOINT_MUTANTS,
     MUTANTS,
     REFERENCE_MUTANTS,
     skip_the_lease,
@@ -40,10 +41,11 @@ def test_a_broken_protocol_is_found(mutate: Mutation, broken: str, monkeypatch: 
         *(("held", *each) for each in HOLDING_MUTANTS.items()),
         *(("dear", *each) for each in CEILING_MUTANTS.items()),
         *(("gs", *each) for each in REFERENCE_MUTANTS.items()),
+        *(("joint", *each) for each in JOINT_MUTANTS.items()),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
-def test_a_broken_way_of_holding_of_spending_or_of_naming_addresses_is_found(
+def test_a_broken_way_of_holding_of_spending_of_naming_addresses_or_of_sharing_an_ask_is_found(
     scenario: str, mutate: Mutation, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)

@@ -30,7 +30,7 @@ from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
-from tests.explore.plans import UNDER_A_CEILING, Plan
+from tests.explore.plans import SEVERAL_TASKS, UNDER_A_CEILING, Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
 from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
 from tests.explore.turns import Turns
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from shared.config import Settings
     from shared.core.gemini.request import ModelRequest
+    from shared.core.planning.asks import Ask
 
 NAME: Final = "square.jpg"
 
@@ -119,7 +120,7 @@ class World:
         )
         self.ledger.contents[generation] = data
         source = Source(UPLOADS, NAME, generation, len(data), "image/jpeg", jsontext.crc32c(data))
-        return ImageEvent(source, *_task(self.scenario), "v1")
+        return _event(self.scenario, source)
 
     def rewound(self, event: ImageEvent) -> World:
         """Return a calm world with this one's uploads and journal, but without any result; the leases are free."""
@@ -149,7 +150,7 @@ class World:
         return self._refusals_left >= 0
 
     def _answer(self, request: ModelRequest) -> Mapping[str, Any]:
-        answer = reply(_text(self.scenario, len(self.ledger.paid)), served=request.model)
+        answer = reply(_text(self.scenario, len(self.ledger.paid), request.prompt), served=request.model)
         return {**answer, "usageMetadata": _usage(request)} if self.scenario == "dear" else answer
 
 
@@ -161,7 +162,7 @@ def picture(shade: int) -> bytes:
     return sink.getvalue()
 
 
-def _text(scenario: str, number: int) -> str:
+def _text(scenario: str, number: int, prompt: str) -> str:
     """Return the text of the model's n-th answer."""
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
@@ -171,6 +172,12 @@ def _text(scenario: str, number: int) -> str:
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
             return json.dumps({"boxes": [{**box, "mask": mask}, {**box, "label": "no outline", "mask": []}]})
+        case "joint" | "parts":
+            mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
+            boxes, caption = {"boxes": [{**box, "mask": mask}]}, {"caption": f"Answer {number}."}
+            if scenario == "joint":
+                return json.dumps({**caption, **boxes})
+            return json.dumps(boxes if '"boxes"' in prompt else caption)
         case "file":
             return json.dumps({"boxes": [box]})
         case _:
@@ -204,6 +211,20 @@ def _settings(scenario: str) -> Settings:
         enterprise=scenario == "gs",
         project="local-dev",
     )
+
+
+def _event(scenario: str, source: Source) -> ImageEvent:
+    """Return the event that an upload becomes."""
+    if scenario not in SEVERAL_TASKS:
+        return ImageEvent(source, *_task(scenario), "v1")
+    ((ask,), _) = _asks()
+    return ask.event(source, run="v1")
+
+
+@cache
+def _asks() -> tuple[tuple[Ask, ...], tuple[str, ...]]:
+    tasks = ("caption", "detect", "segment")
+    return plan.asks_of(tasks, Choices(together=(tasks,)))
 
 
 @cache

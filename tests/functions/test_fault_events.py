@@ -41,12 +41,12 @@ def test_an_upload_that_is_told_twice_under_different_ids_is_worked_on_once(rig:
     _tell_ingest(client, source, **{"ce-id": "e1"})
     _tell_ingest(client, source, **{"ce-id": "e2"})
     events = [parse_image_event(message.data) for message in rig.publisher.messages[rig.settings.image_topic]]
-    assert len(events) == 2 * len(TASKS)
+    assert [event.tasks for event in events] == 2 * [("caption",), ("segment", "detect")]
 
     for event in events:
         assert push(client(event.task), event) == OK
 
-    assert len(rig.model.requests) == len(TASKS)
+    assert len(rig.model.requests) == 2
     assert len({told["id"] for told in rig.result_events()}) == len(TASKS)
     assert len(rig.result_events()) == 2 * len(TASKS)
 
@@ -151,7 +151,7 @@ def test_a_cloud_event_without_an_object_is_acknowledged_or_becomes_a_dead_lette
     assert client("ingest").post("/", **request).status_code == answer
     assert client("ingest").post("/", **storage_event()).status_code == OK  # it survived
 
-    assert len(rig.publisher.messages[rig.settings.image_topic]) == len(TASKS)
+    assert len(rig.publisher.messages[rig.settings.image_topic]) == 2
 
 
 @pytest.mark.fault(14)

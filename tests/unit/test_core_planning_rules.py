@@ -44,8 +44,8 @@ exclude = true
 
 TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
-    "tasks, exclude, uploader_tasks, uploader_settings, max_calls, model, thinking, temperature, system_instruction,"
-    " media_resolution, safety, language, max_bytes, labels,"
+    "tasks, exclude, uploader_tasks, uploader_settings, max_calls, together, model, thinking,"
+    " temperature, system_instruction, media_resolution, safety, language, max_bytes, labels,"
     f" max_items, question, mask_threshold, soft_masks, crops, or a task's table ({TASK_NAMES})"
 )
 
@@ -178,7 +178,8 @@ def test_a_misspelled_key_of_ours_is_warned_about() -> None:
     assert warnings == (
         (
             "metadata uplook-task: expected a key among uplook-tasks, uplook-labels, uplook-question, uplook-language,"
-            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, uplook-crops, found 'caption'"
+            " uplook-max-items, uplook-mask-threshold, uplook-soft-masks, uplook-crops,"
+            " uplook-together, found 'caption'"
         ),
     )
 
@@ -510,6 +511,11 @@ def test_a_question_is_not_asked_where_uploads_may_set_it_and_not_have_the_task(
     assert warning == "metadata uplook-question: not asked, because the rules leave ask to no upload"
 
 
+def _said(of: Choices, setting: str) -> list[object]:
+    """Return what choices say of a setting: for the object as a whole, or task by task."""
+    return [getattr(of, setting)] if setting == "together" else [getattr(of.of(task), setting) for task in TASKS]
+
+
 _metadata = st.dictionaries(
     st.sampled_from([f"uplook-{name.replace('_', '-')}" for name in ("tasks", *METADATA_SETTINGS)]),
     st.sampled_from(["ask", "caption, segment", ", ".join(TASKS), "5", "true", "200"]),
@@ -528,9 +534,7 @@ def test_no_metadata_gets_an_upload_what_the_rules_do_not_leave_to_it(
     assert defaults.uploader_tasks is None or beyond <= set(defaults.uploader_tasks)
     for setting in METADATA_SETTINGS:
         if defaults.uploader_settings is not None and setting not in defaults.uploader_settings:
-            assert [getattr(chosen.of(task), setting) for task in TASKS] == [
-                getattr(defaults.of(task), setting) for task in TASKS
-            ]
+            assert _said(chosen, setting) == _said(defaults, setting)
     assert (chosen.uploader_tasks, chosen.uploader_settings, chosen.max_calls, chosen.exclude) == (
         defaults.uploader_tasks,
         defaults.uploader_settings,

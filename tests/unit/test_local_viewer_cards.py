@@ -11,9 +11,9 @@ from infra.local.viewer.cards import (
     held_card,
     is_document,
     is_held,
-    planned_card,
+    planned_cards,
     result_card,
-    stored_held_card,
+    stored_held_cards,
     upload_card,
 )
 from infra.local.viewer.names import Address
@@ -84,7 +84,7 @@ def test_documents_are_told_from_other_objects_by_their_names(name: str, expecte
 
 
 def test_an_image_event_becomes_a_waiting_task() -> None:
-    card = planned_card(format_image_event(EVENT).data)
+    (card,) = planned_cards(format_image_event(EVENT).data)
     assert card == {
         "bucket": "uploads",
         "name": "a b/ü#1.png",
@@ -188,7 +188,7 @@ def test_a_stored_parked_event_is_shown_with_its_reason(code: str, reason: str) 
     event = {"run": "v1", "task": "ask", "source": {"bucket": "uploads", "name": "cat.jpg", "generation": "7"}}
     address = Address("work", "held/2026-11-22T15/v1/uploads/cat.jpg/7/ask.json", 1)
 
-    card = stored_held_card(json.dumps(event).encode(), address, code=code)
+    (card,) = stored_held_cards(json.dumps(event).encode(), address, code=code)
 
     assert (card["task"], card["status"]) == ("ask", "held")
     assert card["reason"] == f"{reason}; work goes on at 2026-11-22 15:00 UTC"

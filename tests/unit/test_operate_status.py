@@ -15,8 +15,9 @@ from shared import bootstrap
 from shared.command_line import DONE, FAILED, INCOMPLETE, INTERRUPTED
 from shared.core.delivery.budget import Ceiling, Scope
 from shared.core.errors import ConfigurationError, DailyQuotaError, TransientError
-from shared.core.events.envelopes import format_image_event, parse_image_event
+from shared.core.events.envelopes import Upload, format_image_event, parse_image_event
 from shared.core.planning.choices import Choices
+from shared.core.planning.plan import plan
 from shared.core.planning.rules import Rules
 from shared.core.ports import Message
 from shared.operate import backlog, deployment, status
@@ -261,6 +262,28 @@ def test_a_delivery_at_work_is_told_with_its_attempt_and_since_when(
             "since": "2026-11-21T00:16:40Z",
         }
     ]
+
+
+def test_a_delivery_of_several_tasks_is_at_work_on_those_that_have_no_result(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.answer = None  # each task has an answer of its own
+    source = rig.upload("busy.jpg").source
+    (event,) = plan(Upload(source), Rules(Choices(tasks=("detect", "segment"))), run="v1").events
+    _work(rig, rig.event_of(source, "detect"))
+    lease.claim(begin(event, rig.ports), rig.ports)
+
+    assert [each["task"] for each in _json(capsys)["at_work"]] == ["segment"]
+
+
+def test_a_call_that_several_tasks_share_is_one_call_of_today(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.answer = None
+    (event,) = plan(Upload(rig.upload().source), Rules(Choices(tasks=("detect", "segment"))), run="v1").events
+    _work(rig, event)
+
+    today = _json(capsys)["today"]
+
+    assert (today["answers"], round(today["usd"], 6)) == (1, rig.document(event)["usage"]["cost_usd"])
 
 
 def test_the_lease_that_a_result_leaves_behind_is_nobody_at_work(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,6 +51,42 @@ def test_every_object_gets_every_task_once_in_the_lane() -> None:
     assert (last.counts.objects, last.counts.published, last.counts.done, last.outstanding) == (25, 50, 50, 0)
 
 
+def test_tasks_that_share_a_call_travel_in_one_event_and_are_each_done_once() -> None:
+    rig = BackfillRig(tasks=("caption", "detect", "segment"))
+    rig.upload(*NAMES)
+
+    *_, last = rig.backfill().run()
+
+    assert _asked(rig.rig) == {"caption": 25, "segment": 25}
+    assert Counter(parse_image_event(message.data).tasks for message in rig.published) == {
+        ("caption",): 25,
+        ("segment", "detect"): 25,
+    }
+    assert len(_results(rig.rig)) == 75
+    assert (last.counts.published, last.counts.done, last.outstanding) == (75, 75, 0)
+
+
+def test_of_tasks_that_would_share_a_call_those_alone_are_asked_for_that_are_wanted() -> None:
+    rig = BackfillRig(tasks=("caption", "detect", "segment"))
+    rig.upload(*NAMES)
+
+    list(rig.backfill(tasks=("detect",)).run())
+
+    assert _asked(rig.rig) == {"detect": 25}
+    assert len(_results(rig.rig)) == 25
+
+
+def test_of_tasks_that_share_a_call_those_alone_are_asked_for_that_have_no_result() -> None:
+    rig = BackfillRig(tasks=("caption", "detect", "segment"))
+    rig.upload(*NAMES)
+    list(rig.backfill(tasks=("detect",)).run())
+
+    list(rig.backfill().run())
+
+    assert _asked(rig.rig) == {"detect": 25, "caption": 25, "segment": 25}
+    assert len(_results(rig.rig)) == 75
+
+
 def test_no_more_events_of_a_task_are_on_their_way_than_may_be() -> None:
     rig = BackfillRig(most=3)
     rig.upload(*NAMES)

@@ -10,7 +10,7 @@ import pytest
 
 from shared.adapters.memory import MemoryPublisher
 from shared.core.errors import TransientError
-from shared.core.events.envelopes import Upload, parse_image_event
+from shared.core.events.envelopes import Upload, format_image_event, parse_image_event
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.core.results import schemas
@@ -27,15 +27,20 @@ def _published(upload: Upload, rules: Rules = RULES) -> list[dict[str, object]]:
     return [json.loads(message.data) for message in publisher.messages.get(SETTINGS.image_topic, [])]
 
 
-def test_one_event_per_task_fits_the_schema_and_comes_back_as_it_went() -> None:
+def test_one_event_per_ask_fits_the_schema_and_comes_back_as_it_went() -> None:
     upload = Upload(Source("uploads", "cat.jpg", 17, 5, "image/jpeg", "AAAAAA=="))
 
     events = _published(upload)
 
-    assert [event["task"] for event in events] == ["caption", "detect", "segment"]
+    assert [parse_image_event(json.dumps(event).encode()).tasks for event in events] == [
+        ("caption",),
+        ("segment", "detect"),
+    ]
     for event in events:
         assert schemas.problem(event, schemas.IMAGE_EVENT) is None
-        assert parse_image_event(json.dumps(event).encode()).source == upload.source
+        parsed = parse_image_event(json.dumps(event).encode())
+        assert json.loads(format_image_event(parsed).data) == event
+        assert parsed.source == upload.source
 
 
 def test_all_events_of_an_upload_are_published_in_one_call_with_the_attributes_that_filters_need() -> None:
@@ -51,7 +56,10 @@ def test_all_events_of_an_upload_are_published_in_one_call_with_the_attributes_t
 
     assert publisher.faults.calls == {"publish": 1}
     attributes = [message.attributes for message in publisher.messages[SETTINGS.image_topic]]
-    assert attributes[1] == {"schema": "uplook.image/1", "task": "detect", "bucket": "uploads", "run": "v1"}
+    assert attributes == [
+        {"schema": "uplook.image/1", "task": "caption", "bucket": "uploads", "run": "v1"},
+        {"schema": "uplook.image/1.1", "task": "segment", "bucket": "uploads", "run": "v1"},
+    ]
 
 
 @pytest.mark.fault(13, 21)

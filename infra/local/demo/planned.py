@@ -84,7 +84,11 @@ class Planner:
 
     def _events(self, name: str, metadata: Mapping[str, str]) -> tuple[ImageEvent, ...]:
         source = Source(topology.UPLOADS, name, 1, content_type=content_type(name))
-        return plan(Uploaded(source, metadata), self.rules, run=self.run, service=self.service).events
+        events = plan(Uploaded(source, metadata), self.rules, run=self.run, service=self.service).events
+        # Task by task: an answer that is kept serves its task again, with whichever others it was asked for.
+        views = {view.task: view.alone() for event in events for view in event.views()}
+        wanted = self.rules.choices_for(source.bucket, source.name, metadata)[0].tasks or ()
+        return tuple(views[task] for task in dict.fromkeys((*wanted, *views)) if task in views)
 
     def _key(self, event: ImageEvent, digest: str) -> str:
         settings = settings_document(event.settings)

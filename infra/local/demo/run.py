@@ -135,9 +135,12 @@ def _duplicator(pubsub: str, object_name: str | None) -> Callable[[dict[str, Any
     left = [object_name]
 
     def on_event(event: dict[str, Any]) -> None:
-        if event["task"] == _DUPLICATE_OF and event["source"]["name"] in left:
+        if event["source"]["name"] not in left:
+            return
+        parsed = parse_image_event(json.dumps(event).encode())
+        if _DUPLICATE_OF in parsed.tasks:
             left.clear()
-            message = format_image_event(parse_image_event(json.dumps(event).encode()))
+            message = format_image_event(parsed)
             again = {"data": message.data, "attributes": dict(message.attributes)}
             resources.publisher(pubsub).publish(topic=_IMAGE_EVENTS, messages=[again])
 

@@ -41,14 +41,18 @@ def upload_card(source: Address) -> dict[str, Any]:
     return _image(source) | {"run": None, "task": None}
 
 
-def planned_card(event: bytes) -> dict[str, Any]:
-    """Return what an image event says: a task now waits for a worker.
+def planned_cards(event: bytes) -> list[dict[str, Any]]:
+    """Return what an image event says: each of its tasks now waits for a worker.
 
     Raises:
         ValueError, KeyError, TypeError: it is no image event.
     """
     document = json.loads(event)
-    return _image(_source(document)) | {"run": document["run"], "task": document["task"]}
+    return [_image(_source(document)) | {"run": document["run"], "task": task} for task in _tasks(document)]
+
+
+def _tasks(event: Mapping[str, Any]) -> list[str]:
+    return [each["task"] for each in (event, *event.get("with", ()))]
 
 
 def event_address(event: bytes) -> Address:
@@ -83,14 +87,17 @@ def held_card(event: bytes) -> dict[str, Any]:
     return _parked(told, reason=why(told["error"]), until=told["until"])
 
 
-def stored_held_card(content: bytes, address: Address, *, code: str) -> dict[str, Any]:
-    """Return a parked image event as the page shows it; the name of its object says until when.
+def stored_held_cards(content: bytes, address: Address, *, code: str) -> list[dict[str, Any]]:
+    """Return the tasks of a parked image event as the page shows them; the name of its object says until when.
+
+    Those that are done are among them: their results replace them.
 
     Raises:
         ValueError, KeyError, TypeError: it is no image event.
     """
     hour = address.name.split("/")[1]
-    return _parked(json.loads(content), reason=why(code), until=f"{hour}:00")
+    event = json.loads(content)
+    return [_parked({**event, "task": task}, reason=why(code), until=f"{hour}:00") for task in _tasks(event)]
 
 
 def _parked(document: Mapping[str, Any], *, reason: str, until: str) -> dict[str, Any]:

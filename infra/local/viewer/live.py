@@ -83,7 +83,8 @@ class Live:
     def planned(self, event: bytes) -> None:
         """Tell every page of an image event."""
         try:
-            self.feed.send("image", cards.planned_card(event) | {"live": True})
+            for card in cards.planned_cards(event):
+                self.feed.send("image", card | {"live": True})
         except _MALFORMED as error:
             self._report("an image event", error)
 
@@ -115,7 +116,7 @@ class Live:
         documents = await self.in_thread(
             lambda: store.newest(topology.RESULTS, limit=MAX_STORED, wanted=cards.is_document)
         )
-        shown = [(at, self._stored_held) for at in parked] + [(at, cards.result_card) for at in documents]
+        shown = [(at, self._stored_held) for at in parked] + [(at, _stored_result) for at in documents]
         reads = [asyncio.create_task(self.in_thread(partial(self._stored_card, *each))) for each in shown]
         try:
             for read in reads:
@@ -124,9 +125,10 @@ class Live:
             for read in reads:
                 read.cancel()
 
-    def _stored_card(self, address: Address, make: Callable[[bytes, Address], dict[str, Any]]) -> bytes:
+    def _stored_card(self, address: Address, make: Callable[[bytes, Address], list[dict[str, Any]]]) -> bytes:
         try:
-            return encode("result", make(self.store.read(address).data, address) | {"live": False})
+            made = make(self.store.read(address).data, address)
+            return b"".join(encode("result", card | {"live": False}) for card in made)
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -135,9 +137,9 @@ class Live:
             _log.warning("gs://%s/%s cannot be shown: %r", address.bucket, address.name, error)
             return encode("problem", {"message": f"{address.name} cannot be shown: {error!r}"})
 
-    def _stored_held(self, content: bytes, address: Address) -> dict[str, Any]:
+    def _stored_held(self, content: bytes, address: Address) -> list[dict[str, Any]]:
         code = self.store.metadata(address).get(PARKED_CODE, "the log says why")
-        return cards.stored_held_card(content, address, code=code)
+        return cards.stored_held_cards(content, address, code=code)
 
     def _result(self, address: Address) -> dict[str, Any]:
         return cards.result_card(self.store.read(address).data, address)
@@ -145,3 +147,7 @@ class Live:
     def _report(self, what: str, error: Exception) -> None:
         _log.warning("%s could not be shown: %r", what, error)
         self.feed.send("problem", {"message": f"{what} could not be shown: {error}"})
+
+
+def _stored_result(content: bytes, address: Address) -> list[dict[str, Any]]:
+    return [cards.result_card(content, address)]

@@ -52,7 +52,8 @@ class JournalledReply:
     `files` names the copies of images that the Files API keeps for it (`files/ID`): `forget` deletes them.
     `without_schema` says that the model refused the schema of the answer, and was asked without it.
     `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
-    image and task may be asked about in other words, after a change of the rules.
+    image and task may be asked about in other words, after a change of the rules. `tasks` are those that were asked
+    for, where it is not the leading one alone; the first of them bears the cost.
     """
 
     key: str
@@ -66,6 +67,7 @@ class JournalledReply:
     asked: Asked | None = None
     without_schema: bool = False
     files: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 def format_reply(reply: JournalledReply) -> bytes:
@@ -86,6 +88,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         **({"asked": asdict(reply.asked)} if reply.asked else {}),
         **({"without_schema": True} if reply.without_schema else {}),
         **({"files": list(reply.files)} if reply.files else {}),
+        **({"tasks": list(reply.tasks)} if reply.tasks else {}),
     }
     return json.dumps(document).encode()
 
@@ -113,6 +116,7 @@ def parse_reply(data: bytes) -> JournalledReply:
             asked=None if asked is None else _parse_asked(asked),
             without_schema=document.get("without_schema") is True,
             files=_texts(document, "files") if "files" in document else (),
+            tasks=_texts(document, "tasks") if "tasks" in document else (),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.core import json_fields, jsontext
@@ -16,10 +16,13 @@ from shared.core.ports import Message
 from shared.core.values import MAX_MASK_THRESHOLD, MAX_TEMPERATURE, Source, TaskSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 
 IMAGE_SCHEMA = "uplook.image/1"
+JOINT_SCHEMA = "uplook.image/1.1"
+"""Of events with several tasks. Whoever knows version 1 alone would do the first one, and lose the others unseen."""
+
 MAX_BATCH_BYTES = 8_000_000
 """Most data to publish at once: Pub/Sub refuses a request over 10,000,000 bytes, attributes and all."""
 
@@ -49,14 +52,48 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPart:
+    """One of the tasks that share an ask, with settings of its own."""
+
+    task: str
+    settings: TaskSettings
+
+
+@dataclass(frozen=True, slots=True)
 class ImageEvent:
-    """One task for one image generation: all a worker needs. `redrive` counts deliberate second chances."""
+    """One ask about one image generation: all a worker needs. `redrive` counts deliberate second chances.
+
+    `parts` are all tasks of an ask with several, the leading one first; of an ask with one it is empty. `task` and
+    `settings` are those of the leading task; in the view of another task (`views`) they are its own.
+    """
 
     source: Source
     task: str
     settings: TaskSettings
     run: str
     redrive: int = 0
+    parts: tuple[AskPart, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of all tasks, the leading one first."""
+        return tuple(part.task for part in self.parts) or (self.task,)
+
+    def views(self) -> tuple[ImageEvent, ...]:
+        """Return this event as each of its tasks sees it."""
+        return tuple(replace(self, task=part.task, settings=part.settings) for part in self.parts) or (self,)
+
+    def alone(self) -> ImageEvent:
+        """Return the event of this task as if it were asked alone."""
+        return replace(self, parts=())
+
+    def only(self, tasks: Collection[str]) -> ImageEvent:
+        """Return this event with no others than these of its tasks, of which it has at least one."""
+        views = [view for view in self.views() if view.task in tasks]
+        if len(views) == len(self.tasks):
+            return self
+        parts = tuple(AskPart(view.task, view.settings) for view in views)
+        return replace(views[0], parts=parts if len(parts) > 1 else ())
 
 
 def parse_upload(data: Any) -> Upload:
@@ -85,22 +122,29 @@ def source_named(data: bytes) -> Source | None:
 
 
 def format_image_event(event: ImageEvent) -> Message:
-    """Return the image event as a message (`uplook.image/1`)."""
+    """Return the image event as a message (`uplook.image/1`; `uplook.image/1.1` with several tasks)."""
+    schema = JOINT_SCHEMA if event.parts else IMAGE_SCHEMA
+    leading, *others = ask_document(event)
     document = {
-        "schema": IMAGE_SCHEMA,
+        "schema": schema,
         "source": source_document(event.source),
-        "task": event.task,
-        "settings": settings_document(event.settings),
+        **leading,
+        **({"with": others} if others else {}),
         "run": event.run,
         "redrive": event.redrive,
     }
     attributes = {
-        "schema": IMAGE_SCHEMA,
-        "task": event.task,
+        "schema": schema,
+        "task": leading["task"],
         "bucket": event.source.bucket,
         "run": event.run,
     }
     return Message(jsontext.dump_compact(document), attributes)
+
+
+def ask_document(event: ImageEvent) -> list[dict[str, Any]]:
+    """Return what is asked as JSON: every task with its settings, the leading one first."""
+    return [{"task": each.task, "settings": settings_document(each.settings)} for each in event.views()]
 
 
 def parse_image_event(data: bytes) -> ImageEvent:
@@ -112,20 +156,22 @@ def parse_image_event(data: bytes) -> ImageEvent:
     """
     document = _as_object(data, "an image event")
     schema = document.get("schema")
-    if schema != IMAGE_SCHEMA:
-        told = f"Expected an event of {IMAGE_SCHEMA}, found {json_fields.shown(schema)}."
+    if schema not in (IMAGE_SCHEMA, JOINT_SCHEMA):  # a tuple: what is found may have no hash
+        told = f"Expected an event of {IMAGE_SCHEMA} or {JOINT_SCHEMA}, found {json_fields.shown(schema)}."
         if _is_ours(schema):
             raise EventVersionError(ErrorCode.UNKNOWN_SCHEMA, told)
         raise EventRejectedError(ErrorCode.MALFORMED_EVENT, told)
     source = document.get("source")
     if not isinstance(source, dict):
         raise json_fields.malformed("source", "an object", source)
+    leading = _part(document)
     return ImageEvent(
         source=_source(source),
-        task=json_fields.name(document, "task", is_task_name, "the name of a task"),
-        settings=parse_settings(document.get("settings")),
+        task=leading.task,
+        settings=leading.settings,
         run=json_fields.name(document, "run", is_run_name, "1-32 of a-z 0-9 . _ -"),
         redrive=_redrive(document.get("redrive", 0)),
+        parts=_parts(leading, document.get("with")),
     )
 
 
@@ -197,6 +243,25 @@ def _source(value: Mapping[str, Any]) -> Source:
         or json_fields.optional_text(value, "content_type"),
         crc32c=json_fields.optional_text(value, "crc32c"),
     )
+
+
+def _part(value: Any) -> AskPart:
+    if not isinstance(value, dict):
+        raise json_fields.malformed("with", "a list of objects", value)
+    task = json_fields.name(value, "task", is_task_name, "the name of a task")
+    return AskPart(task, parse_settings(value.get("settings")))
+
+
+def _parts(leading: AskPart, others: Any) -> tuple[AskPart, ...]:
+    """Read the other tasks of an ask; none where the leading one is alone."""
+    if others is None:
+        return ()
+    if not isinstance(others, list) or not others:
+        raise json_fields.malformed("with", "a list of objects", others)
+    parts = (leading, *map(_part, others))
+    if len({part.task for part in parts}) < len(parts):
+        raise json_fields.malformed("with", "each task once", [part.task for part in parts])
+    return parts
 
 
 def _redrive(value: Any) -> int:

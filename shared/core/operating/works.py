@@ -143,7 +143,8 @@ def parked_work(name: str) -> tuple[Place, WorkName] | None:
 
 def outcome_of(work: WorkName, document: Mapping[str, Any], *, error: int | None, usd: float | None) -> Outcome:
     """Return what a result document says of its work; `usd` is what it cost."""
-    failure = document["error"] or {}
+    failure, usage = document["error"] or {}, document["usage"]
+    with_others = usage is not None and usage.get("counted_in") is not None and not usage["cost_usd"]
     return Outcome(
         work,
         document["status"],
@@ -151,6 +152,6 @@ def outcome_of(work: WorkName, document: Mapping[str, Any], *, error: int | None
         error,
         failure.get("code", ""),
         failure.get("message", ""),
-        calls=int(document["usage"] is not None),
+        calls=int(usage is not None and not with_others),
         usd=usd,
     )

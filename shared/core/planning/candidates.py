@@ -44,7 +44,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One image event that may be missing, and where its result would lie."""
+    """One task that may be missing, as the view of its image event has it, and where its result would lie."""
 
     event: ImageEvent
     paths: Paths
@@ -93,7 +93,7 @@ class Selection:
         planned = self.planner.plan(upload)
         if planned.left_out is not None:
             return Candidate(upload, left_out=planned.left_out)
-        wanted = [each for each in planned.events if self.tasks is None or each.task in self.tasks]
+        wanted = [view for event in planned.events for view in self._views(event)]
         if not wanted:
             return Candidate(upload, left_out=NO_SUCH_TASK)
         paths = naming.paths(source, run=self.planner.run, task=wanted[0].task, prefix=self.results_prefix)
@@ -106,6 +106,11 @@ class Selection:
             ],
             held=[f"{each.task}: {planned.held[each.task]}" for each in wanted if each.task in planned.held],
         )
+
+    def _views(self, event: ImageEvent) -> Sequence[ImageEvent]:
+        """Return an event as each of those tasks sees it that are wanted; the others are not asked for."""
+        wanted = [task for task in event.tasks if self.tasks is None or task in self.tasks]
+        return event.only(wanted).views() if wanted else ()
 
     def _refused(self, upload: Upload, info: ObjectInfo, now: dt.datetime) -> str | None:
         if upload.source.bucket not in self.upload_buckets:

@@ -42,6 +42,8 @@ class Choices:
 
     Of what uploads may cause, only rules speak: the tasks (beyond `tasks`) and the settings that metadata and manifests
     may choose, and the most model calls of one upload. None: all of them, or any number.
+
+    `together` are groups of tasks that one call is to answer. None: detect with segment, where both are asked alike.
     """
 
     tasks: tuple[str, ...] | None = None
@@ -51,6 +53,7 @@ class Choices:
     uploader_tasks: tuple[str, ...] | None = None
     uploader_settings: tuple[str, ...] | None = None
     max_calls: int | None = None
+    together: tuple[tuple[str, ...], ...] | None = None
 
     def of(self, task: str) -> TaskChoices:
         """Return how one task is to be done."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.core.delivery.budget import Ceiling
-from shared.core.events.envelopes import ImageEvent
+from shared.core.events.envelopes import AskPart
 from shared.core.gemini.prices import reserve_usd
+from shared.core.planning.asks import Ask
 from shared.core.planning.model_checks import model_to_ask
-from shared.core.planning.plan import resolve_settings
+from shared.core.planning.plan import asks_of, resolve_settings
 from shared.core.planning.rules import merged
 from shared.core.tasks.common.requests import request_for
 from shared.core.values import Source
@@ -25,8 +26,12 @@ _A_PICTURE_PX = (4000, 3000)
 
 def most_usd_of(task: str, choices: Choices, *, service: Service) -> float:
     """Return what one call of a task about one image can cost at most, as it is reserved of the day's ceiling."""
-    event = ImageEvent(Source("any", "any.jpg", 1), task, resolve_settings(task, choices), "any")
-    asked = model_to_ask(task, event.settings.model, service).model
+    return _most_usd(Ask((AskPart(task, resolve_settings(task, choices)),)), service)
+
+
+def _most_usd(ask: Ask, service: Service) -> float:
+    event = ask.event(Source("any", "any.jpg", 1), run="any")
+    asked = model_to_ask(event.task, event.settings.model, service).model
     return reserve_usd(request_for(event, model_id=asked), images_px=[_A_PICTURE_PX], day=service.today)
 
 
@@ -50,8 +55,8 @@ def _too_dear(levels_of_file: Sequence[Level], ceiling: Ceiling, service: Servic
     told = set[tuple[str, float]]()
     for levels in ((defaults,), *((defaults, each) for each in others)):
         choices = merged(levels)
-        for task in choices.tasks or ():
-            usd = most_usd_of(task, choices, service=service)
+        for ask in asks_of(choices.tasks or (), choices, service=service)[0]:
+            task, usd = " with ".join(ask.tasks), _most_usd(ask, service)
             if usd > max_usd_per_day and (task, usd) not in told:
                 told.add((task, usd))
                 yield (

@@ -21,6 +21,7 @@ from shared.core.gemini.registry import profile
 from shared.core.gemini.tokens import Tokens, estimate_tokens, most_tokens, room_for_thoughts
 from shared.core.planning.model_checks import model_to_ask
 from shared.core.tasks.catalogue import TASKS
+from shared.core.tasks.common import joint
 from shared.core.tasks.common.requests import request_for
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ class Samples:
     def add(self, document: Mapping[str, Any]) -> None:
         """Take what a result document tells. What no model answered has taken nothing; what is no document, neither."""
         model, usage = document.get("model"), document.get("usage") or {}
-        if not isinstance(model, dict) or not isinstance(usage, dict):
-            return
+        if not isinstance(model, dict) or not isinstance(usage, dict) or "counted_in" in usage:
+            return  # an answer that came with another task's tells nothing of what it would have cost
         prompt, *said = (_tokens(usage, side) for side in ("prompt_tokens", "output_tokens", "thought_tokens"))
         requested, served = str(model.get("requested")), model.get("served")
         known = self.taken[str(document.get("task")), requested]
@@ -134,10 +135,11 @@ class Samples:
 
 @dataclass(slots=True)
 class _Alike:
-    """Events of the same task, model and settings, and what one of them takes by rule of thumb."""
+    """Events of the same tasks, model and settings, and what one of them takes by rule of thumb."""
 
     task: str
     settings: TaskSettings
+    tasks: tuple[str, ...]
     model: str
     cost: CallEstimate
     count: int = 0
@@ -148,23 +150,24 @@ class Estimate:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._alike: dict[tuple[str, TaskSettings], _Alike] = {}
+        self._alike: dict[tuple[tuple[str, ...], TaskSettings], _Alike] = {}
         self._last: dict[str, _Alike] = {}
         self._before: dict[tuple[str, str], tuple[int, CallEstimate]] = {}
 
     def add(self, event: ImageEvent) -> None:
         """Add an event."""
         known = self._last.get(event.task)
-        if known is not None and known.settings is event.settings:  # as nearly always: no need to compare them
+        tasks = event.tasks
+        if known is not None and known.settings is event.settings and known.tasks == tasks:  # as nearly always
             known.count += 1
             return
-        like = event.task, event.settings
+        like = tasks, event.settings
         known = self._alike.get(like)
         if known is None:
             if len(self._alike) == _REMEMBERED:  # settings of their own for every upload must not fill the memory
                 self._before, self._alike, self._last = self._by_model(), {}, {}
             model, cost = _by_rule_of_thumb(event, self._service)
-            known = self._alike[like] = _Alike(event.task, event.settings, model, cost)
+            known = self._alike[like] = _Alike(event.task, event.settings, tasks, model, cost)
         known.count += 1
         self._last[event.task] = known
 
@@ -252,6 +255,11 @@ def _by_rule_of_thumb(event: ImageEvent, service: Service) -> tuple[str, CallEst
 
 
 def _likely_answer(event: ImageEvent, model: ModelProfile) -> int:
+    asked = joint.asked_for(event.tasks)
+    return sum(_likely_part(view, model) for view in event.views() if view.task in asked)
+
+
+def _likely_part(event: ImageEvent, model: ModelProfile) -> int:
     task = TASKS[event.task]
     longest = task.tokens_per_png if task.wants_masks and model.masks == "png" else task.tokens_per_item
     items = -(-event.settings.max_items // _PART_OF_ITEMS)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
+from shared.core.planning.asks import OF_A_REQUEST
 from shared.core.planning.model_checks import maskless
-from shared.core.planning.plan import EXCLUDED, beyond_calls, plan, why_not, within_calls
+from shared.core.planning.plan import EXCLUDED, beyond_calls, plan, why_not
 from shared.core.planning.rules import merged, task_keys
 from shared.core.tasks.catalogue import TASKS
 
@@ -62,26 +63,24 @@ def explain(upload: Upload, rules: Rules, service: Service) -> Explanation:
     left_out = planned.left_out
     if left_out == EXCLUDED:
         left_out = f"{left_out} ({_last(levels, 'exclude')})"
-    settings = {event.task: event.settings for event in planned.events}
+    views = {view.task: view for event in planned.events for view in event.views()}
 
     def left(task: str) -> str:
         if is_manifest(source.name):
             return "a manifest is a question: it gets the task ask, and no other"
         if task not in (choices.tasks or ()):
             return f"not among the tasks wanted ({_last(levels, 'tasks')})"
-        beyond = task not in within_calls(
-            [each for each in choices.tasks or () if why_not(each, choices) is None], choices
-        )
+        beyond = task in planned.beyond
         return why_not(task, choices) or (beyond_calls(choices) if beyond else "nothing happens to this object")
 
     tasks = (
-        TaskPlan(task, _decisions(task, settings[task], levels))
-        if task in settings
+        TaskPlan(task, (*_shared(views[task], levels), *_decisions(views[task], levels)))
+        if task in views
         else TaskPlan(task, left_out=left(task))
         for task in TASKS
     )
     held = (f"{task}: it will be held: {reason}" for task, reason in planned.held.items())
-    warnings = (*planned.warnings, *held, *(text for event in planned.events for text in _expected(event)))
+    warnings = (*planned.warnings, *held, *(text for view in views.values() for text in _expected(view)))
     return Explanation(tuple(level.place for level in levels), tuple(tasks), left_out, warnings)
 
 
@@ -95,9 +94,20 @@ def _expected(event: ImageEvent) -> Iterator[str]:
         yield f"{event.task}: {reason}"
 
 
-def _decisions(task: str, settings: TaskSettings, levels: Sequence[Level]) -> tuple[Decision, ...]:
+def _shared(view: ImageEvent, levels: Sequence[Level]) -> tuple[Decision, ...]:
+    """Return which other tasks one call does with this one, if any."""
+    others = ", ".join(task for task in view.tasks if task != view.task)
+    return (Decision("in one call with", others, _last(levels, "together")),) if others else ()
+
+
+def _decisions(view: ImageEvent, levels: Sequence[Level]) -> tuple[Decision, ...]:
+    task, settings = view.task, view.settings
     keys = [key for key in task_keys(task) if getattr(settings, key) or _is_number(getattr(settings, key))]
-    return tuple(Decision(key, _value(key, settings), _place(key, task, levels)) for key in keys)
+    places = {key: _place(key, task, levels) for key in keys}
+    if task != view.tasks[0] and _last(levels, "together") != BY_DEFAULT:
+        followed = [key for key in OF_A_REQUEST if places.get(key) == BY_DEFAULT]
+        places |= dict.fromkeys(followed, f"as {view.tasks[0]}")
+    return tuple(Decision(key, _value(key, settings), places[key]) for key in keys)
 
 
 def _is_number(value: object) -> bool:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 PREFIX = "uplook-"
 MAX_LABELS = 200
 _TASKS = "tasks"
+_TOGETHER, _NONE = "together", "none"
 
-_Value = tuple[str, ...] | str | int
+_Value = tuple[str, ...] | tuple[tuple[str, ...], ...] | str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def from_metadata(metadata: Mapping[str, str], chosen: Choices) -> tuple[Choices
         elif found.value is not None:
             said[setting] = found.value
     tasks = _wanted(said.pop(_TASKS, None), chosen, warnings, asks="question" in said)
-    own = Choices(tasks=tasks, for_all=TaskChoices(**said))
+    together = said.pop(_TOGETHER, None)
+    own = Choices(tasks=tasks, together=together, for_all=TaskChoices(**said))
     capped, more = _capped(own, chosen)
     return capped, (*warnings, *more)
 
@@ -107,6 +109,16 @@ def _tasks(text: str) -> _ParsedValue:
     return _ParsedValue(known or None, bool(words) and known == words)
 
 
+def _groups(text: str) -> _ParsedValue:
+    """Groups are separated by semicolons, their tasks by commas; `none` keeps every task apart."""
+    if text.strip().lower() == _NONE:
+        return _ParsedValue((), complete=True)
+    groups = tuple(group for part in text.lower().split(";") if (group := _words(part)))
+    named = [word for group in groups for word in group]
+    fine = bool(groups) and all(word in TASKS for word in named) and len(set(named)) == len(named)
+    return _ParsedValue(groups if fine else None, fine)
+
+
 def _labels(text: str) -> _ParsedValue:
     words = tuple(dict.fromkeys(_words(text)))
     fine = 0 < len(words) <= MAX_LABELS and all(len(word) <= MAX_LABEL for word in words)
@@ -155,6 +167,7 @@ _READERS: Mapping[str, tuple[Callable[[str], _ParsedValue], str]] = {
     "mask-threshold": (_number(0, MAX_MASK_THRESHOLD), f"a whole number from 0 to {MAX_MASK_THRESHOLD}"),
     "soft-masks": (_flag, "true or false"),
     "crops": (_flag, "true or false"),
+    _TOGETHER: (_groups, f"tasks, separated by commas and groups of them by semicolons, each task once; or {_NONE}"),
 }
 SETTINGS = tuple(name.replace("-", "_") for name in _READERS if name != _TASKS)
 """What rules may leave to uploads, by the names that rules have for it."""

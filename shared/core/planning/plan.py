@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
@@ -14,10 +14,11 @@ from shared.core.delivery.interpret import MAX_ASKS
 from shared.core.events.envelopes import ImageEvent, settings_document
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
-from shared.core.planning import model_checks
+from shared.core.planning import asks, model_checks
 from shared.core.planning.choices import Choices
 from shared.core.tasks import ask
 from shared.core.tasks.catalogue import TASKS
+from shared.core.tasks.common import joint
 from shared.core.tasks.common.prompts import QUESTION_LATER, Wanted, render
 from shared.core.values import TaskSettings
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from shared.core.events.envelopes import Upload
     from shared.core.gemini.registry import ModelProfile
     from shared.core.gemini.service import Service
+    from shared.core.planning.asks import Ask
     from shared.core.planning.choices import TaskChoices
     from shared.core.planning.rules import Rules
     from shared.core.tasks.common.task import Task
@@ -67,13 +69,15 @@ EXCLUDED = "excluded by a rule"
 class Plan:
     """The image events to publish for an upload, or why there are none.
 
-    `held` says, by task, why the worker will hold an event: nobody answers its model.
+    `held` says, by task, why the worker will hold an event: nobody answers its model. `beyond` are the tasks for which
+    an upload's `max_calls` has no room.
     """
 
     events: tuple[ImageEvent, ...] = ()
     left_out: str | None = None
     warnings: tuple[str, ...] = ()
     held: Mapping[str, str] = field(default_factory=dict)
+    beyond: tuple[str, ...] = ()
 
 
 def plan(upload: Upload, rules: Rules, *, run: str, service: Service | None = None) -> Plan:
@@ -95,22 +99,32 @@ def plan(upload: Upload, rules: Rules, *, run: str, service: Service | None = No
     if len(cannot) == len(wanted):
         return Plan(left_out="no task that is wanted can be done", warnings=warnings)
     able = [name for name in wanted if name not in cannot]
-    doable = {name: resolve(name, choices, service=service) for name in within_calls(able, choices)}
-    beyond = [name for name in able if name not in doable]
+    planned, apart = asks_of(able, choices, service=service)
+    doable = within_calls(planned, choices)
+    beyond = [name for each in planned[len(doable) :] for name in each.tasks]
     if beyond:
         warnings += (f"{', '.join(beyond)}: left out, {beyond_calls(choices)}",)
-    events = tuple(ImageEvent(source, name, settings, run) for name, (settings, _) in doable.items())
+    events = tuple(each.event(source, run=run) for each in doable)
     return Plan(
         events=events,
-        warnings=(*warnings, *(text for _, clamped in doable.values() for text in clamped)),
+        warnings=(*warnings, *apart, *(text for each in doable for text in each.warnings)),
         held=_held(events, service),
+        beyond=tuple(beyond),
     )
+
+
+def asks_of(
+    tasks: Sequence[str], choices: Choices, *, service: Service | None = None
+) -> tuple[tuple[Ask, ...], tuple[str, ...]]:
+    """Return the asks for these tasks, where `service` is asked, and warnings about groups that cannot be."""
+    return asks.into_asks(tasks, choices, partial(resolve, service=service))
 
 
 def _held(events: Sequence[ImageEvent], service: Service | None) -> dict[str, str]:
     if service is None:
         return {}
-    refused = {each.task: model_checks.model_to_ask(each.task, each.settings.model, service).refused for each in events}
+    views = [view for event in events for view in event.views()]
+    refused = {each.task: model_checks.model_to_ask(each.task, each.settings.model, service).refused for each in views}
     return {task: reason for task, reason in refused.items() if reason is not None}
 
 
@@ -167,9 +181,9 @@ def _declared(content_type: str | None) -> str:
     return (content_type or "").split(";")[0].strip().lower()
 
 
-def within_calls(tasks: Sequence[str], choices: Choices) -> Sequence[str]:
-    """Return the first of these tasks, as many as an upload's `max_calls` has room for."""
-    return tasks if choices.max_calls is None else tasks[: choices.max_calls // MAX_ASKS]
+def within_calls(planned: Sequence[Ask], choices: Choices) -> Sequence[Ask]:
+    """Return the first of these asks, as many as an upload's `max_calls` has room for."""
+    return planned if choices.max_calls is None else planned[: choices.max_calls // MAX_ASKS]
 
 
 def beyond_calls(choices: Choices) -> str:
@@ -280,17 +294,27 @@ def _thinking_warning(task: str, model: ModelProfile, wish: str | None) -> tuple
 
 
 def idempotency_key(event: ImageEvent) -> str:
-    """Return the id of the one result this event can have: it changes with anything that changes the answer.
+    """Return the id of the one result that the task of this event can have: it changes with anything asked of it.
 
     The redrive is left out: a second chance at the same work has the same id.
     """
+    return _hash(event, [event.task, settings_document(event.settings)])
+
+
+def ask_key(event: ImageEvent) -> str:
+    """Return the key of the ask: of its lease and its journal.
+
+    It is that of the leading task where nothing is asked for beside it: then the answer is the same, too.
+    """
+    asked = joint.asked_for(event.tasks)
+    views = [view for view in event.views() if view.task in asked]
+    if len(views) == 1:
+        return idempotency_key(views[0])
+    return _hash(event, [[view.task, settings_document(view.settings)] for view in event.views()])
+
+
+def _hash(event: ImageEvent, asked: Sequence[Any]) -> str:
     source = event.source
-    parts = [
-        source.bucket,
-        source.name,
-        str(source.generation),
-        event.run,
-        event.task,
-        settings_document(event.settings),
-    ]
-    return hashlib.sha256(jsontext.dump_compact(parts)).hexdigest()
+    return hashlib.sha256(
+        jsontext.dump_compact([source.bucket, source.name, str(source.generation), event.run, *asked])
+    ).hexdigest()

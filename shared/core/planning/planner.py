@@ -38,8 +38,8 @@ class Planner:
         if unlike is not None:
             return Plan(left_out=unlike)
         known = self._plan_like(upload)
-        own = tuple(ImageEvent(source, each.task, each.settings, each.run) for each in known.events)
-        return Plan(own, known.left_out, known.warnings, known.held)
+        own = tuple(ImageEvent(source, each.task, each.settings, each.run, parts=each.parts) for each in known.events)
+        return Plan(own, known.left_out, known.warnings, known.held, known.beyond)
 
     def _plan_like(self, upload: Upload) -> Plan:
         """Return the plan of this upload, or of another one that everything but its name and bytes makes equal."""

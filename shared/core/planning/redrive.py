@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.core import json_fields, jsontext, naming
 from shared.core.errors import ErrorCode, PermanentError
 from shared.core.events import storage_events
-from shared.core.events.envelopes import IMAGE_SCHEMA, parse_image_event
+from shared.core.events.envelopes import IMAGE_SCHEMA, JOINT_SCHEMA, parse_image_event
 from shared.core.naming import MAX_REDRIVE
 from shared.core.planning.plan import idempotency_key
 
@@ -54,18 +54,32 @@ def next_event(document: Mapping[str, Any], name: str, *, prefix: str) -> ImageE
             ErrorCode.NO_SETTINGS,
             "An older version wrote it, without the settings of the event; use a new RUN for this image.",
         )
-    asked = {key: document.get(key) for key in ("source", "task", "settings", "run")}
-    event = parse_image_event(jsontext.dump_compact({"schema": IMAGE_SCHEMA, **asked, "redrive": number + 1}))
-    if idempotency_key(event) != document.get("id"):
+    event = _event_of(document, redrive=number + 1)
+    own = next((view for view in event.views() if view.task == document.get("task")), None)
+    if own is None or idempotency_key(own) != document.get("id"):
         raise PermanentError(
             ErrorCode.OTHER_SETTINGS, "Its settings do not give its id: it was changed, or written by a newer version."
         )
-    lies_at = naming.paths(event.source, run=event.run, task=event.task, prefix=prefix).error(number)
+    lies_at = naming.paths(own.source, run=own.run, task=own.task, prefix=prefix).error(number)
     if lies_at != name:
         raise PermanentError(
             ErrorCode.ELSEWHERE, f"It belongs to {lies_at}: redrive it there (a copy cannot be redriven)."
         )
     return event
+
+
+def _event_of(document: Mapping[str, Any], *, redrive: int) -> ImageEvent:
+    """Return the event behind a failure: of its task alone, or of all tasks that shared its ask."""
+    asked = {key: document.get(key) for key in ("source", "task", "settings", "run")}
+    shared = document.get("ask")
+    if shared is None:
+        return parse_image_event(jsontext.dump_compact({"schema": IMAGE_SCHEMA, **asked, "redrive": redrive}))
+    if not isinstance(shared, list) or not all(isinstance(each, dict) for each in shared) or not shared:
+        raise json_fields.malformed("ask", "a list of objects", shared)
+    leading, *others = shared
+    return parse_image_event(
+        jsontext.dump_compact({"schema": JOINT_SCHEMA, **asked, **leading, "with": others or None, "redrive": redrive})
+    )
 
 
 def function_of(kind: str, *, subscription: str = "") -> str:

@@ -197,7 +197,7 @@ def _said(
 def _as_said(key: str, value: Any) -> Any:
     """Return a value in the form that settings have it in: 1 and 1.0 are one temperature, and give one key."""
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(tuple(each) if isinstance(each, list) else each for each in value)
     return float(value) if key == "temperature" else value
 
 
@@ -228,6 +228,14 @@ def _tasks_problem(value: Any) -> str | None:
 def _uploader_settings_problem(value: Any) -> str | None:
     fine = isinstance(value, list) and all(isinstance(word, str) and word in METADATA_SETTINGS for word in value)
     return None if fine else f"a list of some of {', '.join(METADATA_SETTINGS)}"
+
+
+def _groups_problem(value: Any) -> str | None:
+    groups = value if isinstance(value, list) and all(isinstance(each, list) for each in value) else None
+    named = [word for group in groups or () for word in group]
+    known = all(isinstance(word, str) and word in TASKS for word in named)
+    fine = groups is not None and known and all(len(group) > 1 for group in groups) and len(set(named)) == len(named)
+    return None if fine else f"a list of lists of two or more of {', '.join(TASKS)}, each task once"
 
 
 def _max_calls_problem(value: Any) -> str | None:
@@ -286,6 +294,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "uploader_tasks": _tasks_problem,
     "uploader_settings": _uploader_settings_problem,
     "max_calls": _max_calls_problem,
+    "together": _groups_problem,
     "labels": _labels_problem,
     "multi_label": _flag_problem,
     "question": _text_problem,

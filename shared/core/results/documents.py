@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.errors import ErrorCode
-from shared.core.events.envelopes import settings_document, source_document
+from shared.core.events.envelopes import ask_document, settings_document, source_document
 from shared.core.gemini.prices import billed, cost_usd
 from shared.core.gemini.registry import profile
 from shared.core.ports import Message
+from shared.core.values import NOTHING_USED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,11 +54,12 @@ def answered(
     mask_files: Mapping[int, str],
     soft_files: Mapping[int, str] | None = None,
     crop_files: Mapping[int, str] | None = None,
+    counted_in: str | None = None,
 ) -> dict[str, Any]:
     """Return the document of a result that a model answered.
 
     `mask_files` maps item index to file name; so do `soft_files` for maps of probabilities and `crop_files` for crops,
-    if they are wanted.
+    if they are wanted. `counted_in` is the task whose document has the cost of an ask that both shared.
     """
     served = answer.served_model
     document = _head(event, key, reading.status, reply.answered_at)
@@ -65,7 +67,7 @@ def answered(
         "image": _image(reply.image),
         "model": {"requested": reply.model, "served": served},
         "transport": _transport(reply.transport),
-        "usage": _usage(reply, answer),
+        "usage": _usage(reply, answer) | ({} if counted_in is None else {"counted_in": counted_in}),
         "timing_ms": dict(reply.timing_ms),
     }
     if reading.caption is not None:
@@ -188,7 +190,10 @@ def _head(event: ImageEvent, key: str, status: Status, at: str) -> dict[str, Any
         "source": source_document(event.source),
     }
     # A failure keeps what was asked, so that a redrive asks the same: rules may have changed since.
-    return head | {"settings": settings_document(event.settings)} if status == "failed" else head
+    if status != "failed":
+        return head
+    shared = {"ask": ask_document(event)} if event.parts else {}
+    return head | {"settings": settings_document(event.settings)} | shared
 
 
 def _error(reading: Reading) -> dict[str, Any]:
@@ -245,7 +250,10 @@ def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
         "output_tokens": usage.output_tokens,
         "thought_tokens": usage.thought_tokens,
         "total_tokens": usage.total_tokens,
-        "cost_usd": cost_usd(billed(reply.model, answer.served_model), usage, day=day),
+        # Nothing costs nothing, whatever its price is.
+        "cost_usd": 0.0
+        if usage == NOTHING_USED
+        else cost_usd(billed(reply.model, answer.served_model), usage, day=day),
     }
 
 

@@ -51,5 +51,6 @@ TASK = Task(
     payload_if=LISTS,
     takes=("labels", "max_items", "crops"),
     placeholders=("subject", "labels", "max_items"),
+    within="segment",
     draws_overlay=True,
 )

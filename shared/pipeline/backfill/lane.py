@@ -6,7 +6,7 @@ A push subscription delivers as fast as it is answered, so nothing but this boun
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.core.events.envelopes import batches, format_image_event
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from shared.core.planning.candidates import Work
     from shared.core.planning.existing import Committed
+    from shared.core.ports import Message
     from shared.pipeline.backfill.survey import Missing
     from shared.pipeline.ports import Ports
 
@@ -35,8 +36,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
+    """`message` is None where the event travels with another one of its tasks."""
+
     work: Work
     chunk: int
+    message: Message | None
 
 
 @dataclass(slots=True)
@@ -64,9 +68,9 @@ class Lane:
         Raises:
             TransientError: not all of it was stored. What was is outstanding; the rest may be published again.
         """
-        work = [_Sent(each, chunk) for chunk, missing in objects for each in missing.work]
-        for batch in batches(work, lambda sent: format_image_event(sent.work.event)):
-            self.ports.publisher.publish(self.topic, [format_image_event(sent.work.event) for sent in batch])
+        work = [sent for chunk, missing in objects for sent in _to_send(missing, chunk)]
+        for batch in batches(work, lambda sent: sent.message):
+            self.ports.publisher.publish(self.topic, [sent.message for sent in batch if sent.message is not None])
             for sent in batch:
                 paths = sent.work.paths
                 if (paths.folder, paths.task) not in self._sent:
@@ -111,7 +115,7 @@ class Lane:
         bucket = self.ports.settings.work_bucket
         for place in parked_places(self.ports):
             listed = set(self.ports.store.list_names(bucket, f"{PARKED}{place.name}/"))
-            held = sum(sent.work.paths.parked(place.name) in listed for sent in self._sent.values())
+            held = sum(_parked(sent.work, place.name) in listed for sent in self._sent.values())
             if held:
                 found[place.hour] += held
         return found
@@ -120,6 +124,20 @@ class Lane:
         for each in done:
             del self._sent[each.work.paths.folder, each.work.paths.task]
             self._tasks[each.work.paths.task] -= 1
+
+
+def _to_send(missing: Missing, chunk: int) -> Iterator[_Sent]:
+    """Yield the work of one object, with one message for all tasks that share an event."""
+    asked = set[str]()
+    for work in missing.work:
+        leading = work.event.tasks[0]
+        yield _Sent(work, chunk, None if leading in asked else format_image_event(work.event))
+        asked.add(leading)
+
+
+def _parked(work: Work, place: str) -> str:
+    """Return where the event of a task is while it is held: at the name of the task that leads."""
+    return replace(work.paths, task=work.event.tasks[0]).parked(place)
 
 
 def _done(sent: _Sent, there: Committed | None) -> Done | None:

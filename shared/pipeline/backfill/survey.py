@@ -13,6 +13,7 @@ from shared.core.planning.marks import Counts, is_up_to
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from shared.core.events.envelopes import ImageEvent
     from shared.core.planning.candidates import Candidate, Selection, Work
     from shared.core.planning.estimating import Estimate
     from shared.core.planning.marks import Mark, Position
@@ -150,8 +151,18 @@ class Survey:
         self.lacking += len(missing)
         self.results += chunk.results[: _KNOWN - len(self.results)]
         for each in missing:
-            for work in each.work:
-                self.estimate.add(work.event)
+            for event in _asked(each):
+                self.estimate.add(event)
+
+
+def _asked(missing: Missing) -> Iterator[ImageEvent]:
+    """Yield the asks for what an object lacks, each with the tasks alone that are missing."""
+    lacking = [work.paths.task for work in missing.work]
+    asked = set[str]()
+    for work in missing.work:
+        if work.event.tasks[0] not in asked:
+            asked.add(work.event.tasks[0])
+            yield work.event.only(lacking)
 
 
 def look_over(

@@ -13,14 +13,13 @@ from shared.core.events import envelopes, storage_events
 from shared.core.results import documents
 from shared.pipeline.job import begin
 from shared.pipeline.worker import commit, lease
-from shared.pipeline.worker.lease import ATTEMPT, Settled
+from shared.pipeline.worker.lease import ATTEMPT, HeldLease
 
 if TYPE_CHECKING:
     from shared.core.events.envelopes import ImageEvent
     from shared.core.ports import Message
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
-    from shared.pipeline.worker.lease import HeldLease
 
 FOLDER = naming.DEAD
 KIND, SUBSCRIPTION = "uplook-event", "uplook-subscription"
@@ -57,16 +56,22 @@ def _record(event: ImageEvent, ports: Ports) -> None:
     # No waiting: Pub/Sub may give up on a delivery that is still at work, and its result would supersede the error.
     job = replace(begin(event, ports), deadline_s=ports.clock.monotonic_s())
     claim = lease.claim(job, ports)
-    if isinstance(claim, Settled):
-        commit.announce(claim, ports)
+    if not isinstance(claim, HeldLease):
+        for each in claim:
+            commit.announce(each, ports)
         return
     try:
-        _commit(job, claim, ports)
+        done = lease.done_before(job, claim, ports)
+        for settled in done.values():
+            commit.announce(settled, ports)
+        for part in reversed(job.parts()):  # the leading task last, as workers do it
+            if part.event.task not in done:
+                _commit(part, claim, ports)
     except Exception:
         lease.release(job, claim, ports, past=claim.past)
         raise
     lease.release(job, claim, ports)  # so that a redrive need not wait for the lease to expire
-    logs.error("dead letter", task=event.task, bucket=event.source.bucket, object=event.source.name)
+    logs.error("dead letter", task="+".join(event.tasks), bucket=event.source.bucket, object=event.source.name)
 
 
 def _commit(job: Job, held: HeldLease, ports: Ports) -> None:

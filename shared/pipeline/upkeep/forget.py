@@ -1,10 +1,10 @@
 """An upload is gone: everything that was made of it goes too, in every run.
 
-Removing takes away what the delivery protocol stands on, so it is done by the protocol: the lease of each task first,
-as its holder; then copies of the image outside, and the journal, which names them and with which a late duplicate could
-rebuild the rest; then the documents, so that no reader follows one to a missing file; then the files; the lease last.
-Each step may be repeated: what a crash leaves, the next delivery removes. A duplicate of the upload's own event that
-comes later finds no image: it is `skipped`.
+Removing takes away what the delivery protocol stands on, so it is done by the protocol: the leases of all tasks first,
+as their holder, because one delivery may be at work on several tasks; then copies of the image outside, and the
+journal, which names them and with which a late duplicate could rebuild the rest; then the documents, so that no reader
+follows one to a missing file; then the files; the lease last. Each step may be repeated: what a crash leaves, the next
+delivery removes. A duplicate of the upload's own event that comes later finds no image: it is `skipped`.
 
 What others know of it goes too: the answers of manifests that it was part of, and storage events that nobody could
 handle. NOT_REACHED is the rest.
@@ -93,8 +93,13 @@ def forget(upload: Upload, ports: Ports) -> None:
             logs.error("a deletion is told of an object that is still there: nothing is forgotten")
             return
         places = _places(ports)
-        found, manifest = _found(source, places, ports), is_manifest(source.name)
-        busy = [paths for paths in found if not _remove(paths, places, ports, manifest=manifest)]
+        found, manifest = list(_found(source, places, ports)), is_manifest(source.name)
+        # All of them before anything is removed: whoever holds the lease of one task may commit others under it.
+        seized = [(paths, lease.seize(paths, ports, attempt=_ATTEMPT)) for paths in found]
+        busy = [paths for paths, generation in seized if generation is None]
+        for paths, generation in seized:
+            if generation is not None:
+                _remove(paths, generation, places, ports, manifest=manifest)
         busy += _forget_answers(source, ports)
         letters = _remove_letters(source, ports)
         if busy:
@@ -145,14 +150,13 @@ def _folders(place: _Place, ports: Ports) -> Sequence[str]:
     return ports.store.list_folders(place.bucket, place.root)
 
 
-def _remove(paths: Paths, places: Sequence[_Place], ports: Ports, *, manifest: bool, but: str | None = None) -> bool:
-    """Remove all of one task of an image, or of a manifest, and say whether that was possible.
+def _remove(
+    paths: Paths, generation: int, places: Sequence[_Place], ports: Ports, *, manifest: bool, but: str | None = None
+) -> None:
+    """Remove all of one task of an image, or of a manifest, as the holder of its lease, which is of this generation.
 
     What says which images a manifest has seen goes, too, `but` for one marker.
     """
-    generation = lease.seize(paths, ports, attempt=_ATTEMPT)
-    if generation is None:
-        return False
     known = _traces(paths, ports, manifest=manifest)
     _delete_copies(known, ports)
     _delete_markers(known, paths, ports, but=but)
@@ -164,7 +168,6 @@ def _remove(paths: Paths, places: Sequence[_Place], ports: Ports, *, manifest: b
             removed += 1
     ports.store.delete(ports.settings.work_bucket, paths.lease, generation=generation)
     logs.info("forgotten", task=paths.task, folder=paths.folder, objects=removed)
-    return True
 
 
 def _traces(paths: Paths, ports: Ports, *, manifest: bool) -> Traces:
@@ -238,8 +241,10 @@ def _forget_answer(marker: str, asking: Paths, source: Source, ports: Ports) -> 
     places = [_Place(work, naming.REPLIES), _Place(settings.results_bucket, settings.results_prefix)]
     begun = lease.is_held_by(asking, ports, attempt=_ATTEMPT)  # by a delivery that died over it
     if begun or _traces(asking, ports, manifest=True).name(source):
-        if not _remove(asking, places, ports, manifest=True, but=marker):
+        generation = lease.seize(asking, ports, attempt=_ATTEMPT)
+        if generation is None:
             return False
+        _remove(asking, generation, places, ports, manifest=True, but=marker)
     elif lease.is_at_work(asking, ports):
         return False  # it may be about to name it
     ports.store.delete(work, marker)  # last: by it the next delivery finds what this one leaves

@@ -134,7 +134,8 @@ def _failure(name: str, ports: Ports) -> _Failure:
         return _Failure(Redriven(place, _task(document), _code(document) or error.code, error.message))
     except NotFoundError:
         return _Failure(Redriven(place, "", ErrorCode.GONE, "It is gone: somebody removed it meanwhile."))
-    return _Failure(Redriven(place, event.task, _code(document), reason=_message(document)), format_image_event(event))
+    told = Redriven(place, _task(document), _code(document), reason=_message(document))
+    return _Failure(told, format_image_event(event))
 
 
 def _require_vouched(event: ImageEvent, ports: Ports) -> None:

@@ -30,6 +30,6 @@ def why_unvouched(event: ImageEvent, ports: Ports) -> str | None:
         return f"no worker has had it: there is no {paths.lease}"
     except (PermanentError, ValueError, RecursionError):
         return f"{paths.lease} is not one of our leases"
-    if not isinstance(lease, dict) or lease.get("key") != plan.idempotency_key(event):
+    if not isinstance(lease, dict) or lease.get("key") != plan.ask_key(event):
         return f"{paths.lease} was taken for another event, or by nobody of ours"
     return None

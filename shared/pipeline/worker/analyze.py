@@ -10,11 +10,11 @@ from shared.core.errors import ErrorCode, ImageRejectedError, ParkError, Permane
 from shared.core.results import documents, result_files
 from shared.pipeline.job import begin
 from shared.pipeline.worker import ask, commit, lease, park, source_image
-from shared.pipeline.worker.lease import Past, Settled
+from shared.pipeline.worker.lease import HeldLease, Past
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.core.delivery.journal import JournalledReply
     from shared.core.events.envelopes import ImageEvent
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from shared.core.values import Status
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
-    from shared.pipeline.worker.lease import HeldLease
+    from shared.pipeline.worker.ask import Answered
+    from shared.pipeline.worker.lease import Settled
     from shared.pipeline.worker.source_image import Image
 
 _STOPPED = Past("The instance was stopped before the delivery had ended.")
-_Outcome = tuple["Mapping[str, Any]", "Sequence[ResultFile]"]
+_Outcome = tuple["Job", "Mapping[str, Any]", "Sequence[ResultFile]"]
+"""A part of the job, its document, and its files."""
 
 
 def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
-    """Do one task for one image generation, once: return when its result is committed and announced.
+    """Do the tasks of one event for one image generation, once: return when each result is committed and announced.
 
     An event that the day has no room for is held in the work bucket instead, and announced as held.
 
@@ -40,34 +42,60 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
     """
     job = begin(event, ports)
     with logs.context(
-        task=event.task, bucket=event.source.bucket, object=event.source.name, key=job.key[:16], attempt=job.attempt
+        task="+".join(event.tasks),
+        bucket=event.source.bucket,
+        object=event.source.name,
+        key=job.key[:16],
+        attempt=job.attempt,
     ):
         claim = lease.claim(job, ports)  # 1 and 2
-        if isinstance(claim, Settled):
-            logs.info("already done: announced again", status=claim.document.get("status"))
-            commit.announce(claim, ports)
+        if not isinstance(claim, HeldLease):
+            for each in claim:
+                logs.info("already done: announced again", status=each.document.get("status"))
+                commit.announce(each, ports)
             return
+        progress = _Progress(job, claim)
         try:
             with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports, past=_STOPPED)):
-                status = _work(job, claim, ports)
+                _work(progress, ports)
                 ports.budget.of(job.event.source).put_back(job.attempt, ports)
         except ParkError as reason:
-            _park(job, claim, reason, ports)
+            _park(progress, reason, ports)
         except Exception as error:
             lease.release(job, claim, ports, past=lease.after(error, claim))
             ports.budget.of(job.event.source).put_back(job.attempt, ports)
             raise
         else:
-            if status == "failed":
+            if progress.failed:
                 lease.release(job, claim, ports)  # so that a redrive need not wait for the lease to expire
 
 
-def _park(job: Job, held: HeldLease, reason: ParkError, ports: WorkerPorts) -> None:
+class _Progress:
+    """One delivery's work: what of it is announced by now."""
+
+    def __init__(self, job: Job, held: HeldLease) -> None:
+        self.job = job
+        self.held = held
+        self.failed = False
+        self._ended = set[str]()
+
+    def left(self) -> tuple[Job, ...]:
+        """Return the parts that have not ended."""
+        return tuple(part for part in self.job.parts() if part.event.task not in self._ended)
+
+    def end(self, task: str, settled: Settled) -> None:
+        """Note that a task is committed and announced."""
+        self._ended.add(task)
+        self.failed |= settled.document["status"] == "failed"
+
+
+def _park(progress: _Progress, reason: ParkError, ports: WorkerPorts) -> None:
     """Park the event, and let the lease go, so that a release need not wait for it to expire."""
+    job, held = progress.job, progress.held
     cause = reason.__cause__ if isinstance(reason.__cause__, TransientError) else reason
     past = lease.after(cause, held)
     try:
-        park.park(job, reason, ports)
+        park.park(job, progress.left(), reason, ports)
         ports.budget.of(job.event.source).put_back(job.attempt, ports)
     except Exception:
         lease.release(job, held, ports, past=past)
@@ -75,51 +103,71 @@ def _park(job: Job, held: HeldLease, reason: ParkError, ports: WorkerPorts) -> N
     lease.release(job, held, ports, past=past)
 
 
-def _work(job: Job, held: HeldLease, ports: WorkerPorts) -> str:
-    """Commit and announce the outcome; return the status that was announced.
+def _work(progress: _Progress, ports: WorkerPorts) -> None:
+    """Commit and announce the outcome of every part.
 
     Raises:
         ParkError: the event must wait: for another day, or for the deployment to be mended.
     """
-    with park.parking(held, ports):  # a role that was lost, at whatever step: what was paid for lies in the journal
-        document, files = _outcome(job, held, ports)  # 3, 4 and 5
-        settled = commit.commit(job, document, files, ports)  # 6
-    commit.announce(settled, ports)  # 7
-    return str(settled.document["status"])
+    with park.parking(progress.held, ports):
+        done = lease.done_before(progress.job, progress.held, ports)
+    for task, settled in done.items():
+        commit.announce(settled, ports)  # whoever committed it may have died over its event
+        progress.end(task, settled)
+    outcomes = _outcomes(progress, ports)
+    while True:
+        with park.parking(
+            progress.held, ports
+        ):  # a role that was lost, at whatever step: the journal has what was paid
+            outcome = next(outcomes, None)  # 3, 4 and 5
+            if outcome is None:
+                return
+            part, document, files = outcome
+            settled = commit.commit(part, document, files, ports)  # 6
+        commit.announce(settled, ports)  # 7
+        progress.end(part.event.task, settled)
 
 
-def _outcome(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
-    """Return the document and files of this job: an answer's, or those of a permanent error."""
+def _outcomes(progress: _Progress, ports: WorkerPorts) -> Iterator[_Outcome]:
+    """Yield the document and files of each part: an answer's, or those of a permanent error."""
     try:
-        return _answered(job, held, ports)
+        wanted = [part.event.task for part in progress.left()]
+        for answers in ask.obtain_answers(progress.job, progress.held, ports, wanted=wanted):
+            yield from (_answered(answered, ports) for answered in answers)
     except SourceGoneError as gone:
-        return _unanswered(job, ports, status="skipped", code=gone.code, message=str(gone))
+        status: Status = "skipped"
+        code, message = gone.code, str(gone)
     except ImageRejectedError as error:
-        status: Status = "unsupported" if error.code == ErrorCode.UNSUPPORTED_FORMAT else "failed"
-        return _unanswered(job, ports, status=status, code=error.code, message=error.message)
+        status = "unsupported" if error.code == ErrorCode.UNSUPPORTED_FORMAT else "failed"
+        code, message = error.code, error.message
     except PermanentError as error:
-        return _unanswered(job, ports, status="failed", code=error.code, message=error.message)
+        status, code, message = "failed", error.code, error.message
+    else:
+        return
+    # The leading task last: whoever goes on behind a crash asks for it first, and its place in the journal is free.
+    for part in reversed(progress.left()):
+        yield _unanswered(part, ports, status=status, code=code, message=message)
 
 
-def _answered(job: Job, held: HeldLease, ports: WorkerPorts) -> _Outcome:
-    answered = ask.obtain_answer(job, held, ports)
-    reply, reading = answered.reply, answered.reading
-    masks = result_files.mask_files(reading, reply.image, job.paths)
-    soft = result_files.soft_files(reading, reply.image, job.paths)
-    made = _pictures(job, ports, reply=reply, reading=reading, image=answered.image)
+def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
+    part, reply, reading = answered.part, answered.reply, answered.reading
+    masks = result_files.mask_files(reading, reply.image, part.paths)
+    soft = result_files.soft_files(reading, reply.image, part.paths)
+    made = _pictures(part, ports, reply=reply, reading=reading, image=answered.image)
     files = [*masks.values(), *soft.values(), *made.overlay, *made.crops.values()]
     document = documents.answered(
-        job.event,
-        job.key,
+        part.event,
+        part.key,
         reply=reply,
         answer=answered.answer,
         reading=replace(reading, warnings=(*reading.warnings, *made.warnings)),
         files=files,
         mask_files={index: file.name for index, file in masks.items()},
-        soft_files={index: file.name for index, file in soft.items()} if job.event.settings.soft_masks else None,
-        crop_files={index: file.name for index, file in made.crops.items()} if job.event.settings.crops else None,
+        soft_files={index: file.name for index, file in soft.items()} if part.event.settings.soft_masks else None,
+        crop_files={index: file.name for index, file in made.crops.items()} if part.event.settings.crops else None,
+        counted_in=answered.counted_in,
     )
-    return document, files
+    return part, document, files
 
 
 def _pictures(
@@ -142,9 +190,9 @@ def _pictures(
         return result_files.Pictures(warnings=(f"{told}: {error}",))
 
 
-def _unanswered(job: Job, ports: Ports, *, status: Status, code: ErrorCode, message: str) -> _Outcome:
+def _unanswered(part: Job, ports: Ports, *, status: Status, code: ErrorCode, message: str) -> _Outcome:
     logs.warning("no result", status=status, code=code, reason=message)
     document = documents.unanswered(
-        job.event, job.key, status=status, code=code, message=message, at=ports.clock.now_iso()
+        part.event, part.key, status=status, code=code, message=message, at=ports.clock.now_iso()
     )
-    return document, ()
+    return part, document, ()

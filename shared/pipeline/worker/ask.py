@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core.delivery import budget, journal
-from shared.core.delivery.interpret import MAX_ASKS, another_ask, interpret
+from shared.core.delivery.interpret import MAX_ASKS, another_ask, asked_in, interpret
 from shared.core.delivery.journal import Asked, JournalError, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
@@ -28,7 +29,8 @@ from shared.core.errors import (
 from shared.core.gemini import prices, transport
 from shared.core.gemini.request import ReferencedImage
 from shared.core.replies.answer import is_answer, read_answer
-from shared.core.tasks.common import requests
+from shared.core.tasks.common import joint, requests
+from shared.core.values import NOTHING_USED, Usage
 from shared.pipeline.job import remaining_s, require_time, today
 from shared.pipeline.retry import with_retries
 from shared.pipeline.worker import inputs, refusals, send
@@ -36,7 +38,7 @@ from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
@@ -54,16 +56,27 @@ _MAX_REPLY_BYTES = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The last reply, and what it says; its usage counts every ask. `image` is None where the journal held all."""
+    """What the last reply says to one task of the job, `part`.
 
+    The usage of `answer` counts every ask that this task bears the cost of. `counted_in` is the task that bears that of
+    an ask which both shared. `image` is None where the journal held all.
+    """
+
+    part: Job
     reply: JournalledReply
     answer: Answer
     reading: Reading
-    image: Image | None
+    image: Image | None = None
+    counted_in: str | None = None
 
 
-def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
-    """Return the answer to this job: from the journal where an earlier attempt paid for it, else from the model.
+def obtain_answers(
+    job: Job, held: HeldLease, ports: WorkerPorts, *, wanted: Sequence[str]
+) -> Iterator[Sequence[Answered]]:
+    """Yield the answers to those tasks of this job that are wanted, after each ask those that stand.
+
+    They come from the journal where an earlier attempt paid for them, else from the model. What the first ask brings
+    for some tasks can be committed before the others are asked for again.
 
     Raises:
         ParkError: no call is possible before a later time.
@@ -72,26 +85,55 @@ def obtain_answer(job: Job, held: HeldLease, ports: WorkerPorts) -> Answered:
         TransientError: no answer within this delivery.
     """
     prompt: Prompt | None = None
-    addition: str | None = None
-    earlier: Answer | None = None
-    for number in range(MAX_ASKS):
-        stored = None if held.first else _earlier_reply(job, ports, number=number)
-        if stored is None:
+    parts = {part.event.task: part for part in job.parts()}
+    left = dict.fromkeys(wanted, "")  # each with what is added to its prompt
+    replies: list[JournalledReply] = []
+    number = 0
+    while left:
+        last = number + 1 == MAX_ASKS
+        reply = None if held.first else _earlier_reply(job, ports, number=number)
+        if reply is not None and not _answers(reply, job, left):
+            if not last:  # its place is taken by an ask for other tasks, before some of them had to be done again
+                number += 1
+                continue
+            reply = None
+        if reply is None:
             _require_model(job, ports)
             ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
-            stored = _ask_while_there(job, prompt, ports, number=number, addition=addition)
-        reply = stored
-        answer, reading = interpret(job.event, reply)
-        if earlier is not None:
-            answer = replace(answer, usage=earlier.usage.plus(answer.usage))
-        addition = another_ask(job.event, answer, reading)
-        if addition is None:
-            break
-        if number + 1 < MAX_ASKS:
-            logs.warning("the answer is of no use: the model is asked once more", reason=reading.reason)
-        earlier = answer
-    return Answered(reply, answer, reading, prompt.images[0] if prompt else None)
+            reply = _ask_while_there(job, prompt, ports, number=number, wanted=left)
+        replies.append(reply)
+        read = {task: interpret(parts[task].event, reply) for task in _answers(reply, job, left)}
+        again = {} if last else _again(job, read)
+        image = prompt.images[0] if prompt else None
+        stands = [each for each in read if each not in again]
+        if stands:
+            yield [replace(_answered(parts[task], replies, *read[task]), image=image) for task in stands]
+        left = {task: again.get(task, "") for task in left if task not in stands}
+        number = min(number + 1, MAX_ASKS - 1)
+
+
+def _again(job: Job, read: Mapping[str, tuple[Answer, Reading]]) -> dict[str, str]:
+    """Return the tasks whose answer is of no use, each with what a further ask adds to its prompt."""
+    views = {view.task: view for view in job.event.views()}
+    again = {}
+    for task, (answer, reading) in read.items():
+        addition = another_ask(views[task], answer, reading)
+        if addition is not None:
+            again[task] = addition
+            logs.warning("the answer is of no use: the model is asked once more", asked=task, reason=reading.reason)
+    return again
+
+
+def _answered(part: Job, replies: Sequence[JournalledReply], answer: Answer, reading: Reading) -> Answered:
+    """Return an answer with the usage of those asks whose cost its task bears."""
+    task = part.event.task
+    own = [reply for reply in replies if _answers(reply, part, [task])]
+    bearers = [asked_in(part.event, reply)[0] for reply in own]
+    usages = [read_answer(reply.response).usage for reply, bearer in zip(own, bearers, strict=True) if bearer == task]
+    usage = reduce(Usage.plus, usages) if usages else NOTHING_USED
+    others = (bearer for bearer in bearers if bearer != task)
+    return Answered(part, replies[-1], replace(answer, usage=usage), reading, counted_in=next(others, None))
 
 
 def _require_model(job: Job, ports: WorkerPorts) -> None:
@@ -107,10 +149,10 @@ def _require_model(job: Job, ports: WorkerPorts) -> None:
 
 
 def _ask_while_there(
-    job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition: str | None
+    job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: Mapping[str, str]
 ) -> JournalledReply:
     try:
-        return _ask(job, prompt, ports, number=number, addition=addition)
+        return _ask(job, prompt, ports, number=number, wanted=wanted)
     except SourceGoneError as error:
         if prompt.question is None:
             raise
@@ -128,6 +170,12 @@ def _earlier_reply(job: Job, ports: Ports, *, number: int) -> JournalledReply | 
         logs.warning("the journal holds an answer to other settings, which have changed since: the model is asked")
         return None
     return stored
+
+
+def _answers(reply: JournalledReply, job: Job, wanted: Iterable[str]) -> list[str]:
+    """Return those of these tasks that a reply was asked for."""
+    asked = asked_in(job.event, reply)
+    return [task for task in wanted if joint.answering(task, asked)]
 
 
 def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
@@ -150,10 +198,10 @@ def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
     return None
 
 
-def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition: str | None) -> JournalledReply:
+def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: Mapping[str, str]) -> JournalledReply:
     """Ask the model about what was gathered and return the journalled reply: ours, or that of whoever was faster.
 
-    `number` counts deliberate asks from 0; `addition` is what a further one adds to the prompt.
+    `number` counts deliberate asks from 0; `wanted` are the tasks to ask for, each with what is added to its prompt.
 
     Raises:
         ParkError: the day's ceiling is reached.
@@ -162,14 +210,15 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         TransientError: no answer within this delivery.
     """
     watch = _Watch(ports, {"download": prompt.download_ms})
-    request = replace(requests.request_for(job.event, model_id=job.asks.model), prompt=prompt.text)
-    if addition:
-        request = replace(request, prompt=f"{request.prompt} {addition}")
-    if ports.refused_schemas.knows(request.model, job.event.task):
+    asked = joint.asked_for(wanted)
+    event = prompt.of(job.event)
+    request = requests.request_for(event, model_id=job.asks.model, tasks=asked, additions=wanted)
+    has_schema, about = request.schema is not None, "+".join(asked)
+    if ports.refused_schemas.knows(request.model, about):
         request = replace(request, schema=None)
     attached = send.attach(job, request, prompt.images, ports)
     watch.lap("transport")
-    response, attached, without_schema = refusals.insist(job, attached, ports, lambda each: _answer(job, each, ports))
+    response, attached = refusals.insist(job, attached, ports, lambda each: _answer(job, each, ports), about=about)
     watch.lap("model")
     with_retries(job, ports, lambda: send.verify(attached, ports))
     reply = JournalledReply(
@@ -182,10 +231,11 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, addition:
         timing_ms=watch.laps_ms,
         response=response,
         asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
-        without_schema=without_schema,
+        without_schema=has_schema and attached.request.schema is None,
         files=_files_of(attached),
+        tasks=() if asked == job.event.tasks[:1] else asked,
     )
-    kept = _journal(job, reply, ports, number=number)
+    kept = _journal(job, reply, ports, number=number, wanted=wanted)
     ports.in_flight.reply_kept(job.attempt)
     return kept
 
@@ -260,16 +310,20 @@ def _never_made(reserved: NestedReservation, guard: NestedBudget) -> Iterator[No
         raise
 
 
-def _journal(job: Job, reply: JournalledReply, ports: Ports, *, number: int) -> JournalledReply:
+def _journal(
+    job: Job, reply: JournalledReply, ports: Ports, *, number: int, wanted: Collection[str]
+) -> JournalledReply:
     try:
         entry = journal.format_reply(reply)
     except RecursionError as error:
         raise TransientError("Gemini's answer is nested too deeply to be kept.") from error
     # Its answer is paid for: a store that is away for a moment must not cost a second one.
-    return with_retries(job, ports, lambda: _keep(job, reply, entry, ports, number=number))
+    return with_retries(job, ports, lambda: _keep(job, reply, entry, ports, number=number, wanted=wanted))
 
 
-def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, number: int) -> JournalledReply:
+def _keep(
+    job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, number: int, wanted: Collection[str]
+) -> JournalledReply:
     try:
         ports.store.create(
             ports.settings.work_bucket,
@@ -283,7 +337,7 @@ def _keep(job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, numbe
             stored = _stored(job, ports, number=number)
         except NotFoundError:
             raise TransientError("The journalled reply vanished while it was read.") from None
-        if stored is None or stored.key != job.key:
+        if stored is None or stored.key != job.key or not _answers(stored, job, wanted):
             return reply  # its place is taken: should this attempt die now, its answer is paid for again
         if stored.attempt != reply.attempt:
             logs.warning("another attempt's reply was journalled first: this one is dropped", key=job.key)

@@ -8,7 +8,7 @@ decodes or comes from the web goes one after the other: a worker has the memory 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +36,7 @@ from shared.pipeline.worker.source_image import Read, SourceGoneError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shared.core.events.envelopes import ImageEvent
     from shared.core.events.manifest import ImageReference, Manifest, WebImage
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.worker.source_image import Image
@@ -56,6 +57,10 @@ class Prompt:
     images: tuple[Image, ...]
     download_ms: int
     question: str | None = None
+
+    def of(self, event: ImageEvent) -> ImageEvent:
+        """Return the event with the words of this prompt: those of a manifest stand in no event."""
+        return event if self.question is None else replace(event, settings=replace(event.settings, prompt=self.text))
 
 
 def read_prompt(job: Job, ports: WorkerPorts) -> Prompt:

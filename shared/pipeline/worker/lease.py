@@ -7,7 +7,8 @@ belongs to the key deletes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
@@ -29,7 +30,7 @@ from shared.core.results import authorship
 from shared.core.results.authorship import ForeignObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shared.core.naming import Paths
     from shared.core.operating.works import WorkName
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 ATTEMPT = storage_events.STAMP
 _STATE, _REASON, _AWAY, _DIED = "uplook-state", "uplook-reason", "uplook-away", "uplook-died"
+_WITH = "uplook-with"
+"""Metadata of a lease: the other tasks of its ask. Their results belong to the work that it stands for."""
+
 _HELD, _RELEASED = "held", "released"
 _FIRST_POLL_S = 0.25
 _RETRY_AFTER_S = 5.0
@@ -61,11 +65,15 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
-    """This delivery works. `first` is True where nobody can have been here before."""
+    """This delivery works. `first` is True where nobody can have been here before.
+
+    `done` is what is committed already, by task: of an ask with several, some may be.
+    """
 
     generation: int
     first: bool
     past: Past = field(default_factory=Past)
+    done: Mapping[str, Settled] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +84,8 @@ class Settled:
     name: str
 
 
-def claim(job: Job, ports: Ports) -> HeldLease | Settled:
-    """Take the key, or find it settled; wait for whoever holds it a moment, and no longer than the deadline.
+def claim(job: Job, ports: Ports) -> HeldLease | tuple[Settled, ...]:
+    """Take the key, or find all of it settled; wait for whoever holds it a moment, and no longer than the deadline.
 
     Raises:
         TransientError: somebody else still holds the lease.
@@ -89,11 +97,25 @@ def claim(job: Job, ports: Ports) -> HeldLease | Settled:
             job.paths.lease,
             body,
             content_type="application/json",
-            metadata=_metadata(job.attempt, _HELD),
+            metadata=_metadata(job.attempt, _HELD, others=_others(job)),
         )
-        return HeldLease(generation, first=True)
     except AlreadyExistsError:
         return _claim_seen(job, ports, body)
+    return HeldLease(generation, first=True)
+
+
+def done_before(job: Job, held: HeldLease, ports: Ports) -> Mapping[str, Settled]:
+    """Return what is committed already of a job whose lease is held, by task.
+
+    Of a new ask, others than the leading task may be: before the rules put them together, they were asked alone.
+    """
+    if not held.first:
+        return held.done
+    found = {}
+    for part in job.parts()[1:]:
+        with contextlib.suppress(NotFoundError, ForeignObjectError):  # what is foreign is told when its place is taken
+            found[part.event.task] = read_settled(part.paths.result, part, ports)
+    return found
 
 
 def after(error: Exception, held: HeldLease) -> Past:
@@ -114,7 +136,7 @@ def release(job: Job, held: HeldLease, ports: Ports, *, past: Past | None = None
             jsontext.dump_compact({"attempt": job.attempt, "key": job.key}),
             generation=held.generation,
             content_type="application/json",
-            metadata=_metadata(job.attempt, _RELEASED, past),
+            metadata=_metadata(job.attempt, _RELEASED, past, others=_others(job)),
         )
     except ChangedError:
         logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
@@ -159,7 +181,7 @@ def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt
         lease is not None
         and lease.metadata.get(ATTEMPT) != attempt
         and not _free(lease, ports.settings.lease_ttl_s)
-        and ports.store.stat(ports.settings.results_bucket, paths.result) is None
+        and not all(_has_result(replace(paths, task=task), ports) for task in (paths.task, *_named_in(lease)))
     )
 
 
@@ -175,8 +197,28 @@ def state_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> LeaseState:
     )
 
 
+def states_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> list[LeaseState]:
+    """Return what a lease says of each task that it stands for."""
+    tasks = (work.task, *_named_in(lease))
+    return [state_of(replace(work, task=task), lease, ttl_s=ttl_s) for task in tasks]
+
+
+def _has_result(paths: Paths, ports: Ports) -> bool:
+    return ports.store.stat(ports.settings.results_bucket, paths.result) is not None
+
+
+def _others(job: Job) -> tuple[str, ...]:
+    """Return the tasks of a job's ask but for the leading one."""
+    return job.event.tasks[1:]
+
+
+def _named_in(lease: ObjectInfo) -> Sequence[str]:
+    """Return the other tasks of the ask that a lease stands for."""
+    return [task for task in lease.metadata.get(_WITH, "").split(",") if task]
+
+
 def settled(job: Job, ports: Ports) -> Settled | None:
-    """Return what is committed for this key: the result, or the error of this very redrive.
+    """Return what is committed for a job or a part of one: the result, or the error of this very redrive.
 
     What is not ours settles nothing: it is told, and the work is done.
     """
@@ -215,8 +257,13 @@ def _require_author(name: str, document: Mapping[str, Any], job: Job, ports: Por
     """
     stamp = _stamp(ports.settings.results_bucket, name, ports)
     work = ports.settings.work_bucket
-    known = (job.attempt == stamp, *(_stamp(work, at, ports) == stamp for at in (job.paths.lease, job.paths.reply(0))))
-    if stamp is None or not any(known):
+    # A result of an ask with several tasks was written under the leading one's lease, unless it was asked alone before.
+    known = (
+        _stamp(work, at, ports)
+        for paths in dict.fromkeys((job.leading, job.paths))
+        for at in (paths.lease, paths.reply(0))
+    )
+    if stamp is None or not (job.attempt == stamp or any(each == stamp for each in known)):
         told = f"No attempt of ours is known that wrote it (its {ATTEMPT} is {stamp!r})."
         raise ForeignObjectError(told, document)
 
@@ -226,18 +273,18 @@ def _stamp(bucket: str, name: str, ports: Ports) -> str | None:
     return there.metadata.get(ATTEMPT) if there else None
 
 
-def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | Settled:
+def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | tuple[Settled, ...]:
     poll_s = _FIRST_POLL_S
     give_up_s = min(job.deadline_s, ports.clock.monotonic_s() + LEASE_WAIT_S)
     while True:
         # The lease first: whoever commits and lets go behind this look changes its generation, and none is taken then.
         lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
-        done = settled(job, ports)
-        if done is not None:
-            return done
+        done = {part.event.task: found for part in job.parts() if (found := settled(part, ports)) is not None}
+        if len(done) == len(job.event.tasks):
+            return tuple(done.values())
         held = _take(job, ports, body, lease)
         if held is not None:
-            return held
+            return replace(held, done=done)
         if ports.clock.monotonic_s() + poll_s > give_up_s:
             raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_RETRY_AFTER_S)
         ports.clock.sleep(poll_s)
@@ -258,7 +305,8 @@ def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held
             body,
             generation=lease.generation if lease else 0,
             content_type="application/json",
-            metadata=_metadata(job.attempt, _HELD, past),  # a holder that dies must not take the last reason with it
+            # A holder that dies must not take the last reason with it.
+            metadata=_metadata(job.attempt, _HELD, past, others=_others(job)),
         )
     except ChangedError:
         return None  # somebody was faster
@@ -280,9 +328,11 @@ def _past(lease: ObjectInfo | None) -> Past:
     )
 
 
-def _metadata(attempt: str, state: str, past: Past | None = None) -> dict[str, str]:
+def _metadata(attempt: str, state: str, past: Past | None = None, *, others: Sequence[str] = ()) -> dict[str, str]:
     """Return a lease's metadata: at most 8 KiB, as Cloud Storage has it."""
     metadata = {ATTEMPT: attempt, _STATE: state}
+    if others:
+        metadata[_WITH] = ",".join(others)
     if past is not None and past.reason:
         metadata[_REASON] = _one_line(past.reason)
     if past is not None and past.away:

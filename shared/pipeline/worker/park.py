@@ -24,7 +24,7 @@ from shared.core.events.envelopes import format_image_event
 from shared.core.results import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
@@ -56,8 +56,8 @@ def parking(held: HeldLease, ports: Ports) -> Iterator[None]:
         raise ParkError(ErrorCode.MODEL_AWAY, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
-def park(job: Job, reason: ParkError, ports: Ports) -> None:
-    """Keep the event until its time comes, and say so.
+def park(job: Job, waiting: Sequence[Job], reason: ParkError, ports: Ports) -> None:
+    """Keep the event until its time comes, and say so of those parts of the job that are `waiting`.
 
     Raises:
         TransientError: it is not kept; the same event should be delivered again.
@@ -66,8 +66,8 @@ def park(job: Job, reason: ParkError, ports: Ports) -> None:
     _store(name, format_image_event(job.event).data, ports, code=reason.code)
     until = f"{reason.until}:00:00Z"
     logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)
-    event = documents.parked_event(job.event, job.key, code=reason.code, until=until)
-    ports.publisher.publish(ports.settings.result_topic, [event])
+    told = [documents.parked_event(part.event, part.key, code=reason.code, until=until) for part in waiting]
+    ports.publisher.publish(ports.settings.result_topic, told)
 
 
 def _store(name: str, data: bytes, ports: Ports, *, code: str) -> None:

@@ -11,7 +11,6 @@ from shared.core.delivery.refusals import Tried
 from shared.core.delivery.retry import wait_before_retry
 from shared.core.errors import FileUnavailableError, ModelRejectedError, SchemaRefusedError, TransientError
 from shared.core.gemini.request import ReferencedImage
-from shared.core.tasks.common import requests
 from shared.pipeline.job import remaining_s
 from shared.pipeline.worker import send
 
@@ -89,9 +88,9 @@ class _Asking:
 
 
 def insist(
-    job: Job, attached: Attached, ports: WorkerPorts, ask: Callable[[Attached], Mapping[str, Any]]
-) -> tuple[Mapping[str, Any], Attached, bool]:
-    """Return the response, how the images travelled, and whether the task has a schema that was left out.
+    job: Job, attached: Attached, ports: WorkerPorts, ask: Callable[[Attached], Mapping[str, Any]], *, about: str
+) -> tuple[Mapping[str, Any], Attached]:
+    """Return the response, and how the images travelled; `about` says what is asked, for others of this instance.
 
     Raises:
         ModelRejectedError: the model refuses this request whatever we do.
@@ -107,8 +106,6 @@ def insist(
             asking.answer(error)
     if asking.tried.without_schema:
         model = attached.request.model
-        ports.refused_schemas.add(model, job.event.task)
+        ports.refused_schemas.add(model, about)
         logs.warning("the model refuses the response schema: this instance asks without it", model=model)
-    wanted = requests.request_for(job.event, model_id=job.asks.model).schema
-    without_schema = asking.attached.request.schema is None and wanted is not None
-    return response, asking.attached, without_schema
+    return response, asking.attached

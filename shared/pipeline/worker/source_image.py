@@ -91,7 +91,7 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
 def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
     """Whether `read` will take all bytes of an image: the service may not or cannot, or an overlay is drawn on them."""
     as_it_lies = _by_reference(job, source.size or 0, ports) and not ports.settings.strip_metadata
-    return not source.size or not as_it_lies or TASKS[job.event.task].draws_overlay
+    return not source.size or not as_it_lies or any(TASKS[task].draws_overlay for task in job.event.tasks)
 
 
 def read(job: Job, source: Source, ports: Ports) -> Read:

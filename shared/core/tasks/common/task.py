@@ -46,6 +46,8 @@ class Task:
 
     `shorter` is added to the prompt when it is asked again after an answer that ran out of tokens.
 
+    `within` names the task whose answer holds this one's as well: where both are asked alike, one call does both.
+
     A task that is `verbatim` gives words as they stand in the picture: no language is asked for.
 
     `payload` is the field of the result that holds the answer, and `payload_if` the statuses with which it certainly
@@ -72,5 +74,6 @@ class Task:
     tokens_per_item: int = 0
     tokens_per_png: int = 0
     verbatim: bool = False
+    within: str | None = None
     wants_masks: bool = False
     draws_overlay: bool = False

@@ -111,28 +111,23 @@ def claimed(
 
 def note_use(job: Job, content: str, ports: Ports) -> None:
     """Leave what `forget` finds this upload's part in a content by, before anything can come of it."""
-    with suppress(AlreadyExistsError):
-        ports.store.create(
-            ports.settings.work_bucket,
-            job.paths.use(content),
-            sharing.format_use(content),
-            content_type="application/json",
-            metadata={ATTEMPT: job.attempt},
-        )
+    _keep(job.paths.use(content), sharing.format_use(content), ports, attempt=job.attempt)
 
 
 def share(job: Job, reply: JournalledReply, ports: Ports, *, ask: int) -> None:
     """Keep this upload's copy of an answer, which others then find; there may be one already."""
-    if reply.content is None:
-        return
-    with suppress(AlreadyExistsError):
-        ports.store.create(
-            ports.settings.work_bucket,
-            sharing.copy_name(reply.content, job.paths, ask=ask),
-            journal.format_reply(reply),
-            content_type="application/json",
-            metadata={ATTEMPT: reply.attempt},
-        )
+    if reply.content is not None:
+        name = sharing.copy_name(reply.content, job.paths, ask=ask)
+        _keep(name, journal.format_reply(reply), ports, attempt=reply.attempt)
+
+
+def _keep(name: str, data: bytes, ports: Ports, *, attempt: str) -> None:
+    work = ports.settings.work_bucket
+    try:
+        ports.store.create(work, name, data, content_type="application/json", metadata={ATTEMPT: attempt})
+    except AlreadyExistsError:
+        if ports.store.stat(work, name) is None:
+            raise TransientError(f"gs://{work}/{name} vanished while it was looked at.") from None
 
 
 def _find(asking: _Asking, ports: Ports) -> Adopted | None:

@@ -45,14 +45,14 @@ def keep_no_copy(patch: pytest.MonkeyPatch) -> None:
 
 def let_the_claim_go_before_the_copy(patch: pytest.MonkeyPatch) -> None:
     share, release = ask._share, reuse._release
-    late: dict[str, Callable[[], None]] = {}
+    late: dict[int, Callable[[], None]] = {}  # by the job itself: attempts have the same names in every run
 
     def later(job: Job, *arguments: Any, **options: Any) -> None:
-        late[job.attempt] = lambda: share(job, *arguments, **options)
+        late[id(job)] = lambda: share(job, *arguments, **options)
 
     def release_first(asking: Any, *arguments: Any, **options: Any) -> None:
         release(asking, *arguments, **options)
-        late.pop(asking.job.attempt, lambda: None)()
+        late.pop(id(asking.job), lambda: None)()
 
     patch.setattr(ask, "_share", later)
     patch.setattr(reuse, "_release", release_first)

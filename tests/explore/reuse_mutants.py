@@ -108,10 +108,6 @@ def leave_the_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(uses, "_give_up_lease", lambda *_: None)
 
 
-def give_up_claims_that_are_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sharing, "lease_may_go", lambda **_: True)
-
-
 def count_what_others_paid(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ask, "_reused_from", lambda _job, _reply: None)
 
@@ -129,7 +125,6 @@ REUSE_MUTANTS: Final[dict[Mutation, str]] = {
     forget_the_copies_of_others: "pay once",
     forget_the_use_first: "forgotten",
     leave_the_claim: "forgotten",
-    give_up_claims_that_are_held: "pay once",
     count_what_others_paid: "counted once",
 }
 """Each mutation, with the invariant that it breaks."""

@@ -388,21 +388,21 @@ def test_what_was_shared_is_forgotten_though_nothing_is_reused_any_more() -> Non
 
 
 def test_an_upload_that_is_forgotten_leaves_the_lease_to_whoever_asks() -> None:
-    rig = _rig()
-    first = rig.upload("first.jpg")
+    rig = Rig(lambda _: reply("a poem"), settings=REUSING)
+    (gone,) = _analyzed(rig, "gone.jpg")
+    claims: list[Sequence[str]] = []
 
-    def answer(request: ModelRequest) -> Any:
-        del request
+    def answer(_: ModelRequest) -> Any:
         _forget(rig, gone)
+        claims.append(_kept(rig, "leases/_answers/"))
         return reply(TEXTS["detect"])
 
-    gone = rig.upload("gone.jpg", b"no picture at all")
-    analyze(gone, rig.ports)
     rig.answer = answer
-    analyze(first, rig.ports)
+    (asking,) = _analyzed(rig, "asking.jpg")
 
+    assert [len(each) for each in claims] == [1]
     assert len(_kept(rig, naming.ANSWERS)) == 1
-    _forget(rig, first)
+    _forget(rig, asking)
     assert _kept(rig, "") == []
 
 

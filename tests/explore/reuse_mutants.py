@@ -112,19 +112,19 @@ def count_what_others_paid(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ask, "_reused_from", lambda _job, _reply: None)
 
 
-REUSE_MUTANTS: Final[dict[Mutation, str]] = {
-    ask_without_a_claim: "pay once",
-    take_live_claims: "pay once",
-    look_before_the_claim_alone: "pay once",
-    keep_no_copy: "pay once",
-    let_the_claim_go_before_the_copy: "pay once",
-    take_nothing_over_from_the_dead: "pay once",
-    note_the_use_behind_the_copy: "forgotten",
-    never_let_the_claim_go: "claim",
-    forget_no_copy: "forgotten",
-    forget_the_copies_of_others: "pay once",
-    forget_the_use_first: "forgotten",
-    leave_the_claim: "forgotten",
-    count_what_others_paid: "counted once",
+REUSE_MUTANTS: Final[dict[Mutation, tuple[str, str, str]]] = {
+    ask_without_a_claim: ("shared", "together", "pay once"),
+    take_live_claims: ("shared", "together", "pay once"),
+    look_before_the_claim_alone: ("shared", "together", "pay once"),
+    keep_no_copy: ("shared", "once", "pay once"),
+    let_the_claim_go_before_the_copy: ("shared", "together", "pay once"),
+    take_nothing_over_from_the_dead: ("shared", "once", "pay once"),
+    note_the_use_behind_the_copy: ("shared", "once", "forgotten"),
+    never_let_the_claim_go: ("shared", "once", "claim"),
+    forget_no_copy: ("forgotten", "once", "forgotten"),
+    forget_the_copies_of_others: ("forgotten", "once", "pay once"),
+    forget_the_use_first: ("forgotten", "once", "forgotten"),
+    leave_the_claim: ("forgotten", "once", "forgotten"),
+    count_what_others_paid: ("shared", "once", "counted once"),
 }
-"""Each mutation, with the invariant that it breaks."""
+"""Each mutation, with the scenario and the schedule that show it, and the invariant that it breaks."""

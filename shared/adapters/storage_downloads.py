@@ -101,6 +101,8 @@ class Downloads:
 
         None: the session does more than that, such as asking a proxy, or showing a certificate of its own.
         """
+        from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
         session, place = self._client._http, urlsplit(self._address)  # noqa: SLF001
         settings = session.merge_environment_settings(self._address, {}, None, None, None)
         if settings["proxies"] or settings["cert"] or session.is_mtls or not settings["verify"]:
@@ -108,7 +110,7 @@ class Downloads:
         host = place.hostname or ""
         if place.scheme == "http":
             return partial(HTTPConnection, host, place.port, timeout=self._timeout_s)
-        context = _trusting(settings["verify"])
+        context = _trusting(Path(DEFAULT_CA_BUNDLE_PATH if settings["verify"] is True else settings["verify"]))
         return partial(HTTPSConnection, host, place.port, timeout=self._timeout_s, context=context)
 
 
@@ -117,13 +119,11 @@ def _path(bucket: str, name: str, generation: int | None) -> str:
     return path if generation is None else f"{path}&generation={generation}"
 
 
-def _trusting(verify: str | bool) -> ssl.SSLContext:
-    """Return what trusts a file or a folder of certificates, or those of requests."""
-    from requests.certs import where
-
-    bundle = where() if verify is True else str(verify)
-    trusted = {"capath" if Path(bundle).is_dir() else "cafile": bundle}
-    return ssl.create_default_context(**trusted)
+def _trusting(bundle: Path) -> ssl.SSLContext:
+    """Return what trusts a file or a folder of certificates."""
+    if bundle.is_dir():
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
 
 
 def _checksum(answer: HTTPResponse) -> str | None:

@@ -29,7 +29,7 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 
 # What pip and npm bring comes side by side: nobody waits for both.
-$(LOCAL): requirements-local.txt $(EYES) | $(PY)
+$(LOCAL): requirements-local.txt $(wildcard $(EYES)) | $(PY)
 	@$(PY) infra/python_check.py
 	@$(PY) $(EYES) & eyes=$$!; echo '$(INSTALL) --requirement requirements-local.txt'; \
 	$(INSTALL) --requirement requirements-local.txt; code=$$?; wait $$eyes; exit $$code

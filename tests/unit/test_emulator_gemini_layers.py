@@ -118,7 +118,7 @@ IMAGE = node("image", "Placeholder")
 
 
 def test_a_network_reads_half_floats_and_runs_what_is_fused() -> None:
-    weights = [
+    weights: list[dict[str, Any]] = [
         {"name": "w", "shape": [1, 1, 3, 1], "dtype": "float32", "quantization": {"dtype": "float16"}},
         {"name": "n", "shape": [2], "dtype": "int32"},
         {"name": "b", "shape": [1], "dtype": "float32", "quantization": {"dtype": "float16"}},

@@ -197,7 +197,7 @@ def test_a_name_is_not_called_by_what_only_looks_like_it(name: str, other: str) 
     assert not called(name, other)
 
 
-def test_an_analysis_names_what_the_detector_finds_and_drops_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_analysis_names_what_the_detector_finds_and_is_content_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, columns = disc().shape
     picture = Image.new("RGB", (columns, rows), (30, 60, 90))
     picture.paste((230, 120, 30), mask=Image.fromarray(disc()))

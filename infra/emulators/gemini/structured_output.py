@@ -53,7 +53,7 @@ CUES = {
 }
 """What a fact hints at: weak evidence, but the same for the same picture and better than drawing lots."""
 
-DIRECT, HINT, REMAINDER, NOTHING = 0.9, 0.5, 0.2, 0.05
+NAMED, DIRECT, HINT, REMAINDER, NOTHING = 0.95, 0.9, 0.5, 0.2, 0.05
 REMAINDERS = frozenset({"other", "others", "unknown", "none", "misc", "unclear"})
 
 
@@ -263,7 +263,7 @@ def _facts(analysis: Analysis) -> dict[str, float]:
 
 
 def _named_score(value: str, analysis: Analysis) -> float:
-    return DIRECT if any(fits(thing.label, value) for thing in analysis.things) else 0.0
+    return NAMED if any(fits(thing.label, value) for thing in analysis.things) else 0.0
 
 
 def _score(value: str, facts: dict[str, float]) -> float:

@@ -136,7 +136,8 @@ def _run_npm(npm: str, place: str) -> None:
     # `pack` runs no script of a package that comes from a registry, and installs nothing. What is not reached at once
     # is left out: nobody waits for minutes for names.
     argv = [npm, "pack", f"{PACKAGE}@{VERSION}", "--pack-destination", place, "--ignore-scripts", "--loglevel", "error"]
-    argv += ["--fetch-retries", "0", "--fetch-timeout", str(int(TIMEOUT_S * 1000 / 2))]
+    argv += ["--fetch-retries", "0", "--fetch-timeout", str(int(TIMEOUT_S * 1000 / 2)), "--no-update-notifier"]
+    argv += ["--cache", str(Path(place, "cache")), "--logs-max", "0"]  # nothing is left behind in the person's home
     try:
         # In the temporary folder: a package.json or an .npmrc where somebody stands is not ours to follow.
         done = subprocess.run(

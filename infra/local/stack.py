@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import endpoints, external_services, official_pubsub, resources, topology
+from infra.local import activity, endpoints, external_services, official_pubsub, resources, topology
 from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.private import keep_private
@@ -89,6 +89,10 @@ class Stack:
         """Where the services listen."""
         return self._endpoints
 
+    @property
+    def _activity(self) -> Path:
+        return self._options.state_dir.resolve() / activity.FILE
+
     def dead(self) -> Process | None:
         """Return a part that has died, if one has."""
         return next((child for child in self._children if not child.running), None)
@@ -112,6 +116,7 @@ class Stack:
         for note in self._external.notes:
             self._say(note)
         keep_private(self._options.state_dir)
+        self._activity.unlink(missing_ok=True)  # of an earlier stack
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         pubsub = self._start_pubsub()
         with external_services.answering(external_services.PUBSUB, self._external.pubsub):
@@ -228,6 +233,7 @@ class Stack:
         ]
         env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
         env |= ceiling(self._environ, real=self._options.real)
+        env |= {activity.FILE_VARIABLE: str(self._activity), activity.FUNCTION_VARIABLE: function.name}
         env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
         if self._external.gemini and self._external.gemini.project:  # yours: the project that is asked, and pays
             env["GOOGLE_CLOUD_PROJECT"] = self._external.gemini.project
@@ -247,8 +253,11 @@ class Stack:
         found = self._endpoints
         if self._options.viewer_port is None:
             return found
-        port = str(self._options.viewer_port)
-        child = self._child("viewer", service_argv("viewer", "--port", port), found.client_env())
+        argv = ["--port", str(self._options.viewer_port), "--state", str(self._options.state_dir.resolve())]
+        argv += ["--pubsub-control", found.pubsub_control] if found.pubsub_control else []
+        argv += ["--gemini", found.gemini] if found.gemini else []
+        env = found.function_env() | ceiling(self._environ, real=self._options.real)
+        child = self._child("viewer", service_argv("viewer", *argv), env)
         url = self._ready(child)
         self._say(f"viewer     {url}")
         return replace(found, viewer=url)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from infra.local.topology import Function
 
 START_TIMEOUT_S = 60.0
+_TIMES = ("TIMEOUT_S", "LEASE_TTL_S")
 GUARDED = ROOT / "infra" / "local" / "guarded.py"
 """What functions-framework serves here: `main.py`, behind a guard."""
 
@@ -231,13 +232,18 @@ class Stack:
             "--port",
             str(port),
         ]
-        env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
-        env |= ceiling(self._environ, real=self._options.real)
+        env = self._function_env() | {"THREADS": str(function.concurrency)}
         env |= {activity.FILE_VARIABLE: str(self._activity), activity.FUNCTION_VARIABLE: function.name}
         env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
         if self._external.gemini and self._external.gemini.project:  # yours: the project that is asked, and pays
             env["GOOGLE_CLOUD_PROJECT"] = self._external.gemini.project
         return self._child(function.name, argv, env), port
+
+    def _function_env(self) -> dict[str, str]:
+        """Return what the functions are told, and whoever acts as one of them; times that were given are kept."""
+        left = endpoints.stale(self._environ)
+        times = {name: self._environ[name] for name in _TIMES if name in self._environ and name not in left}
+        return self._endpoints.function_env() | ceiling(self._environ, real=self._options.real) | times
 
     def _socket_dir(self, name: str) -> str:
         """A folder for gunicorn's control socket, which lies in one place for all of a person's servers otherwise.
@@ -254,10 +260,10 @@ class Stack:
         if self._options.viewer_port is None:
             return found
         argv = ["--port", str(self._options.viewer_port), "--state", str(self._options.state_dir.resolve())]
+        argv += [] if self._external.storage else ["--storage", found.storage]
         argv += ["--pubsub-control", found.pubsub_control] if found.pubsub_control else []
         argv += ["--gemini", found.gemini] if found.gemini else []
-        env = found.function_env() | ceiling(self._environ, real=self._options.real)
-        child = self._child("viewer", service_argv("viewer", *argv), env)
+        child = self._child("viewer", service_argv("viewer", *argv), self._function_env())
         url = self._ready(child)
         self._say(f"viewer     {url}")
         return replace(found, viewer=url)

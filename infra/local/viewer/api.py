@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import mimetypes
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -18,12 +15,10 @@ from infra.local.viewer.cards import image_fields
 from infra.local.viewer.errors import ApiError
 from infra.local.viewer.preview import MAX_SIDE_PX, SMALL_SIDE_PX, preview
 from infra.local.viewer.requests import read_object, read_upload
+from infra.local.viewer.samples import upload_samples
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-    from infra.local.viewer.live import Live
-    from infra.local.viewer.names import Address
 
 MAX_UPLOAD_BYTES = 64 * 2**20
 """More than the pipeline takes (50 MB), so that its own refusal can be seen too."""
@@ -59,28 +54,6 @@ async def _samples(request: Request) -> Response:
     for source in made:
         live.hearing.uploaded(source)
     return JSONResponse({"uploaded": len(made)}, status_code=201)
-
-
-def upload_samples(live: Live, *, only: str | None = None, prefix: str = "") -> list[Address]:
-    """Upload the demo's photographs (or the one of this name), below a prefix; return what was made."""
-    from infra.local.demo.samples import make_samples
-
-    with tempfile.TemporaryDirectory(prefix="uplook-samples-") as folder:
-        made = []
-        for sample in make_samples(Path(folder)):
-            if only not in {None, sample.path.name}:
-                continue
-            data = sample.path.read_bytes()
-            made.append(
-                live.store.upload(
-                    io.BytesIO(data),
-                    f"{prefix}{sample.path.name}",
-                    size=len(data),
-                    content_type=names.upload_type(mimetypes.guess_type(sample.path.name)[0]),
-                    metadata=sample.metadata,
-                )
-            )
-        return made
 
 
 async def _events(request: Request) -> Response:

@@ -24,7 +24,7 @@ _LOCAL: Final = ("local-vision", "recorded-reply")
 _ORDER: Final = {task: place for place, task in enumerate(TASKS)}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
     """One image generation in one run. A task without a card waits for its worker; `left_out` says why there is none.
 
@@ -92,11 +92,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of the images that fit a query, newest first: `records[0]` is the one at `offset` of `matched`."""
+    """A part of the images that fit a query, newest first: `records[0]` is the one at `offset` of `matched`.
+
+    `around` is the key of the one that was asked for, as it is by now.
+    """
 
     records: tuple[Record, ...]
     offset: int
     matched: int
+    around: str = ""
 
 
 class Catalog:
@@ -164,22 +168,34 @@ class Catalog:
         """Return `limit` records of those that fit; with the key of one in `around`, those about it."""
         with self._lock:
             found = [record for record in self._newest_first() if query.takes(record)]
-        at = next((place for place, each in enumerate(found) if each.key == around), None) if around else None
+        known = self.find(around) if around else None
+        at = found.index(known) if known in found else None
         if around and at is None:
-            known = self._records.get(around)
-            return Page((known,) if known else (), 0, len(found))
+            return Page((known,) if known else (), 0, len(found), known.key if known else "")
         first = max(0, offset if at is None else at - limit // 2)
-        return Page(tuple(found[first : first + limit]), first, len(found))
+        return Page(tuple(found[first : first + limit]), first, len(found), known.key if known else "")
 
     def find(self, key: str) -> Record | None:
-        """Return the record of a key."""
+        """Return the record of a key; what had no run when it was asked for may have one by now."""
         with self._lock:
-            return self._records.get(key)
+            if key in self._records:
+                return self._records[key]
+            generation, _, rest = key.partition("/")
+            run, _, place = rest.partition("/")
+            bucket, _, name = place.partition("/")
+            if run != "-" or not generation.isdigit():
+                return None
+            return next(iter(self._of_place.get(Address(bucket, name, int(generation)), ())), None)
 
     def runs(self, source: Address) -> list[str | None]:
         """Return the runs of an image generation."""
         with self._lock:
             return [record.run for record in self._of_place.get(source, ())]
+
+    def keys(self, source: Address) -> list[str]:
+        """Return the keys of the records of an image generation."""
+        with self._lock:
+            return [record.key for record in self._of_place.get(source, ())]
 
     def overview(self) -> dict[str, Any]:
         """Return counts by state, task and label, and what all answers took and cost."""

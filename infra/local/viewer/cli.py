@@ -16,6 +16,8 @@ from infra.local.endpoints import Endpoints
 if TYPE_CHECKING:
     import argparse
 
+    from infra.local.viewer.faults import Faults
+
 _NEEDED = ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST")
 
 
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the viewer's options to `parser`."""
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder of the running stack: what its functions do")
+    parser.add_argument("--storage", metavar="URL", help="of our own storage emulator")
     parser.add_argument("--pubsub-control", metavar="URL", help="of our own Pub/Sub emulator")
     parser.add_argument("--gemini", metavar="URL", help="of our own Gemini emulator")
 
@@ -48,6 +51,15 @@ def run(args: argparse.Namespace) -> int:
     for name, value in stack.function_env().items():
         os.environ.setdefault(name, value)
     activity = args.state / FILE if args.state else None
-    app = create_app(project, activity=activity)
+    app = create_app(project, activity=activity, faults=_faults(args))
     serve_http(app, port=args.port, policy=POLICY)
     return 0
+
+
+def _faults(args: argparse.Namespace) -> Faults | None:
+    """Return what can be broken: nothing, unless the stack that runs has said that its emulators are its own."""
+    if args.state is None or not (args.storage or args.pubsub_control or args.gemini):
+        return None
+    from infra.local.viewer.faults import Faults
+
+    return Faults(storage=args.storage, pubsub=args.pubsub_control, gemini=args.gemini, state=args.state)

@@ -36,6 +36,7 @@ async def _images(request: Request) -> Response:
         {
             "offset": found.offset,
             "matched": found.matched,
+            "around": found.around,
             "overview": catalog.overview(),
             "images": [record.document() for record in found.records],
         },

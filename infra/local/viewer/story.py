@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.local.viewer.catalog import is_local
 from shared.core.naming import paths
 from shared.core.values import Source
 from shared.operate.status_image import read_story
@@ -78,9 +79,17 @@ def _of_happening(each: Happening) -> dict[str, Any]:
         "kind": each.kind,
         "task": each.task,
         "run": each.run,
-        "text": each.told,
+        "text": _unpaid(each),
         "details": dict(each.details),
     }
+
+
+def _unpaid(each: Happening) -> str:
+    """Return what is told; what this machine has answered must not look paid."""
+    if each.usd is None or not is_local(each.details.get("model")):
+        return each.told
+    price = f"for {each.usd:.6f} dollars"
+    return each.told.replace(price, f"for nothing (a model would have taken about {each.usd:.6f} dollars)")
 
 
 _FIRST: Final = ("uploaded", "planned", "delivered")

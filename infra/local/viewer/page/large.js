@@ -36,7 +36,7 @@ export class Large {
       return;
     }
     if (this.wanted !== key) return; // another one was asked for meanwhile
-    const at = answer.images.findIndex((image) => image.key === key);
+    const at = answer.images.findIndex((image) => image.key === answer.around);
     if (at < 0) {
       if (this.open) this.close();
       return;

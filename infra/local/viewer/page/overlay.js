@@ -5,7 +5,7 @@ const MASK_ALPHA = 0.55;
 const MAX_MASK_SIDE = 900;
 
 // Hues far apart from one another; things of one label share one colour.
-const PALETTE = ["#f97316", "#0ea5e9", "#84cc16", "#ec4899", "#eab308", "#8b5cf6", "#14b8a6", "#ef4444", "#6366f1", "#22c55e"];
+const PALETTE = ["#f97316", "#0ea5e9", "#84cc16", "#ec4899", "#eab308", "#a78bfa", "#14b8a6", "#f87171", "#818cf8", "#22c55e"];
 
 export function colours(items) {
   const labels = [...new Set(items.map((item) => item.label))];

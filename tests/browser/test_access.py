@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.planted import Planted, plant
 from tests.browser.rig import look_at, opened
@@ -35,6 +34,8 @@ def _planted(emulators: tuple[str, str]) -> None:
 
 def serious(page: Page) -> list[str]:
     """Return what axe finds that keeps people out, in words."""
+    from axe_playwright_python.sync_playwright import Axe
+
     found = Axe().run(page).response["violations"]
     return [
         f"{each['id']} ({each['impact']}): {node['html'][:160]}"

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from tests.policy.chain import Chain, Delivery
     from tests.policy.evaluated import Made
 
-RULES: Final = f'[defaults]\ntasks = {json.dumps(sorted(TASKS))}\nquestion = "What is red?"\n'
+JOINT: Final = "joint/"
+RULES: Final = f"""
+[defaults]
+tasks = {json.dumps(sorted(TASKS))}
+question = "What is red?"
+together = []
+[[rules]]
+prefix = "{JOINT}"
+tasks = ["caption", "detect", "segment"]
+together = [["caption", "detect", "segment"]]
+"""
 OK: Final = 200
 LANE: Final = "google_pubsub_subscription.backfill"
 _LATER: Final = dt.timedelta(days=2)
@@ -35,6 +45,7 @@ def everything(chain: Chain) -> None:
     chain.settings["MAX_CALLS_PER_DAY"] = "1000"  # without a ceiling nobody keeps count
     first = uploaded(chain, "first.jpg")
     answered(chain)
+    answered_together(chain)
     asked_about_several(chain)
     backfilled(chain)
     again = held(chain)
@@ -70,6 +81,16 @@ def answered(chain: Chain) -> None:
     chain.plan.clear()
     found = [name for name in names(chain, "results") if name.endswith(".json")]
     assert len(found) == len(TASKS)
+
+
+def answered_together(chain: Chain) -> None:
+    """One call answers three tasks: the worker of one of them writes the documents of all, and all are forgotten."""
+    upload = uploaded(chain, f"{JOINT}all.jpg")
+    [(worker, delivery)] = waiting(chain)
+    assert chain.deliver(worker, delivery) == OK
+    found = [name for name in names(chain, "results") if upload.name in name and name.endswith(".json")]
+    assert len(found) == len(("caption", "detect", "segment"))
+    forgotten(chain, upload)
 
 
 def asked_about_several(chain: Chain) -> None:

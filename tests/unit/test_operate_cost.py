@@ -115,7 +115,13 @@ def test_the_dimensions_and_json_can_be_chosen(results: Path, capsys: pytest.Cap
 def test_what_reuse_has_saved_stands_beside_what_was_paid(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = results / folder("c.jpg") / "detect.json"
     path.parent.mkdir(parents=True)
-    nothing = {"prompt_tokens": 0, "output_tokens": 0, "thought_tokens": 0, "total_tokens": 0, "cost_usd": 0.0}
+    nothing: dict[str, Any] = {
+        "prompt_tokens": 0,
+        "output_tokens": 0,
+        "thought_tokens": 0,
+        "total_tokens": 0,
+        "cost_usd": 0.0,
+    }
     reused = _result("detect", **nothing, saved_usd=0.25)
     path.write_text(json.dumps(reused | {"model": {**reused["model"], "reused_from": "0" * 64}}), encoding="utf-8")
 

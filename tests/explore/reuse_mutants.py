@@ -119,7 +119,7 @@ REUSE_MUTANTS: Final[dict[Mutation, tuple[str, str, str]]] = {
     keep_no_copy: ("shared", "once", "pay once"),
     let_the_claim_go_before_the_copy: ("shared", "together", "pay once"),
     take_nothing_over_from_the_dead: ("shared", "once", "pay once"),
-    note_the_use_behind_the_copy: ("shared", "once", "forgotten"),
+    note_the_use_behind_the_copy: ("forgotten", "once", "forgotten"),
     never_let_the_claim_go: ("shared", "once", "claim"),
     forget_no_copy: ("forgotten", "once", "forgotten"),
     forget_the_copies_of_others: ("forgotten", "once", "pay once"),

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".build" / "pips"
-PIPS = {each["version"]: each["sha256"] for each in tomllib.loads((ROOT / "tests/repo/pips.toml").read_text())["pip"]}
+PIPS = {
+    each["version"]: each["sha256"]
+    for each in tomllib.loads((ROOT / "tests/repo/pips.toml").read_text())["pip"]
+    if sys.version_info < tuple(each.get("below", [4]))
+}
 RESOLVES_LOCKS = ("24.0", "26.3")
 """Pips that need no flags for a lock: from 23.3 on, https://pip.pypa.io/en/stable/news/ (#12372)."""
 

@@ -64,6 +64,7 @@ class Settings:
     location: str = "global"
     register_files: bool = False
     strip_metadata: bool = False
+    reuse_answers: bool = False
     use_successors: bool = False
     image_url_origins: tuple[str, ...] = ()
     max_images_per_question: int = 20
@@ -123,6 +124,7 @@ class Settings:
             location=reader.optional("GOOGLE_CLOUD_LOCATION") or cls.location,
             register_files=reader.flag("REGISTER_FILES"),
             strip_metadata=reader.flag("STRIP_METADATA"),
+            reuse_answers=reader.flag("REUSE_ANSWERS"),
             use_successors=reader.flag("USE_SUCCESSORS"),
             image_url_origins=reader.words("IMAGE_URL_ORIGINS"),
             max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from infra.local import activity, endpoints, external_services, official_pubsub, resources, topology
 from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
+from infra.local.eyes import eyes
 from infra.local.private import keep_private
 from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
 from infra.local.ticker import Ticker
@@ -199,6 +200,7 @@ class Stack:
         if self._endpoints.gemini:
             role = "as Vertex; local vision" if self._endpoints.vertex else "local vision"
             self._say(f"gemini     {self._endpoints.gemini} ({role}, no model: answers come from the pixels)")
+            self._say(f"           {eyes(self._environ)}")
         left_out = frozenset() if self._options.forget else topology.OPTIONAL
         functions = [function for function in topology.FUNCTIONS if function.name not in left_out]
         ports = {function.name: free_port() for function in functions}

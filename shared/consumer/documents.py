@@ -93,7 +93,7 @@ def _image(fields: Fields | None) -> Image | None:
 
 
 def _model(fields: Fields) -> Model:
-    return Model(fields.text("requested"), fields.optional_text("served"))
+    return Model(fields.text("requested"), fields.optional_text("served"), fields.optional_text("reused_from"))
 
 
 def _transport(fields: Fields) -> Transport:
@@ -132,6 +132,7 @@ def _usage(fields: Fields | None) -> Usage | None:
         total_tokens=fields.optional_whole("total_tokens"),
         cost_usd=fields.optional_number("cost_usd"),
         counted_in=fields.optional_text("counted_in"),
+        saved_usd=fields.optional_number("saved_usd"),
     )
 
 

@@ -148,6 +148,8 @@ class Model:
 
     requested: str
     served: str | None
+    reused_from: str | None = None
+    """Of an answer that another upload of the same content paid for: the id of the result that has its cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ class Usage:
     """Tokens as billed and what they cost; None where it is not known.
 
     Tasks may share a call. Its tokens and its cost then stand once: `counted_in` names the task of the same image in
-    whose result they do, and what stands here is beyond that. So a sum over results is right.
+    whose result they do, and what stands here is beyond that. So a sum over results is right. An answer that another
+    upload of the same content paid for costs nothing: `saved_usd` is what it would have cost.
     """
 
     prompt_tokens: int | None
@@ -195,6 +198,7 @@ class Usage:
     total_tokens: int | None
     cost_usd: float | None
     counted_in: str | None = None
+    saved_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shared.command_line import DONE, INCOMPLETE, SCHEME, above_zero, bucket_add
 from shared.core import naming
 from shared.core.errors import SettingsError
 from shared.core.planning.candidates import Selection, Shard
-from shared.core.planning.estimating import Estimate, Samples, TimeLimits
+from shared.core.planning.estimating import Estimate, Samples, TimeLimits, budget_uses
 from shared.core.planning.marks import Mark
 from shared.core.planning.pacing import RateLimit
 from shared.core.planning.planner import Planner
@@ -177,12 +177,15 @@ def _job(args: argparse.Namespace) -> _Job:
 
 def _estimated(job: _Job, begin: Mark, told: _Told, *, most: int | None) -> EstimateReport:
     """Look at all that is to be done, or at so many objects, and say what it takes."""
-    findings = Survey(Estimate(job.ports.settings.service(today(job.ports))))
+    service, budgets = job.ports.settings.service(today(job.ports)), job.selection.planner.rules.budgets
+    findings = Survey(Estimate(service), {budget: Estimate(service) for budget in budgets})
     told.watch(lambda: f"looking: {findings.counts.objects:,} objects, {findings.lacking:,} lack a result")
     look_over(job.objects, job.selection, job.ports, findings, begin=begin, most=most)
     samples = Samples()
     learn(samples, findings.estimate.asked, findings.results, job.ports, bucket=job.objects.bucket)
-    return EstimateReport(findings, findings.estimate.rows(samples), job.limits)
+    return EstimateReport(
+        findings, findings.estimate.rows(samples), job.limits, budgets=budget_uses(findings.budgets, samples)
+    )
 
 
 def _do(job: _Job, told: _Told, progress: Progress, *, anew: bool) -> DoneReport:

@@ -26,6 +26,7 @@ _FORGETS: Final = "forget"
 _LISTS: Final = "roles/storage.legacyBucketReader"
 JOB: Final = "google_cloud_run_v2_job"
 FOLDERS: Final = (
+    naming.ANSWERS,
     naming.BACKFILL,
     naming.DEAD,
     naming.PARKED,
@@ -34,6 +35,7 @@ FOLDERS: Final = (
     naming.REPLIES,
     naming.SEEN,
     naming.SPENDING,
+    naming.USES,
 )
 """Of the work bucket: all that there are."""
 

@@ -23,6 +23,7 @@ _ALL: Final[Mapping[str, Any]] = {
     "alert_email": "operators@example.com",
     "bigquery": True,
     "backfill_image": BACKFILL_IMAGE,
+    "reuse_answers": True,
 }
 EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = ({**_ALL, "backend": "vertex"}, {**_ALL, "backend": "developer"})
 """Choices of variables by which everything is made that can be made."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.core.gemini.transport import Transport
     from shared.core.replies.answer import Answer
     from shared.core.tasks.common.task import Reading
-    from shared.core.values import ImageInfo, Item, Mask, Status
+    from shared.core.values import ImageInfo, Item, Mask, Status, Usage
 
 RESULT_SCHEMA = "uplook.result/1"
 EVENT_SCHEMA = "uplook.result-event/1"
@@ -55,19 +55,27 @@ def answered(
     soft_files: Mapping[int, str] | None = None,
     crop_files: Mapping[int, str] | None = None,
     counted_in: str | None = None,
+    reused_from: str | None = None,
+    saved: Usage | None = None,
 ) -> dict[str, Any]:
     """Return the document of a result that a model answered.
 
     `mask_files` maps item index to file name; so do `soft_files` for maps of probabilities and `crop_files` for crops,
-    if they are wanted. `counted_in` is the task whose document has the cost of an ask that both shared.
+    if they are wanted. `counted_in` is the task whose document has the cost of an ask that both shared. `reused_from`
+    is the id of the result that has the cost of an answer which another upload of the same content paid for, and
+    `saved` what would have been used for it.
     """
     served = answer.served_model
     document = _head(event, key, reading.status, reply.answered_at)
     document |= {
         "image": _image(reply.image),
-        "model": {"requested": reply.model, "served": served},
+        "model": {"requested": reply.model, "served": served, **_known("reused_from", reused_from)},
         "transport": _transport(reply.transport),
-        "usage": _usage(reply, answer) | ({} if counted_in is None else {"counted_in": counted_in}),
+        "usage": {
+            **_usage(reply, answer),
+            **_known("counted_in", counted_in),
+            **({} if saved is None else {"saved_usd": _usd(reply, answer, saved)}),
+        },
         "timing_ms": dict(reply.timing_ms),
     }
     if reading.caption is not None:
@@ -241,20 +249,27 @@ def _sent_image(each: SentImage) -> dict[str, Any]:
     }
 
 
+def _known(name: str, value: str | None) -> dict[str, str]:
+    """Return a member that stands only where there is something to say."""
+    return {} if value is None else {name: value}
+
+
 def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
     usage = answer.usage
-    # The day of the answer, not of this replay: a redelivery after a price change writes the same document.
-    day = dt.date.fromisoformat(reply.answered_at[:10])
     return {
         "prompt_tokens": usage.prompt_tokens,
         "output_tokens": usage.output_tokens,
         "thought_tokens": usage.thought_tokens,
         "total_tokens": usage.total_tokens,
         # Nothing costs nothing, whatever its price is.
-        "cost_usd": 0.0
-        if usage == NOTHING_USED
-        else cost_usd(billed(reply.model, answer.served_model), usage, day=day),
+        "cost_usd": 0.0 if usage == NOTHING_USED else _usd(reply, answer, usage),
     }
+
+
+def _usd(reply: JournalledReply, answer: Answer, usage: Usage) -> float | None:
+    # The day of the answer, not of this replay: a redelivery after a price change writes the same document.
+    day = dt.date.fromisoformat(reply.answered_at[:10])
+    return cost_usd(billed(reply.model, answer.served_model), usage, day=day)
 
 
 def _soft(item: Item, soft_files: Mapping[int, str] | None) -> dict[str, Any]:

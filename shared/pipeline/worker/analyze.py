@@ -166,6 +166,8 @@ def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
         soft_files={index: file.name for index, file in soft.items()} if part.event.settings.soft_masks else None,
         crop_files={index: file.name for index, file in made.crops.items()} if part.event.settings.crops else None,
         counted_in=answered.counted_in,
+        reused_from=answered.reused_from,
+        saved=answered.saved,
     )
     return part, document, files
 

@@ -185,7 +185,7 @@ class Faults:
 def children_of(parent: int, listing: str) -> list[int]:
     r"""Return the processes that a process has started, from a listing of `pid ppid` lines.
 
-    >>> children_of(7, "  9 7\\n 10 1\\n 11 7\\n")
+    >>> children_of(7, "  9 7\n 10 1\n 11 7\n")
     [9, 11]
     """
     pairs = (line.split() for line in listing.splitlines())

@@ -40,7 +40,7 @@ def look_before_the_claim_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def keep_no_copy(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reuse, "share", lambda *_, **__: None)
+    patch.setattr(reuse, "keep_copy", lambda *_, **__: None)
 
 
 def let_the_claim_go_before_the_copy(patch: pytest.MonkeyPatch) -> None:
@@ -63,14 +63,14 @@ def take_nothing_over_from_the_dead(patch: pytest.MonkeyPatch) -> None:
 
 
 def note_the_use_behind_the_copy(patch: pytest.MonkeyPatch) -> None:
-    note, share = reuse.note_use, reuse.share
+    note, share = reuse.note_use, reuse.keep_copy
 
     def share_first(job: Job, reply: Any, ports: Ports, *, ask: int) -> None:
         share(job, reply, ports, ask=ask)
         note(job, reply.content, ports)
 
     patch.setattr(reuse, "note_use", lambda *_: None)
-    patch.setattr(reuse, "share", share_first)
+    patch.setattr(reuse, "keep_copy", share_first)
 
 
 def never_let_the_claim_go(patch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOOKS = ROOT / "tests" / "e2e" / "hooks"
-CALLS = 2
+TASKS, CALLS = 3, 2
 """Of one image: its segments answer detect, too."""
 
 
@@ -144,5 +144,5 @@ def test_what_was_paid_for_before_an_interruption_is_not_asked_again(tmp_path: P
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "from an earlier run" in ended.stdout
         assert len(_calls(gemini)) == 6 * CALLS
-        assert len(list((state_dir / "answers").glob("*/result.json"))) == 6 * CALLS
+        assert len(list((state_dir / "answers").glob("*/result.json"))) == 6 * TASKS
     assert before <= 6 * CALLS

@@ -37,12 +37,13 @@ def exporters(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...
 
     Whatever is wrong is added to `problems`.
     """
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return ()
+    off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    sampler = [environ.get(f"OTEL_TRACES_SAMPLER{end}", "").strip() for end in ("", "_ARG")]
     named = [name.strip() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")]
     wanted = [name for name in named if name and name != "none"]
-    if wanted:
-        problems += [told for told in (*map(_missing, wanted), _sampler(environ), _protocol(environ, wanted)) if told]
+    if off or not wanted:
+        return ()
+    problems += [told for told in (*map(_missing, wanted), _sampler(*sampler), _protocol(environ, wanted)) if told]
     return tuple(dict.fromkeys(_SPOKEN.get(name, name) for name in wanted))
 
 
@@ -60,8 +61,7 @@ def _missing(name: str) -> str | None:
     )
 
 
-def _sampler(environ: Mapping[str, str]) -> str | None:
-    name, argument = (environ.get(f"OTEL_TRACES_SAMPLER{end}", "").strip() for end in ("", "_ARG"))
+def _sampler(name: str, argument: str) -> str | None:
     if name and name.lower() not in _SAMPLERS:
         return f"OTEL_TRACES_SAMPLER: expected one of {', '.join(sorted(_SAMPLERS))}, found {name!r}."
     try:

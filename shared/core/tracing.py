@@ -79,12 +79,14 @@ def step(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Make a span of every call of a function that has a positional parameter `ports`, given by its place."""
 
     def decorated(function: Callable[_P, _T]) -> Callable[_P, _T]:
-        code = function.__code__  # type: ignore[attr-defined] # a function, as it is written above
-        place = code.co_varnames[: code.co_argcount].index("ports")
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        if "ports" not in names:
+            raise TypeError(f"{function.__name__}: expected a positional parameter `ports`, found {', '.join(names)}.")
+        place = names.index("ports")
 
         @functools.wraps(function)
         def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-            ports: _Traced = args[place]  # so it is named
+            ports: _Traced = args[place]  # type: ignore[assignment] # by its name
             if ports.tracer is NO_TRACES:
                 return function(*args, **kwargs)
             with ports.tracer.span(name):

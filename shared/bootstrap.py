@@ -126,7 +126,7 @@ def _tracer() -> OpenTelemetryTracer:
     from shared.adapters.tracing import started
 
     loaded = _settings()
-    return started(loaded.service_name, loaded.trace_exporters, version=loaded.revision)
+    return started(loaded.service_name, loaded.trace_exporters, version=loaded.revision, project=loaded.project)
 
 
 @cache

@@ -21,8 +21,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from shared import logs
 from shared.core.delivery.shutdown import TRACES_S
-from shared.core.errors import SettingsError, UplookError
+from shared.core.errors import UplookError
 from shared.core.events.arrivals import arrival
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, SpanContext
 
     from shared.core.events.arrivals import Arrival
@@ -163,27 +165,33 @@ class OpenTelemetryTracer:
         self._tracer.start_span(QUEUE, parent, attributes=_arrived(told), start_time=begun_ns).end(now_ns)
 
 
-def started(name: str, exporters: Sequence[str], *, version: str | None) -> OpenTelemetryTracer:
+def started(name: str, exporters: Sequence[str], *, version: str | None, project: str | None) -> OpenTelemetryTracer:
     """Return a tracer that sends to the exporters of these names, as the SDK's own variables say.
 
-    Raises:
-        SettingsError: one of them cannot be made.
+    One that cannot be made, for want of credentials, say, is left out and told: no event fails over it.
     """
     told = {"service.name": name, "faas.name": name, **({"faas.version": version} if version else {})}
     # What the environment says wins, as OpenTelemetry has it.
     resource = Resource.create(told).merge(OTELResourceDetector().detect())
-    tracer = OpenTelemetryTracer(name, [BatchSpanProcessor(_exporter(each)) for each in exporters], resource=resource)
+    made = [exporter for each in exporters if (exporter := _exporter(each, project)) is not None]
+    tracer = OpenTelemetryTracer(name, [BatchSpanProcessor(each) for each in made], resource=resource)
     atexit.register(tracer.stop, timeout_s=TRACES_S)
     return tracer
 
 
-def _exporter(name: str) -> Any:
-    found = next(iter(entry_points(group="opentelemetry_traces_exporter", name=name)), None)
-    if found is None:  # it was looked for when the settings were read
-        raise SettingsError(f"OTEL_TRACES_EXPORTER: expected an exporter that is installed, found {name}.")
-    make = found.load()
-    # One line for each span, for Cloud Logging; by default there are thirty.
-    return make(formatter=lambda span: f"{span.to_json(indent=None)}\n") if name == "console" else make()
+def _exporter(name: str, project: str | None) -> SpanExporter | None:
+    options: dict[str, Any] = {}
+    if name == "console":  # one line for each span, for Cloud Logging; by default there are thirty
+        options["formatter"] = lambda span: f"{span.to_json(indent=None)}\n"
+    if name == "gcp_trace":
+        options["project_id"] = project
+    try:
+        [found] = entry_points(group="opentelemetry_traces_exporter", name=name)
+        exporter: SpanExporter = found.load()(**options)
+    except Exception as error:  # noqa: BLE001 - whatever a package raises
+        logs.error("spans are not sent: their exporter could not be made", exporter=name, exception=error)
+        return None
+    return exporter
 
 
 def _nobody() -> Context:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes, messaging_attributes
 
-from shared.adapters import traced_ports
+from shared.adapters import traced_ports, tracing
 from shared.adapters.tracing import OpenTelemetryTracer
 from shared.core.errors import ErrorCode, TransientError
 from shared.core.events.arrivals import Arrival, arrival
@@ -111,6 +113,39 @@ def test_the_last_spans_are_sent_before_the_end() -> None:
     tracer.stop(timeout_s=WAIT_S)
 
     assert sent == ["caption"]
+
+
+@pytest.mark.parametrize("name", ["gcp_trace", "console"])
+def test_an_exporter_that_cannot_be_made_is_told_and_fails_no_event(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise LookupError("no credentials were found")
+
+    found = SimpleNamespace(load=lambda: refuse)
+    monkeypatch.setattr(tracing, "entry_points", lambda **_: [found])
+
+    tracer = tracing.started("caption", [name], version=None, project="p")
+    with tracer.delivery(_Event(), _no_header, push=None):
+        assert tracer.traceparent() is not None
+    tracer.stop(timeout_s=WAIT_S)
+
+    assert "spans are not sent: their exporter could not be made" in caplog.text
+
+
+def test_what_the_environment_calls_the_service_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = InMemorySpanExporter()
+    monkeypatch.setattr(tracing, "entry_points", lambda **_: [SimpleNamespace(load=lambda: lambda **_: kept)])
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "mine")
+
+    tracer = tracing.started("uplook-caption", ["console"], version="r-1", project=None)
+    with tracer.delivery(_Event(), _no_header, push=None):
+        pass
+    tracer._provider.force_flush()
+
+    (span,) = kept.get_finished_spans()
+    told = span.resource.attributes
+    assert (told["service.name"], told["faas.name"], told["faas.version"]) == ("mine", "uplook-caption", "r-1")
 
 
 @pytest.mark.parametrize(

@@ -91,4 +91,6 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(axis=(0, 2))
     count = known.sum(axis=(0, 2))
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    result = np.full(len(total), np.nan)
+    np.divide(total, count, out=result, where=count > 0)
+    return result

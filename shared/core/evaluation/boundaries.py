@@ -48,11 +48,9 @@ def _planes(*masks: MaskCrop, width: int, height: int) -> list[NDArray[np.bool_]
 def _edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the pixels that differ from the next one to the right, below, or both; the image's end is no edge."""
     padded = np.pad(inside, ((0, 1), (0, 1)), mode="edge")
-    return (
-        (padded[:-1, :-1] != padded[:-1, 1:])
-        | (padded[:-1, :-1] != padded[1:, :-1])
-        | (padded[:-1, :-1] != padded[1:, 1:])
-    )
+    here = padded[:-1, :-1]
+    edge: NDArray[np.bool_] = (here != padded[:-1, 1:]) | (here != padded[1:, :-1]) | (here != padded[1:, 1:])
+    return edge
 
 
 def _widened(edge: NDArray[np.bool_], radius_px: int) -> NDArray[np.bool_]:

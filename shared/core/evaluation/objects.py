@@ -38,11 +38,15 @@ ANY_LABEL: Final = ""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundObject:
-    """One thing of a result, by the truth's label for it (None: there is none). `box` is `(x, y, width, height)`."""
+    """One thing of a result, by the truth's label for it (None: there is none). `box` is `(x, y, width, height)`.
+
+    `said` is the label in the model's own words.
+    """
 
     label: str | None
     box: tuple[float, float, float, float]
     mask: MaskCrop | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

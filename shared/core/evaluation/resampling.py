@@ -41,7 +41,9 @@ class Ratios:
 
 
 def _divided(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(upper, lower, out=np.full(len(upper), np.nan), where=lower != 0)
+    result = np.full(len(upper), np.nan)
+    np.divide(upper, lower, out=result, where=lower != 0)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class _Annotations:
         if not isinstance(entry, dict):
             raise TruthError(f"{place}: expected an object")
         number = entry.get("image_id")
-        if number not in self.sizes:
+        if type(number) is not int or number not in self.sizes:
             raise TruthError(f"{place}.image_id: expected the id of an image, found {number!r}")
         if "caption" in entry:
             self.captions.setdefault(number, []).append(_text(entry["caption"], f"{place}.caption"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.random import Generator
 
 from shared.core.masks.crop import MaskCrop
 from shared.export.shapes import rle
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 LABELS = ("cat", "dog", "traffic light", "person", "never there")
 

@@ -61,7 +61,9 @@ def _reckoned(judged: Sequence[JudgedImage], *, masks: bool) -> dict[str, float 
         truth, results = COCO(), COCO()
         for dataset, entries in ((truth, _true(judged, ids, masks)), (results, _found(judged, ids, masks))):
             dataset.dataset = {
-                "images": [{"id": each.image.number} for each in judged],
+                "images": [
+                    {"id": each.image.number, "width": each.image.width, "height": each.image.height} for each in judged
+                ],
                 "categories": [{"id": number, "name": label} for label, number in ids.items()],
                 "annotations": [{"id": number, **entry} for number, entry in enumerate(entries, 1)],
             }

@@ -51,7 +51,7 @@ svg .wrong rect { stroke: #ff5a4d; stroke-dasharray: 7 4; } svg .wrong .m { fill
 svg .missed rect { stroke: #ffd43b; stroke-dasharray: 2 3; } svg .missed .m { fill: #ffd43b; fill-opacity: .2; }
 svg text { fill: #fff; stroke: #000; stroke-width: .2em; paint-order: stroke; font-family: system-ui, sans-serif; }
 blockquote { margin: 0; padding-left: .7rem; border-left: 3px solid var(--line); white-space: pre-wrap; }
-@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+summary { cursor: pointer; font-weight: 600; }
 """
 _HEAD: Final = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -96,8 +96,8 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
         yield f"<li><b>{escape(run.name)}</b>: {escape(run.where)}</li>"
     stated = labelled.labels.stated if truth.labels else labelled.classes.stated
     samples = evaluation.resampling.resamples
-    yield f"</ul><p class=soft>Labels match: {escape(stated)}. Intervals are of 95 %, by {samples} samples of the images."
-    yield " Things match from an overlap of 0.5 on. The truth is blue. Of a run, what is right is green with a whole line,"
+    yield f"</ul><p class=soft>Labels match: {escape(stated)}. Intervals are of 95 %, by {samples} samples of images."
+    yield " Things match from an overlap of 0.5 on. The truth is blue. Of a run, what is right is green,"
     yield " what is not there red with dashes, and what it missed yellow with dots.</p><nav><ul>"
     for task in evaluation.tasks:
         yield f'<li><a href="#{escape(task.task)}">{escape(task.task)}</a></li>'
@@ -136,15 +136,16 @@ def _comparison(run: RunFigures, first: str) -> Iterator[str]:
     if run.comparison is None:
         return
     compared = run.comparison
-    yield f'<div class=scroll tabindex="0"><table><caption>{escape(run.run)} against {escape(first)}: {compared.better}'
-    yield f" images better, {compared.same} the same, {compared.worse} worse</caption><tr><th scope=col>figure</th>"
+    yield f"<details><summary>{escape(run.run)} against {escape(first)}: {compared.better} images better,"
+    yield f" {compared.same} the same, {compared.worse} worse</summary>"
+    yield '<div class=scroll tabindex="0"><table><tr><th scope=col>figure</th>'
     yield "<th scope=col>difference</th><th scope=col>95 % interval</th><th scope=col>so it is</th></tr>"
     for name, each in compared.differences.items():
         if each.value is not None and name not in NOT_SHOWN:
             word = verdict(name, each)
             yield f"<tr><th scope=row>{escape(name)}</th><td>{_value(each)}</td><td class=soft>{_interval(each)}</td>"
             yield f"<td class={word}>{word}</td></tr>"
-    yield "</table></div>"
+    yield "</table></div></details>"
 
 
 def _picture(judged: Sequence[tuple[str, JudgedImage]], shown: Mapping[int, SmallPicture]) -> Iterator[str]:
@@ -175,13 +176,11 @@ def _svg(each: JudgedImage, shapes: str, told: str) -> str:
 
 def _true_words(each: JudgedImage) -> str:
     image = each.image
-    asked = (each.document or {}).get("question")
     task = (each.document or {}).get("task")
-    answers = [f"{answer.question or 'any question'}: {' / '.join(answer.accepted)}" for answer in image.answers]
+    answers = [f"{answer.question or 'Any question:'} {' / '.join(answer.accepted)}" for answer in image.answers]
     said = {"read": image.lines, "classify": image.classes, "caption": image.captions, "ask": answers}
     words = said.get(task or "", (*image.classes, *image.captions, *answers, *image.lines))
-    question = f"<p class=soft>{escape(asked)}</p>" if asked else ""
-    return question + _quoted(words)
+    return _quoted(words)
 
 
 def _said_words(each: JudgedImage) -> str:

@@ -98,8 +98,10 @@ def _comparison(run: RunFigures, first: str) -> str:
         if each.value is not None and name not in NOT_SHOWN
     ]
     compared = run.comparison
-    told = f"{compared.better} images better, {compared.same} the same, {compared.worse} worse"
-    return table([f"{run.run} - {first}", "", "95 % interval", told], rows)
+    told = (
+        f"{run.run} against {first}: {compared.better} images better, {compared.same} the same, {compared.worse} worse"
+    )
+    return f"{_wrapped(told)}\n{table(['difference', '', '95 % interval', ''], rows)}"
 
 
 def _labels(runs: Sequence[RunFigures]) -> str:

@@ -40,12 +40,9 @@ def judge_sentence(said: str, accepted: Sequence[str]) -> ScoresOfImage:
     ours = tokens(said)
     theirs = [tokens(each) for each in accepted]
     overlap = max(token_f1(ours, each) for each in theirs)
-    parts = {
-        "exact": (float(ours in theirs), 1.0),
-        "holds": (float(any(each and holds(ours, each) for each in theirs)), 1.0),
-        "token_F1": (overlap, 1.0),
-    }
-    return ScoresOfImage(parts, overlap)
+    held = float(any(each and holds(ours, each) for each in theirs))
+    parts = {"exact": (float(ours in theirs), 1.0), "holds": (held, 1.0), "token_F1": (overlap, 1.0)}
+    return ScoresOfImage(parts, max(held, overlap))
 
 
 def judge_lines(said: Sequence[str], true: Sequence[str]) -> ScoresOfImage:

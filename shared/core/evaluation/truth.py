@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from shared.core.evaluation.coco_masks import read_mask
 
 if TYPE_CHECKING:
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     from shared.core.masks.crop import MaskCrop
 
 _BOX_NUMBERS: Final = 4
+_MOST: Final = 1e12
+"""More than any number of pixels; no NaN is less than it."""
+_MOST_SIDE_PX: Final = 1_000_000
 
 
 class Labelling(StrEnum):
@@ -104,6 +105,8 @@ def parse_truth(document: Any) -> Truth:
     """
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise TruthError("$: expected COCO's JSON, an object with images, annotations and categories")
+    if not document["images"]:
+        raise TruthError("$.images: expected at least one image, found none")
     categories = _categories(document.get("categories", []))
     annotations = document.get("annotations", [])
     if not isinstance(annotations, list):
@@ -113,8 +116,6 @@ def parse_truth(document: Any) -> Truth:
     for place, each in enumerate(annotations):
         found.add(each, f"$.annotations[{place}]")
     images = [found.image(each, f"$.images[{place}]") for place, each in enumerate(document["images"])]
-    if not images:
-        raise TruthError("$.images: expected at least one image, found none")
     _require_different([image.file_name for image in images], "file_name of images")
     return Truth(tuple(sorted(images, key=lambda image: image.number)), tuple(sorted(categories.values())))
 
@@ -149,7 +150,7 @@ def _categories(entries: Any) -> dict[int, str]:
 def _size(placed: tuple[dict[str, Any], str]) -> tuple[int, int, int]:
     entry, place = placed
     for side in ("width", "height"):
-        if type(entry.get(side)) is not int or entry[side] < 1:
+        if type(entry.get(side)) is not int or not 1 <= entry[side] <= _MOST_SIDE_PX:
             raise TruthError(f"{place}.{side}: expected a whole number of pixels above 0, found {entry.get(side)!r}")
     return entry["id"], entry["width"], entry["height"]
 
@@ -179,10 +180,11 @@ class _Annotations:
             self.objects.setdefault(number, []).append(self._object(entry, place, *self.sizes[number]))
 
     def _object(self, entry: dict[str, Any], place: str, width: int, height: int) -> TruthObject:
-        label = self.categories.get(entry.get("category_id"))  # type: ignore[arg-type]
+        category = entry.get("category_id")
+        label = self.categories.get(category) if type(category) is int else None
         if label is None:
             raise TruthError(
-                f"{place}.category_id: expected the id of a category, found {entry.get('category_id')!r}: annotations"
+                f"{place}.category_id: expected the id of a category, found {category!r}: annotations"
                 " have a caption, a utf8_string, or a category with a bbox"
             )
         box = _box(entry.get("bbox"), f"{place}.bbox")
@@ -231,7 +233,7 @@ def _labellings(entry: Mapping[str, Any], place: str, said: Mapping[Labelling, b
     named = entry.get("labelled")
     if named is None:
         return frozenset(labelling for labelling, has in said.items() if has)
-    if not isinstance(named, list) or not all(each in {*Labelling} for each in named):
+    if not isinstance(named, list) or not all(each in list(Labelling) for each in named):
         raise TruthError(f"{place}.labelled: expected a list of some of {', '.join(Labelling)}, found {named!r}")
     needed = {Labelling.CAPTIONS, Labelling.ANSWERS}
     empty = [each for each in map(Labelling, named) if each in needed and not said[each]]
@@ -266,7 +268,7 @@ def _box(value: Any, place: str) -> tuple[float, float, float, float]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and bool(np.isfinite(value))
+    return type(value) in {int, float} and -_MOST < value < _MOST
 
 
 def _texts(value: Any, place: str) -> tuple[str, ...]:

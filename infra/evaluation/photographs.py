@@ -42,17 +42,6 @@ _CAMERAMAN: Final = (
     242,172, 254,168, 250,158, 253,145, 262,135, 270,118, 268,102, 258,90, 245,76, 228,68,
 )
 # fmt: on
-_PAGE_ROWS: Final = 178
-"""Below that, a line of the page is cut in two: nobody can say what it reads."""
-PAGE_LINES: Final = (
-    "Region-based segmentation",
-    "Let us first determine markers of the coins and the",
-    "background. These markers are pixels that we can label",
-    "unambiguously as either object or background. Here,",
-    "the markers are found at the two extreme parts of the",
-    "histogram of grey values:",
-    ">>> markers = np.zeros_like(coins)",
-)
 
 
 def photographs() -> list[LabelledPicture]:
@@ -91,15 +80,6 @@ def photographs() -> list[LabelledPicture]:
             "A black-and-white photo of a person with a camera.",
         ),
         _horse(),
-        LabelledPicture(
-            "page.png",
-            Image.fromarray(data.page()[:_PAGE_ROWS]).convert("RGB"),
-            (),
-            ("document",),
-            ("A photographed page of a book about segmentation.", "A page of printed text."),
-            PAGE_LINES,
-            with_things=False,
-        ),
     ]
 
 

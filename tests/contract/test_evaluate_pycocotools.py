@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.core.evaluation.coco_masks import read_mask
+from shared.core.evaluation.coco_masks import read_segmentation
 from shared.core.evaluation.objects import FoundObject, judge_objects, label_statistics, object_statistics
 from shared.core.evaluation.truth import parse_truth
 from tests.coco_sets import CocoSet, random_set
@@ -92,7 +92,7 @@ def test_masks_in_every_spelling_are_read_as_pycocotools_reads_them(seed: int) -
     for each in some.truth["annotations"]:
         width, height = sizes[each["image_id"]]
         plane = np.zeros((height, width), dtype=np.bool_)
-        mask = read_mask(each["segmentation"], width=width, height=height)
+        mask = read_segmentation(each["segmentation"], width=width, height=height)
         rows, columns = mask.inside.shape
         plane[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.inside
 

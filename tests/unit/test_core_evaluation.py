@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skimage.morphology import dilation, disk
 
 from shared.core.evaluation.boundaries import NEAR, boundary_f
-from shared.core.evaluation.coco_masks import read_mask
+from shared.core.evaluation.coco_masks import read_segmentation
 from shared.core.evaluation.judging import accepted_answers
 from shared.core.evaluation.labels import cleaned, label_matching
 from shared.core.evaluation.objects import FoundObject, judge_objects, object_statistics
@@ -227,7 +227,7 @@ def _extent(plane: Any) -> tuple[int, int, int, int]:
 
 
 def test_a_mask_of_nothing_agrees_with_nothing_alone() -> None:
-    nothing = read_mask({"size": [9, 9], "counts": [81]}, width=9, height=9)
+    nothing = read_segmentation({"size": [9, 9], "counts": [81]}, width=9, height=9)
     some = MaskCrop(np.ones((3, 3), dtype=np.bool_), 2, 2)
 
     assert nothing.area == 0

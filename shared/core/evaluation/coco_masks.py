@@ -28,7 +28,7 @@ EMPTY: Final = MaskCrop(np.zeros((0, 0), dtype=np.bool_), 0, 0)
 """A mask without a pixel."""
 
 
-def read_mask(segmentation: Any, *, width: int, height: int) -> MaskCrop:
+def read_segmentation(segmentation: Any, *, width: int, height: int) -> MaskCrop:
     """Return the mask of an annotation's `segmentation` in an image of `width` times `height` pixels.
 
     Raises:

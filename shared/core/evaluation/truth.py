@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.core.evaluation.coco_masks import read_mask
+from shared.core.evaluation.coco_masks import read_segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class TruthObject:
 
     def mask(self, *, width: int, height: int) -> MaskCrop:
         """Return its mask in an image of this size; reading has found it sound."""
-        return read_mask(self.segmentation, width=width, height=height)
+        return read_segmentation(self.segmentation, width=width, height=height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class _Annotations:
         if segmentation is not None:
             self.with_masks = True
             try:
-                mask_area = read_mask(segmentation, width=width, height=height).area
+                mask_area = read_segmentation(segmentation, width=width, height=height).area
             except ValueError as error:
                 raise TruthError(f"{place}.segmentation: {error}") from error
         area = entry.get("area", mask_area if mask_area is not None else box[2] * box[3])

@@ -267,6 +267,7 @@ environment() { # of a function with this concurrency, as gcloud reads it: ^;^ m
         "LOG_FORMAT=json"
         "MAX_CALLS_PER_DAY=${MAX_CALLS_PER_DAY-2000}"
         "MAX_USD_PER_DAY=${MAX_USD_PER_DAY-5}"
+        "OTEL_TRACES_EXPORTER=none"
         "RESULTS_BUCKET=${project}-${prefix}-results"
         "RESULT_TOPIC=$(topic results)"
         "REUSE_ANSWERS=${reuse}"

@@ -186,7 +186,8 @@ class Usage:
     """Tokens as billed and what they cost; None where it is not known.
 
     Tasks may share a call. Its tokens and its cost then stand once: `counted_in` names the task of the same image in
-    whose result they do, and what stands here is beyond that. So a sum over results is right.
+    whose result they do, and what stands here is beyond that. So a sum over results is right. `tier` is "batch" where
+    a batch job has brought the answer, at half the list price; `batch_job` names that job.
     """
 
     prompt_tokens: int | None
@@ -195,6 +196,8 @@ class Usage:
     total_tokens: int | None
     cost_usd: float | None
     counted_in: str | None = None
+    tier: str | None = None
+    batch_job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ MAX_NAME_BYTES = 1024
 MAX_REDRIVE = 9999
 LEASES, REPLIES, PARKED, SPENDING, DEAD, SEEN = "leases/", "replies/", "held/", "spending/", "dead/", "seen/"
 RELEASES, BACKFILL = "releases/", "backfill/"
+BATCH_LINES, BATCH_RECORDS, BATCH_FILES = "batches/lines/", "batches/jobs/", "batches/files/"
 """Folders of the work bucket. The rights to each are given one by one: `infra/buckets.tf`."""
 
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
@@ -116,6 +117,11 @@ class Paths:
     def lease(self) -> str:
         """The lease, in the work bucket."""
         return f"{LEASES}{self.folder}/{self.task}.json"
+
+    @property
+    def batch_line(self) -> str:
+        """An ask that waits for a batch job, in the work bucket."""
+        return f"{BATCH_LINES}{self.folder}/{self.task}.json"
 
     def parked(self, place: str) -> str:
         """The image event itself while it waits, in the work bucket; `place` is the name of a folder (`holding`)."""

@@ -53,7 +53,8 @@ class JournalledReply:
     `without_schema` says that the model refused the schema of the answer, and was asked without it.
     `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
     image and task may be asked about in other words, after a change of the rules. `tasks` are those that were asked
-    for, where it is not the leading one alone; the first of them bears the cost.
+    for, where it is not the leading one alone; the first of them bears the cost. `batch` is the service's name of the
+    batch job that brought the answer, at half the price.
     """
 
     key: str
@@ -68,6 +69,7 @@ class JournalledReply:
     without_schema: bool = False
     files: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    batch: str | None = None
 
 
 def format_reply(reply: JournalledReply) -> bytes:
@@ -89,6 +91,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         **({"without_schema": True} if reply.without_schema else {}),
         **({"files": list(reply.files)} if reply.files else {}),
         **({"tasks": list(reply.tasks)} if reply.tasks else {}),
+        **({"batch": reply.batch} if reply.batch else {}),
     }
     return json.dumps(document).encode()
 
@@ -117,6 +120,7 @@ def parse_reply(data: bytes) -> JournalledReply:
             without_schema=document.get("without_schema") is True,
             files=_texts(document, "files") if "files" in document else (),
             tasks=_texts(document, "tasks") if "tasks" in document else (),
+            batch=_field(document, "batch", str) if "batch" in document else None,
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error

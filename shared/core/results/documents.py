@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.core.gemini.transport import Transport
     from shared.core.replies.answer import Answer
     from shared.core.tasks.common.task import Reading
-    from shared.core.values import ImageInfo, Item, Mask, Status
+    from shared.core.values import ImageInfo, Item, Mask, Status, Usage
 
 RESULT_SCHEMA = "uplook.result/1"
 EVENT_SCHEMA = "uplook.result-event/1"
@@ -43,6 +43,14 @@ class ResultFile:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ByBatch:
+    """What a batch job has brought of an answer's usage; `job` is the service's name of it."""
+
+    usage: Usage
+    job: str
+
+
 def answered(
     event: ImageEvent,
     key: str,
@@ -55,11 +63,13 @@ def answered(
     soft_files: Mapping[int, str] | None = None,
     crop_files: Mapping[int, str] | None = None,
     counted_in: str | None = None,
+    by_batch: ByBatch | None = None,
 ) -> dict[str, Any]:
     """Return the document of a result that a model answered.
 
     `mask_files` maps item index to file name; so do `soft_files` for maps of probabilities and `crop_files` for crops,
-    if they are wanted. `counted_in` is the task whose document has the cost of an ask that both shared.
+    if they are wanted. `counted_in` is the task whose document has the cost of an ask that both shared. `by_batch` is
+    what of the answer's usage is billed at the price of a batch job.
     """
     served = answer.served_model
     document = _head(event, key, reading.status, reply.answered_at)
@@ -67,7 +77,7 @@ def answered(
         "image": _image(reply.image),
         "model": {"requested": reply.model, "served": served},
         "transport": _transport(reply.transport),
-        "usage": _usage(reply, answer) | ({} if counted_in is None else {"counted_in": counted_in}),
+        "usage": _usage(reply, answer, by_batch) | ({} if counted_in is None else {"counted_in": counted_in}),
         "timing_ms": dict(reply.timing_ms),
     }
     if reading.caption is not None:
@@ -241,10 +251,11 @@ def _sent_image(each: SentImage) -> dict[str, Any]:
     }
 
 
-def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
+def _usage(reply: JournalledReply, answer: Answer, by_batch: ByBatch | None) -> dict[str, Any]:
     usage = answer.usage
     # The day of the answer, not of this replay: a redelivery after a price change writes the same document.
     day = dt.date.fromisoformat(reply.answered_at[:10])
+    model = billed(reply.model, answer.served_model)
     return {
         "prompt_tokens": usage.prompt_tokens,
         "output_tokens": usage.output_tokens,
@@ -253,7 +264,8 @@ def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
         # Nothing costs nothing, whatever its price is.
         "cost_usd": 0.0
         if usage == NOTHING_USED
-        else cost_usd(billed(reply.model, answer.served_model), usage, day=day),
+        else cost_usd(model, usage, day=day, by_batch=by_batch.usage if by_batch else NOTHING_USED),
+        **({} if by_batch is None else {"tier": "batch", "batch_job": by_batch.job}),
     }
 
 

@@ -26,14 +26,14 @@ from shared.core.errors import (
     ThrottledError,
     TransientError,
 )
-from shared.core.gemini import prices, transport
-from shared.core.gemini.request import ReferencedImage
+from shared.core.gemini import prices
 from shared.core.replies.answer import is_answer, read_answer
+from shared.core.results.documents import ByBatch
 from shared.core.tasks.common import joint, requests
 from shared.core.values import NOTHING_USED, Usage
 from shared.pipeline.job import remaining_s, require_time, today
 from shared.pipeline.retry import with_retries
-from shared.pipeline.worker import inputs, refusals, send
+from shared.pipeline.worker import batch_line, inputs, refusals, send, source_image
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
@@ -59,7 +59,8 @@ class Answered:
     """What the last reply says to one task of the job, `part`.
 
     The usage of `answer` counts every ask that this task bears the cost of. `counted_in` is the task that bears that of
-    an ask which both shared. `image` is None where the journal held all.
+    an ask which both shared, `by_batch` what of that usage a batch job has brought. `image` is None where the journal
+    held all.
     """
 
     part: Job
@@ -68,6 +69,7 @@ class Answered:
     reading: Reading
     image: Image | None = None
     counted_in: str | None = None
+    by_batch: ByBatch | None = None
 
 
 def obtain_answers(
@@ -79,6 +81,7 @@ def obtain_answers(
     for some tasks can be committed before the others are asked for again.
 
     Raises:
+        BatchedError: the ask waits for a batch job.
         ParkError: no call is possible before a later time.
         PermanentError: the image or the request can never succeed.
         SourceGoneError: the image was deleted or overwritten before it was read.
@@ -97,11 +100,19 @@ def obtain_answers(
                 number += 1
                 continue
             reply = None
+        line = batch_line.look(job, held, ports) if reply is None and number == 0 else None
+        if line is not None and line.state == "answered" and _answers(line.entry, job, left):
+            reply = _journal(job, line.entry, ports, number=number, wanted=left)
         if reply is None:
             _require_model(job, ports)
+            if line is None and number == 0 and batch_line.may_wait(job, ports):
+                prompt = inputs.read_prompt(job, ports)
+                batch_line.wait(job, prompt, ports, wanted=left)
             ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
             reply = _ask_while_there(job, prompt, ports, number=number, wanted=left)
+        if reply.batch is not None:  # whoever was asked read the image at another time, or after it was forgotten
+            source_image.require_live(job.event.source, ports)
         replies.append(reply)
         read = {task: interpret(parts[task].event, reply) for task in _answers(reply, job, left)}
         again = {} if last else _again(job, read)
@@ -130,10 +141,21 @@ def _answered(part: Job, replies: Sequence[JournalledReply], answer: Answer, rea
     task = part.event.task
     own = [reply for reply in replies if _answers(reply, part, [task])]
     bearers = [asked_in(part.event, reply)[0] for reply in own]
-    usages = [read_answer(reply.response).usage for reply, bearer in zip(own, bearers, strict=True) if bearer == task]
-    usage = reduce(Usage.plus, usages) if usages else NOTHING_USED
+    borne = [reply for reply, bearer in zip(own, bearers, strict=True) if bearer == task]
     others = (bearer for bearer in bearers if bearer != task)
-    return Answered(part, replies[-1], replace(answer, usage=usage), reading, counted_in=next(others, None))
+    return Answered(
+        part,
+        replies[-1],
+        replace(answer, usage=_usage(borne)),
+        reading,
+        counted_in=next(others, None),
+        by_batch=next((ByBatch(_usage([reply]), reply.batch) for reply in borne if reply.batch), None),
+    )
+
+
+def _usage(replies: Sequence[JournalledReply]) -> Usage:
+    usages = [read_answer(reply.response).usage for reply in replies]
+    return reduce(Usage.plus, usages) if usages else NOTHING_USED
 
 
 def _require_model(job: Job, ports: WorkerPorts) -> None:
@@ -232,18 +254,12 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: M
         response=response,
         asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
         without_schema=has_schema and attached.request.schema is None,
-        files=_files_of(attached),
+        files=attached.files,
         tasks=() if asked == job.event.tasks[:1] else asked,
     )
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
     ports.in_flight.reply_kept(job.attempt)
     return kept
-
-
-def _files_of(attached: Attached) -> tuple[str, ...]:
-    """Return the names of the copies that the Files API keeps of these images."""
-    referenced = [part.uri for part in attached.request.images if isinstance(part, ReferencedImage)]
-    return tuple(dict.fromkeys(name for name in map(transport.file_at, referenced) if name))
 
 
 class _Watch:

@@ -64,7 +64,7 @@ resource "google_storage_bucket" "results" {
 }
 
 # Work: leases, journalled replies, the day's spending, marks of backfills and dead letters, which are over after some days; held events, which
-# stay until they are released or forgotten; who has seen what.
+# stay until they are released or forgotten; who has seen what; answers that uploads of the same content share.
 resource "google_storage_bucket" "work" {
   #checkov:skip=CKV_GCP_62:access logs are Cloud Audit Logs, which are switched on per project and not per bucket
   #checkov:skip=CKV_GCP_78:old versions of leases and replies serve nobody
@@ -86,6 +86,29 @@ resource "google_storage_bucket" "work" {
       age = 45 # longer than any redelivery takes: 7 days in a subscription, and 7 more as a dead letter
       # Not held/: what waits there is somebody's work, however long it takes.
       matches_prefix = ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]
+    }
+  }
+
+  # Answers that uploads of the same content share: each new upload keeps a copy of its own, so what is still used stays.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 45
+      matches_prefix = ["answers/"]
+    }
+  }
+
+  # What says which upload has a part in which answer outlives the answer, though it is written first: `forget` finds
+  # them by it.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 90
+      matches_prefix = ["uses/"]
     }
   }
 
@@ -187,7 +210,7 @@ resource "google_storage_bucket_iam_member" "results_read_by" {
 # paid for, and lift the day's ceiling. So each account has the folders that it needs, and a worker in those of tasks its
 # own task's objects alone. docs/decisions/0018-rights-by-folder.md says why it is done by conditions.
 locals {
-  folders_by_task = ["batches/lines/", "held/", "leases/", "replies/"]
+  folders_by_task = ["answers/", "batches/lines/", "held/", "leases/", "replies/", "uses/"]
   create_and_read = ["roles/storage.objectCreator", "roles/storage.objectViewer"] # and never replace or delete
   work_roles = {
     ingester = {}
@@ -208,11 +231,13 @@ locals {
       "replies/"  = ["roles/storage.objectViewer"] # whether a probe has been answered
     }
     forgetter = {
+      "answers/" = ["roles/storage.objectUser"] # also where nothing is reused any more
       "dead/"    = ["roles/storage.objectUser"]
       "held/"    = ["roles/storage.objectUser"]
       "leases/"  = ["roles/storage.objectUser"]
       "replies/" = ["roles/storage.objectUser"]
       "seen/"    = ["roles/storage.objectUser"]
+      "uses/"    = ["roles/storage.objectUser"]
     }
   }
   batch_roles = {
@@ -231,6 +256,7 @@ locals {
     for name, each in local.functions : name => merge(
       local.work_roles[each.part],
       var.batch ? local.batch_roles[each.part] : {},
+      each.part == "worker" && var.reuse_answers ? { "answers/" = local.create_and_read, "uses/" = local.create_and_read } : {},
       name == "ask" ? { "seen/" = local.create_and_read } : {} # the one task that manifests have
     )
   }

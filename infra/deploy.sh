@@ -7,7 +7,7 @@
 #
 # --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
 #   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=1  STRIP_METADATA=true|false
-#   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)
+#   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)  REUSE_ANSWERS=true|false
 #   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -197,6 +197,10 @@ share_work() {
             share "${name}" replies/ "${role}" "/${name}.json" "/${name}.ask-1.json"
             share "${name}" spending/ "${role}"
             if [ "${name}" = ask ]; then share "${name}" seen/ "${role}"; fi
+            if [ "${reuse}" = true ]; then
+                share "${name}" answers/ "${role}" "/${name}.json"
+                share "${name}" uses/ "${role}" "/${name}.json"
+            fi
         done
     done
     for role in Creator Viewer; do share dead_letter dead/ "${role}"; done
@@ -206,7 +210,7 @@ share_work() {
     share release releases/ User
     share release replies/ Viewer
     if [ "${forget}" = true ]; then
-        for folder in dead/ held/ leases/ replies/ seen/; do share forget "${folder}" User; done
+        for folder in answers/ dead/ held/ leases/ replies/ seen/ uses/; do share forget "${folder}" User; done
     fi
 }
 
@@ -265,6 +269,7 @@ environment() { # of a function with this concurrency, as gcloud reads it: ^;^ m
         "MAX_USD_PER_DAY=${MAX_USD_PER_DAY-5}"
         "RESULTS_BUCKET=${project}-${prefix}-results"
         "RESULT_TOPIC=$(topic results)"
+        "REUSE_ANSWERS=${reuse}"
         "RUN=${RUN:-v1}"
         "STRIP_METADATA=${strip}"
         "THREADS=$1"
@@ -380,11 +385,12 @@ if [ "${1:-}" = --dry-run ]; then
     shift
 fi
 readonly verb=${1:-} project=${2:-} region=${3:-us-central1} prefix=${PREFIX:-uplook} backend=${BACKEND:-vertex} forget=${FORGET:-false}
-readonly strip=${STRIP_METADATA:-false}
+readonly strip=${STRIP_METADATA:-false} reuse=${REUSE_ANSWERS:-false}
 if [ -z "${project}" ]; then usage; fi
 case "${backend}" in vertex | developer) ;; *) refuse "BACKEND=${backend}: expected vertex or developer." ;; esac
 case "${forget}" in true | false) ;; *) refuse "FORGET=${forget}: expected true or false." ;; esac
 case "${strip}" in true | false) ;; *) refuse "STRIP_METADATA=${strip}: expected true or false." ;; esac
+case "${reuse}" in true | false) ;; *) refuse "REUSE_ANSWERS=${reuse}: expected true or false." ;; esac
 if ! is_prefix "${prefix}"; then
     refuse "PREFIX=${prefix}: expected 2-18 of a-z 0-9 -, beginning with a letter, not ending in a hyphen."
 fi

@@ -40,6 +40,7 @@ locals {
     MAX_USD_PER_DAY             = var.max_usd_per_day == null ? "" : tostring(var.max_usd_per_day)
     RESULTS_BUCKET              = google_storage_bucket.results.name
     RESULT_TOPIC                = google_pubsub_topic.image_results.id
+    REUSE_ANSWERS               = tostring(var.reuse_answers)
     RUN                         = var.run
     STRIP_METADATA              = tostring(var.strip_metadata)
     TIMEOUT_S                   = tostring(var.deadlines_s.worker)

@@ -111,6 +111,13 @@ variable "strip_metadata" {
   default     = false
 }
 
+variable "reuse_answers" {
+  description = "Whether an upload whose content has been asked about before, under whatever name, gets that answer and costs nothing."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "gemini_api_key" {
   description = "For the developer backend: the key. Needed unless its version is stored already, see gemini_api_key_stored; best given as TF_VAR_gemini_api_key."
   type        = string

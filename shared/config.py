@@ -66,6 +66,7 @@ class Settings:
     batch: bool = False
     batch_lines: int = 1000
     strip_metadata: bool = False
+    reuse_answers: bool = False
     use_successors: bool = False
     image_url_origins: tuple[str, ...] = ()
     max_images_per_question: int = 20
@@ -127,6 +128,7 @@ class Settings:
             batch=reader.flag("BATCH"),
             batch_lines=reader.count("BATCH_LINES", cls.batch_lines),
             strip_metadata=reader.flag("STRIP_METADATA"),
+            reuse_answers=reader.flag("REUSE_ANSWERS"),
             use_successors=reader.flag("USE_SUCCESSORS"),
             image_url_origins=reader.words("IMAGE_URL_ORIGINS"),
             max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),

@@ -63,6 +63,12 @@ def trace_fields(traceparent: str | None, project: str | None) -> dict[str, str]
     return {_TRACE_FIELD: f"projects/{project}/traces/{match[1]}"} if match and project else {}
 
 
+def as_entry(record: logging.LogRecord) -> dict[str, Any]:
+    """Return a record of Uplook's own logs as Cloud Logging has it: message, severity and fields."""
+    entry: dict[str, Any] = json.loads(_JsonFormatter().format(record))
+    return entry
+
+
 @contextlib.contextmanager
 def context(**fields: Any) -> Iterator[None]:
     """Add these fields to every log line inside the block (of this thread)."""

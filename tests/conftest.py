@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
 from shared import logs
 from tests import canary, documented
 
@@ -39,6 +40,12 @@ def _clean_environment() -> None:
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _OURS:
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _classical_eyes(_clean_environment: None) -> None:
+    """Have the Gemini emulator answer the same whether its detector is installed or not; who wants it asks for it."""
+    os.environ[EYES_VARIABLE] = Eyes.CLASSICAL
 
 
 @pytest.fixture(autouse=True, scope="session")

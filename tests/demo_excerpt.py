@@ -1,25 +1,30 @@
-"""The README's excerpt of what the demo shows, made by running it: `python -m tests.demo_excerpt`."""
+"""The README's excerpt of what the demo shows, and its picture, made by running it: `python -m tests.demo_excerpt`.
+
+The README shows it with the detector: `make eyes` fetches that.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
 from infra.local.process import ROOT
 
-README = ROOT / "README.md"
+README, PICTURE = ROOT / "README.md", ROOT / "docs" / "images" / "overview.jpg"
 COLUMNS = 80
 _BEGIN, _END = "<!-- demo: begin -->\n", "<!-- demo: end -->"
 
 
 def run_demo(state_dir: Path) -> subprocess.CompletedProcess[str]:
-    """Run the demo as for a terminal of 80 columns."""
+    """Run the demo as for a terminal of 80 columns, with eyes that know names."""
     argv = [sys.executable, "-m", "infra.local", "demo", "--state", str(state_dir)]
-    env = {**os.environ, "COLUMNS": str(COLUMNS)}
+    env = {**os.environ, "COLUMNS": str(COLUMNS), EYES_VARIABLE: Eyes.DETECTOR}
     return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400, check=False)
 
 
@@ -43,6 +48,7 @@ def filled(readme: str, output: str) -> str:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         ended = run_demo(Path(folder))
-    if ended.returncode:
-        sys.exit(ended.stdout + ended.stderr)
+        if ended.returncode:
+            sys.exit(ended.stdout + ended.stderr)
+        shutil.copyfile(Path(folder, "overview.jpg"), PICTURE)
     README.write_text(filled(README.read_text(encoding="utf-8"), ended.stdout), encoding="utf-8")

@@ -7,13 +7,21 @@ that turns into 127.0.0.1, any number of them.
 
 from __future__ import annotations
 
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
 from flask import Response, current_app, request
 from starlette.datastructures import Headers
 
 from infra.emulators.common.guard import Policy, refused
+from infra.local import activity
 from main import *  # noqa: F403 - every entry point, by the name it is deployed under
+from shared import logs
 
 _POLICY = Policy()
+_FILE, _FUNCTION = os.environ.get(activity.FILE_VARIABLE), os.environ.get(activity.FUNCTION_VARIABLE, "")
 
 
 def _refuse() -> Response | None:
@@ -26,4 +34,33 @@ def _refuse() -> Response | None:
     return Response(bytes(answer.body), answer.status_code, mimetype=answer.media_type)
 
 
+def _note_delivery() -> None:
+    headers = {name.lower(): value for name, value in request.headers}
+    found = activity.of_push(_FUNCTION, activity.now(), headers, request.get_data(cache=True))
+    if found is not None:
+        request.environ["uplook.delivery"] = found
+        _append(found)
+
+
+def _note_answer(answer: Response) -> Response:
+    delivery = request.environ.get("uplook.delivery")
+    if delivery is not None:
+        ended = {**delivery.details, "status": answer.status_code}
+        _append(replace(delivery, at=activity.now(), what=activity.ANSWERED, details=ended))
+    return answer
+
+
+def _note_record(record: logging.LogRecord) -> bool:
+    _append(activity.of_record(_FUNCTION, activity.now(), logs.as_entry(record)))
+    return True
+
+
+def _append(found: activity.Activity) -> None:
+    activity.append(Path(str(_FILE)), found)
+
+
 current_app.before_request(_refuse)
+if _FILE:
+    current_app.before_request(_note_delivery)
+    current_app.after_request(_note_answer)
+    logging.getLogger("uplook").addFilter(_note_record)

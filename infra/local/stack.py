@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import endpoints, external_services, official_pubsub, resources, topology
+from infra.local import activity, endpoints, external_services, official_pubsub, resources, topology
 from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
+from infra.local.eyes import eyes
 from infra.local.private import keep_private
 from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
 from infra.local.ticker import Ticker
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from infra.local.topology import Function
 
 START_TIMEOUT_S = 60.0
+_TIMES = ("TIMEOUT_S", "LEASE_TTL_S")
 GUARDED = ROOT / "infra" / "local" / "guarded.py"
 """What functions-framework serves here: `main.py`, behind a guard."""
 
@@ -89,6 +91,10 @@ class Stack:
         """Where the services listen."""
         return self._endpoints
 
+    @property
+    def _activity(self) -> Path:
+        return self._options.state_dir.resolve() / activity.FILE
+
     def dead(self) -> Process | None:
         """Return a part that has died, if one has."""
         return next((child for child in self._children if not child.running), None)
@@ -112,6 +118,7 @@ class Stack:
         for note in self._external.notes:
             self._say(note)
         keep_private(self._options.state_dir)
+        self._activity.unlink(missing_ok=True)  # of an earlier stack
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         pubsub = self._start_pubsub()
         with external_services.answering(external_services.PUBSUB, self._external.pubsub):
@@ -193,6 +200,7 @@ class Stack:
         if self._endpoints.gemini:
             role = "as Vertex; local vision" if self._endpoints.vertex else "local vision"
             self._say(f"gemini     {self._endpoints.gemini} ({role}, no model: answers come from the pixels)")
+            self._say(f"           {eyes(self._environ)}")
         left_out = frozenset() if self._options.forget else topology.OPTIONAL
         functions = [function for function in topology.FUNCTIONS if function.name not in left_out]
         ports = {function.name: free_port() for function in functions}
@@ -226,12 +234,18 @@ class Stack:
             "--port",
             str(port),
         ]
-        env = self._endpoints.function_env() | {"THREADS": str(function.concurrency)}
-        env |= ceiling(self._environ, real=self._options.real)
+        env = self._function_env() | {"THREADS": str(function.concurrency)}
+        env |= {activity.FILE_VARIABLE: str(self._activity), activity.FUNCTION_VARIABLE: function.name}
         env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
         if self._external.gemini and self._external.gemini.project:  # yours: the project that is asked, and pays
             env["GOOGLE_CLOUD_PROJECT"] = self._external.gemini.project
         return self._child(function.name, argv, env), port
+
+    def _function_env(self) -> dict[str, str]:
+        """Return what the functions are told, and whoever acts as one of them; times that were given are kept."""
+        left = endpoints.stale(self._environ)
+        times = {name: self._environ[name] for name in _TIMES if name in self._environ and name not in left}
+        return self._endpoints.function_env() | ceiling(self._environ, real=self._options.real) | times
 
     def _socket_dir(self, name: str) -> str:
         """A folder for gunicorn's control socket, which lies in one place for all of a person's servers otherwise.
@@ -247,8 +261,11 @@ class Stack:
         found = self._endpoints
         if self._options.viewer_port is None:
             return found
-        port = str(self._options.viewer_port)
-        child = self._child("viewer", service_argv("viewer", "--port", port), found.client_env())
+        argv = ["--port", str(self._options.viewer_port), "--state", str(self._options.state_dir.resolve())]
+        argv += [] if self._external.storage else ["--storage", found.storage]
+        argv += ["--pubsub-control", found.pubsub_control] if found.pubsub_control else []
+        argv += ["--gemini", found.gemini] if found.gemini else []
+        child = self._child("viewer", service_argv("viewer", *argv), self._function_env())
         url = self._ready(child)
         self._say(f"viewer     {url}")
         return replace(found, viewer=url)

@@ -107,10 +107,11 @@ class GoogleStorage:
     def read(self, bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
         """Read an object, verified against its stored checksum."""
         where = f"gs://{bucket}/{name}"
-        blob = self._client.bucket(bucket).blob(name, generation=generation)
         with mapped(where, precondition=NotFoundError):
-            found = self._downloads.read(blob, where, max_bytes=max_bytes)
-        return self._read_with_retries(blob, where, max_bytes) if found is None else found
+            found = self._downloads.read(bucket, name, generation=generation, max_bytes=max_bytes)
+        if found is not None:
+            return found
+        return self._read_with_retries(self._client.bucket(bucket).blob(name, generation=generation), where, max_bytes)
 
     def _read_with_retries(self, blob: Any, where: str, max_bytes: int) -> bytes:
         """Read with the client's own retries and resumption."""

@@ -93,7 +93,7 @@ def _image(fields: Fields | None) -> Image | None:
 
 
 def _model(fields: Fields) -> Model:
-    return Model(fields.text("requested"), fields.optional_text("served"))
+    return Model(fields.text("requested"), fields.optional_text("served"), fields.optional_text("reused_from"))
 
 
 def _transport(fields: Fields) -> Transport:
@@ -134,6 +134,7 @@ def _usage(fields: Fields | None) -> Usage | None:
         counted_in=fields.optional_text("counted_in"),
         tier=fields.optional_text("tier"),
         batch_job=fields.optional_text("batch_job"),
+        saved_usd=fields.optional_number("saved_usd"),
     )
 
 

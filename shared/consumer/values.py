@@ -148,6 +148,8 @@ class Model:
 
     requested: str
     served: str | None
+    reused_from: str | None = None
+    """Of an answer that another upload of the same content paid for: the id of the result that has its cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ class Usage:
     """Tokens as billed and what they cost; None where it is not known.
 
     Tasks may share a call. Its tokens and its cost then stand once: `counted_in` names the task of the same image in
-    whose result they do, and what stands here is beyond that. So a sum over results is right. `tier` is "batch" where
+    whose result they do, and what stands here is beyond that. So a sum over results is right. An answer that another
+    upload of the same content paid for costs nothing: `saved_usd` is what it would have cost. `tier` is "batch" where
     a batch job has brought the answer, at half the list price; `batch_job` names that job.
     """
 
@@ -198,6 +201,7 @@ class Usage:
     counted_in: str | None = None
     tier: str | None = None
     batch_job: str | None = None
+    saved_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

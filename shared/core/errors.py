@@ -145,6 +145,10 @@ class DailyQuotaError(ThrottledError):
     """The day's quota of the service is used up: waiting a minute does not help."""
 
 
+class WaitingError(TransientError):
+    """Another delivery is at work on the same: nothing was found out about the model or the image."""
+
+
 class ConfigurationError(RefusedError):
     """The deployment is at fault (a wrong key, a lost role, a model that is gone): never the image."""
 

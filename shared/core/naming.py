@@ -4,8 +4,9 @@ Layout: `<run>/<bucket>/<object>/<generation>/<task>.json`, beside it the folder
 the same path stands below `leases/`, `replies/` and `held/<place>/`. What is kept there *about* a source by others
 (which manifests have seen it, which of its storage events nobody could handle) lies below `seen/` and `dead/`, each
 time in `<bucket>/<object>/<generation>/`: whoever forgets the source finds it. What a release remembers lies below
-`releases/` (`holding`), how far a backfill has come below `backfill/` (`marks`). Where results share a bucket with
-uploads, all of them lie below one prefix.
+`releases/` (`holding`), how far a backfill has come below `backfill/` (`marks`). Answers that uploads of the same
+content share lie below `answers/`, and below `uses/` which upload has a part in which (`sharing`). Where results share
+a bucket with uploads, all of them lie below one prefix.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ MAX_REDRIVE = 9999
 LEASES, REPLIES, PARKED, SPENDING, DEAD, SEEN = "leases/", "replies/", "held/", "spending/", "dead/", "seen/"
 RELEASES, BACKFILL = "releases/", "backfill/"
 BATCH_LINES, BATCH_RECORDS, BATCH_FILES = "batches/lines/", "batches/jobs/", "batches/files/"
+ANSWERS, USES = "answers/", "uses/"
 """Folders of the work bucket. The rights to each are given one by one: `infra/buckets.tf`."""
 
 _TAIL_BYTES = 80  # `/<generation>/<task>.error-<n>.json` or `/<generation>/<task>/mask-000.png`, and some
 _ABOUT_TAIL_BYTES = 100  # `/<generation>/<SHA-256 in hex>.json`, and some
+CONTENT_CHARS = 24
+"""Of the hash of a content, in the name of a use: as many as find room in the longest name that there is."""
+
 _HASH_MARK = "~"  # always escaped in ordinary names, so a shortened name can never equal an ordinary one
 _HASH_CHARS = 32
 
@@ -38,7 +43,9 @@ _HASH_CHARS = 32
 _UNSAFE = re.compile(r"[%~#\[\]*?\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _RUN = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _TASK = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_OF_FOLDER = re.compile(rf"(?P<task>{_TASK.pattern})(?:(?:\.(?:error|ask)-[0-9]+)?\.json|/[^/]+)")
+_OF_FOLDER = re.compile(
+    rf"(?:[0-9a-f]{{{CONTENT_CHARS}}}/)?(?P<task>{_TASK.pattern})(?:(?:\.(?:error|ask)-[0-9]+)?\.json|/[^/]+)"
+)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._:-]{0,221}")  # https://cloud.google.com/storage/docs/buckets#naming
 
 
@@ -122,6 +129,10 @@ class Paths:
     def batch_line(self) -> str:
         """An ask that waits for a batch job, in the work bucket."""
         return f"{BATCH_LINES}{self.folder}/{self.task}.json"
+
+    def use(self, content: str) -> str:
+        """What says that this task has a part in the answer about a content (`sharing`), in the work bucket."""
+        return f"{USES}{self.folder}/{content[:CONTENT_CHARS]}/{self.task}.json"
 
     def parked(self, place: str) -> str:
         """The image event itself while it waits, in the work bucket; `place` is the name of a folder (`holding`)."""

@@ -16,7 +16,7 @@ from shared.core import naming
 from shared.core.errors import SettingsError
 from shared.core.events.envelopes import BATCH_LANE
 from shared.core.planning.candidates import Selection, Shard
-from shared.core.planning.estimating import Estimate, Samples, TimeLimits, at_batch_price
+from shared.core.planning.estimating import Estimate, Samples, TimeLimits, at_batch_price, budget_uses
 from shared.core.planning.marks import Mark
 from shared.core.planning.pacing import RateLimit
 from shared.core.planning.planner import Planner
@@ -194,13 +194,19 @@ def _job(args: argparse.Namespace) -> _Job:
 
 def _estimated(job: _Job, begin: Mark, told: _Told, *, most: int | None) -> EstimateReport:
     """Look at all that is to be done, or at so many objects, and say what it takes."""
-    findings = Survey(Estimate(job.ports.settings.service(today(job.ports))))
+    service, budgets = job.ports.settings.service(today(job.ports)), job.selection.planner.rules.budgets
+    findings = Survey(Estimate(service), {budget: Estimate(service) for budget in budgets})
     told.watch(lambda: f"looking: {findings.counts.objects:,} objects, {findings.lacking:,} lack a result")
     look_over(job.objects, job.selection, job.ports, findings, begin=begin, most=most)
     samples = Samples()
     learn(samples, findings.estimate.asked, findings.results, job.ports, bucket=job.objects.bucket)
     rows = findings.estimate.rows(samples)
-    return EstimateReport(findings, [at_batch_price(row) for row in rows] if job.batch else rows, job.limits)
+    return EstimateReport(
+        findings,
+        [at_batch_price(row) for row in rows] if job.batch else rows,
+        job.limits,
+        budgets=budget_uses(findings.budgets, samples),
+    )
 
 
 def _do(job: _Job, told: _Told, progress: Progress, *, anew: bool) -> DoneReport:

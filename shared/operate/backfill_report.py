@@ -12,7 +12,7 @@ from shared.operate.tables import printable, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.core.planning.estimating import CallEstimate, Row, TimeLimits
+    from shared.core.planning.estimating import BudgetUse, CallEstimate, Row, TimeLimits
     from shared.pipeline.backfill.run import BackfillState
     from shared.pipeline.backfill.survey import Survey
 
@@ -40,6 +40,7 @@ class EstimateReport:
     findings: Survey
     rows: Sequence[Row]
     limits: TimeLimits
+    budgets: Sequence[BudgetUse] = ()
     left_something: bool = False
 
     @property
@@ -70,6 +71,12 @@ class EstimateReport:
             yield from self._basis()
         for what, seconds in self._durations_s.items():
             yield f"{what} alone makes it last {_duration(seconds)}."
+        for use in self.budgets:
+            if use.reached and use.budget.scope:
+                yield (
+                    f"The budget of {printable(use.budget.scope.words)} ({use.budget.words} a day) would be reached: it"
+                    f" alone makes its {use.events:,} image events last {_duration(use.seconds)}."
+                )
         if self.rows and self.limits.quota_per_minute is None:
             yield "Gemini's own quota is not known here: say --quota CALLS_PER_MINUTE for the time that it takes."
 
@@ -108,6 +115,15 @@ class EstimateReport:
             "total": _cost(cost),
             "unpriced": sum(row.events for row in self.rows if row.cost.usd is None),
             "seconds": dict(self._durations_s),
+            "budgets": [
+                {
+                    "budget_of": use.budget.scope.words if use.budget.scope else None,
+                    "events": use.events,
+                    "seconds": use.seconds,
+                    "reached": use.reached,
+                }
+                for use in self.budgets
+            ],
         }
         return json.dumps(document, indent=2) + "\n"
 

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 DIMENSIONS: Final = ("day", "run", "task", "model", "status", "bucket", "prefix", "label")
 Number: TypeAlias = "int | Fraction"
 _COUNTS = ("results", "answered", "prompt_tokens", "output_tokens", "thought_tokens")
+_USD = frozenset({"usd", "saved_usd"})
 _EPILOG = """\
 Every document counts once, failures too: what a redrive has mended is part of its result. `answered` counts those
 that a model answered; the others cost nothing. `usd` is at the list price of the day (shared/core/gemini/models.toml):
 no free tier, discount or tax. `unpriced` counts answers by models of unknown price; they are not part of `usd`.
+`reused` counts results whose answer another upload of the same content paid for, and `saved_usd` is what they would
+have cost, which is no part of `usd`: two columns more, where there are any.
 Days begin at 08:00 UTC, as those of the ceiling do. A model that answered under an unlisted name counts as the one
 that was asked. A call that several tasks shared counts for the one that led it, such as segment.
 
@@ -58,6 +61,8 @@ class Sum:
     thought_tokens: Number = 0
     usd: float = 0.0
     unpriced: Number = 0
+    reused: Number = 0
+    saved_usd: float = 0.0
 
     def plus(self, document: Mapping[str, Any], *, share: Number = 1) -> Sum:
         """Return this with one more result document, or with a share of it."""
@@ -73,6 +78,8 @@ class Sum:
             self.thought_tokens + other.thought_tokens,
             self.usd + other.usd,
             self.unpriced + other.unpriced,
+            self.reused + other.reused,
+            self.saved_usd + other.saved_usd,
         )
 
 
@@ -89,6 +96,8 @@ def _sum_of(document: Mapping[str, Any], share: Number) -> Sum:
         thought_tokens=share * (usage["thought_tokens"] or 0),
         usd=float(share) * (usd or 0.0),
         unpriced=share * (usd is None),
+        reused=share * ("reused_from" in document["model"]),
+        saved_usd=float(share) * (usage.get("saved_usd") or 0.0),
     )
 
 
@@ -203,13 +212,16 @@ def _usd(document: Mapping[str, Any]) -> float | None:
 
 
 def _as_table(sums: Sums) -> str:
-    rows = [[*values, *_cells(each)] for values, each in sums.rows.items()]
-    rows.append(["total", *[""] * (len(sums.by) - 1), *_cells(sums.total)])
-    return table([*sums.by, *_COUNTS, "usd", "unpriced"], rows) + "\n"
+    total = sums.total
+    rows = [[*values, *_cells(each, total)] for values, each in sums.rows.items()]
+    rows.append(["total", *[""] * (len(sums.by) - 1), *_cells(total, total)])
+    reuse = ["reused", "saved_usd"] if total.reused else []
+    return table([*sums.by, *_COUNTS, "usd", "unpriced", *reuse], rows) + "\n"
 
 
-def _cells(each: Sum) -> list[str]:
-    return [*(_cell(getattr(each, name)) for name in _COUNTS), f"{each.usd:.4f}", _cell(each.unpriced)]
+def _cells(each: Sum, total: Sum) -> list[str]:
+    reuse = [_cell(each.reused), f"{each.saved_usd:.4f}"] if total.reused else []
+    return [*(_cell(getattr(each, name)) for name in _COUNTS), f"{each.usd:.4f}", _cell(each.unpriced), *reuse]
 
 
 def _cell(number: Number) -> str:
@@ -225,7 +237,7 @@ def _as_json(sums: Sums, *, complete: bool) -> str:
 def _rounded(each: Sum) -> dict[str, int | float]:
     values = {field.name: getattr(each, field.name) for field in fields(each)}
     return {
-        name: int(value) if value == int(value) and name != "usd" else round(float(value), 8)
+        name: int(value) if value == int(value) and name not in _USD else round(float(value), 8)
         for name, value in values.items()
     }
 

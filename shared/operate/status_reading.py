@@ -140,7 +140,7 @@ class _Kept(BucketResults):
         document = super().read_document(name)
         usage = document["usage"]
         part = {key: document[key] for key in ("status", "created", "error")}
-        part["usage"] = usage and {key: usage[key] for key in ("cost_usd", "counted_in") if key in usage}
+        part["usage"] = usage and {key: usage[key] for key in ("cost_usd", "counted_in", "saved_usd") if key in usage}
         if self._known is not None:
             self._known[name] = part
         return part

@@ -6,18 +6,22 @@ import contextvars
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from itertools import islice, repeat
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 AT_ONCE = 8
 """A storage client keeps ten connections open."""
 
 _AHEAD = 4
 """How many calls for each thread may be done before their turn."""
+
+_FETCHED = 250
+"""Items that are fetched by one call: to switch threads for each would take longer than to list it."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -72,6 +76,34 @@ def ahead(
                 queue.get_nowait()
         for _ in range(threads):
             queue.put(None)
+
+
+def fetched_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """Yield the items, in their order, while a thread of its own fetches the next ones: a page of a listing, not more.
+
+    Close it where not all are wanted (`contextlib.closing`), so that the thread ends.
+
+    Raises:
+        Exception: whatever the iterator raises, behind the items before it.
+    """
+    with closing(ahead(_some, repeat(items), at_once=1)) as fetched:
+        for _, outcome in fetched:
+            some, error = outcome()
+            yield from some
+            if error is not None:
+                raise error
+            if not some:
+                return
+
+
+def _some(items: Iterator[T]) -> tuple[Sequence[T], BaseException | None]:
+    """Take some items, and what ended that too early; nothing is the end."""
+    some: list[T] = []
+    try:
+        some.extend(islice(items, _FETCHED))
+    except BaseException as error:  # noqa: BLE001 - it is raised where the items are wanted
+        return some, error
+    return some, None
 
 
 class _Call(Generic[S, T]):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.core import naming
 from shared.core.delivery.retry import RESERVE_S
 from shared.core.errors import TransientError
+from shared.core.events import manifest
 from shared.core.planning import model_checks, plan
 from shared.pipeline.instance.in_flight import InFlight
 from shared.pipeline.instance.lifted import Lifted
@@ -85,6 +86,14 @@ def begin(event: ImageEvent, ports: Ports) -> Job:
         deadline_s=ports.clock.monotonic_s() + ports.settings.timeout_s,
         asks=model_checks.model_to_ask(event.task, event.settings.model, ports.settings.service(today(ports))),
     )
+
+
+def shares_answers(job: Job, ports: Ports) -> bool:
+    """Whether this job's answer may come from another upload of the same content, and go to others.
+
+    A question about several images has none: it names what lies at its addresses when it is asked.
+    """
+    return ports.settings.reuse_answers and not manifest.is_manifest(job.event.source.name)
 
 
 def today(ports: Ports) -> dt.date:

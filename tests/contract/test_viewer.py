@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
+import zipfile
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 from google.api_core.exceptions import NotFound
 
@@ -17,7 +20,19 @@ from shared.core.events.envelopes import format_image_event
 from shared.core.naming import paths
 from shared.core.results import documents
 from shared.pipeline.worker.park import PARKED_CODE
-from tests.contract.viewer_rig import BYTES, DEADLINE_S, Stack, commit, environment, image_event, next_of, page, upload
+from tests.contract.viewer_rig import (
+    BYTES,
+    DEADLINE_S,
+    Stack,
+    commit,
+    environment,
+    image,
+    image_event,
+    images,
+    next_of,
+    page,
+    upload,
+)
 from tests.services import START_TIMEOUT_S
 from tests.waiting import wait_until
 
@@ -60,33 +75,150 @@ def test_a_question_that_no_metadata_can_hold_is_refused(stack: Stack) -> None:
     assert (answer.status_code, "at most 2000 characters" in answer.json()["error"]) == (400, True)
 
 
-def test_an_upload_is_seen_by_every_open_page(stack: Stack) -> None:
+def test_an_upload_is_known_at_once_and_every_open_page_is_told(stack: Stack) -> None:
     with page(stack) as events:
         next_of(events, "ready")
         upload(stack, "seen.png")
-        assert next_of(events, "image", name="seen.png")["live"] is True
+        next_of(events, "changed")
+        assert image(stack, "seen.png")["state"] == "unplanned"
 
 
 def test_an_image_event_reaches_an_open_page(stack: Stack) -> None:
     with page(stack) as events:
         next_of(events, "ready")
         stack.publish(topology.IMAGE_EVENTS, format_image_event(image_event("planned.png", 7)).data)
-        assert next_of(events, "image", name="planned.png")["task"] == "caption"
+        assert next_of(events, "log", name="planned.png")["task"] == "caption"
+        assert image(stack, "planned.png")["state"] == "waiting"
 
 
-def test_a_result_event_reaches_an_open_page_with_its_document(stack: Stack) -> None:
+def test_a_result_event_reaches_an_open_page_and_its_document_is_read(stack: Stack) -> None:
     with page(stack) as events:
         next_of(events, "ready")
         stack.publish(topology.IMAGE_RESULTS, commit(stack, "live.png", 8))
-        result = next_of(events, "result", name="live.png")
-        assert (result["live"], result["status"], result["reason"]) == (True, "failed", "Broken.")
+        entry = next_of(events, "log", name="live.png")
+        assert (entry["kind"], entry["status"], entry["details"]["said"]) == (
+            "announced",
+            "failed",
+            "it went wrong and was given up: Broken.",
+        )
+        (task,) = image(stack, "live.png")["tasks"]
+        assert (task["status"], task["reason"]) == ("failed", "Broken.")
 
 
-def test_a_new_page_is_first_given_what_is_stored(stack: Stack) -> None:
+def test_a_page_that_is_loaded_anew_knows_what_is_stored_and_what_has_happened(stack: Stack) -> None:
     commit(stack, "stored.png", 9)
     with page(stack) as events:
-        assert next_of(events, "result", name="stored.png")["live"] is False
         next_of(events, "ready")
+    assert image(stack, "stored.png")["state"] == "failed"
+    stack.publish(topology.IMAGE_EVENTS, format_image_event(image_event("past.png", 7)).data)
+    wait_until(lambda: image(stack, "past.png"), "an image event")
+    with page(stack) as events:
+        told = next(data for kind, data in events if kind == "history")
+    assert [(each["kind"], each["task"]) for each in told if each["name"] == "past.png"] == [("planned", "caption")]
+
+
+def test_every_upload_is_listed_however_many_there_are(stack: Stack) -> None:
+    bucket = stack.bucket("uploads")
+    for number in range(230):
+        bucket.blob(f"many/{number:03}.png").upload_from_string(BYTES)
+    with page(stack) as events:
+        next_of(events, "ready")
+    found = images(stack, q="many/", offset=200, limit=120)
+    assert (found["matched"], len(found["images"])) == (230, 30)
+
+
+def test_a_lease_tells_a_viewer_that_heard_nothing_that_a_task_is_planned(stack: Stack) -> None:
+    event = image_event("leased.png", 12)
+    stack.bucket("work").blob(paths(event.source, run=event.run, task=event.task).lease).upload_from_string(b"{}")
+    with page(stack) as events:
+        next_of(events, "ready")
+    assert image(stack, "leased.png")["state"] == "waiting"
+
+
+def test_what_was_deleted_is_gone_for_the_next_page(stack: Stack) -> None:
+    upload(stack, "deleted.png")
+    stack.bucket("uploads").delete_blob("deleted.png")
+    with page(stack) as events:
+        next_of(events, "ready")
+    assert images(stack, q="deleted.png")["matched"] == 0
+
+
+def test_a_window_that_makes_no_sense_is_refused_in_words(stack: Stack) -> None:
+    answer = requests.get(f"{stack.viewer}/api/images", params={"state": "odd"}, timeout=DEADLINE_S)
+    assert (answer.status_code, "Expected one of failed" in answer.json()["error"]) == (400, True)
+
+
+def test_pages_of_images_are_compressed(stack: Stack) -> None:
+    upload(stack, "compressed.png")
+    assert stack.ask("/api/images").headers["content-encoding"] is None
+    answer = requests.get(f"{stack.viewer}/api/images", timeout=DEADLINE_S)
+    assert answer.headers["content-encoding"] == "gzip"
+
+
+def test_an_image_tells_its_story(stack: Stack) -> None:
+    made = upload(stack, "told.png").json()
+    event = image_event("told.png", int(made["generation"]))
+    with page(stack) as events:
+        next_of(events, "ready")
+        stack.publish(topology.IMAGE_EVENTS, format_image_event(event).data)
+        next_of(events, "log", name="told.png")
+        stack.publish(topology.IMAGE_RESULTS, commit(stack, "told.png", event.source.generation))
+        next_of(events, "log", name="told.png", kind="announced")
+    told = requests.get(
+        f"{stack.viewer}/api/story", params={"key": image(stack, "told.png")["key"]}, timeout=DEADLINE_S
+    )
+    kinds = [each["kind"] for each in told.json()]
+    assert sorted(kinds) == ["announced", "failed", "planned", "uploaded"]
+    assert kinds.index("planned") < kinds.index("announced")
+
+
+def act(stack: Stack, action: str, name: str) -> requests.Response:
+    body = {"action": action, "key": image(stack, name)["key"]}
+    return requests.post(f"{stack.viewer}/api/actions", json=body, timeout=DEADLINE_S)
+
+
+def test_run_again_plans_all_tasks_in_a_new_run(stack: Stack) -> None:
+    upload(stack, "again.png")
+    with page(stack) as events:
+        next_of(events, "ready")
+        assert act(stack, "again", "again.png").json() == {"said": "Its tasks are planned again, in the run again-1."}
+        assert next_of(events, "log", name="again.png", kind="planned")["run"] == "again-1"
+
+
+def test_a_failure_is_redriven(stack: Stack) -> None:
+    made = upload(stack, "redriven.png").json()
+    with page(stack) as events:
+        next_of(events, "ready")
+        stack.publish(topology.IMAGE_RESULTS, commit(stack, "redriven.png", int(made["generation"])))
+        next_of(events, "log", name="redriven.png", kind="announced")
+        answer = act(stack, "redrive", "redriven.png")
+        assert answer.json() == {"said": "Redriven: caption."}
+        assert "redrive 1" in next_of(events, "log", name="redriven.png", kind="planned")["text"]
+
+
+def test_an_upload_is_deleted(stack: Stack) -> None:
+    upload(stack, "to delete.png")
+    assert act(stack, "delete", "to delete.png").status_code == 200
+    assert stack.bucket("uploads").get_blob("to delete.png") is None
+
+
+@pytest.mark.parametrize(("action", "status"), [("redrive", 409), ("dance", 400)])
+def test_what_cannot_be_done_is_refused_in_words(stack: Stack, action: str, status: int) -> None:
+    upload(stack, "still here.png")
+    answer = act(stack, action, "still here.png")
+    assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+
+
+def test_a_result_is_taken_away_with_all_its_files(stack: Stack) -> None:
+    commit(stack, "taken.png", 14)
+    with page(stack) as events:
+        next_of(events, "ready")
+    params = {"key": image(stack, "taken.png")["key"]}
+    answer = requests.get(f"{stack.viewer}/api/archive", params=params, timeout=DEADLINE_S)
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["caption.json"]
+    assert answer.headers["content-disposition"] == 'attachment; filename="taken.zip"'
+    coco = requests.get(f"{stack.viewer}/api/coco", params=params, timeout=DEADLINE_S).json()
+    assert coco["annotations"] == []
 
 
 def test_an_event_that_cannot_be_read_is_reported_and_the_next_one_shown(stack: Stack) -> None:
@@ -95,13 +227,13 @@ def test_an_event_that_cannot_be_read_is_reported_and_the_next_one_shown(stack: 
         stack.publish(topology.IMAGE_RESULTS, b"not JSON")
         assert "result event could not be shown" in next_of(events, "problem")["message"]
         stack.publish(topology.IMAGE_RESULTS, commit(stack, "after.png", 10))
-        next_of(events, "result", name="after.png", live=True)
+        next_of(events, "log", name="after.png", kind="announced")
 
 
 def test_a_healthy_stack_sends_heartbeats_without_trouble(stack: Stack) -> None:
     with page(stack) as events:
         next_of(events, "ready")
-        assert next_of(events, "heartbeat") == {"trouble": []}
+        assert next_of(events, "heartbeat") == {"trouble": [], "unread": 0}
 
 
 def test_a_preview_of_what_is_no_picture_says_why(stack: Stack) -> None:
@@ -126,11 +258,12 @@ def test_a_parked_task_keeps_its_reason_when_the_page_is_loaded_anew(stack: Stac
         next_of(events, "ready")
         told = documents.parked_event(event, "key", code=ErrorCode.DAILY_QUOTA, until="2026-11-22T08:00:00Z")
         stack.publish(topology.IMAGE_RESULTS, told.data)
-        live = next_of(events, "result", name="parked.png", live=True)
+        said = next_of(events, "log", name="parked.png", kind="announced")["details"]["said"]
     with page(stack) as events:
-        stored = next_of(events, "result", name="parked.png", live=False)
-    assert live["reason"] == "Gemini's quota of the day is used up; work goes on at 2026-11-22 08:00 UTC"
-    assert stored["reason"] == live["reason"]
+        next_of(events, "ready")
+    (task,) = image(stack, "parked.png")["tasks"]
+    assert task["reason"] == "Gemini's quota of the day is used up; work goes on at 2026-11-22 08:00 UTC"
+    assert said == f"parked: {task['reason']}"
 
 
 def test_a_name_that_cloud_storage_refuses_is_refused_in_words(stack: Stack) -> None:
@@ -148,7 +281,7 @@ def test_a_viewer_that_ends_takes_its_subscriptions_along_though_a_page_is_open(
             made = set(stack.subscriptions()) - before
             child.stop()
             output = child.tail()
-    assert len(made) == 2
+    assert len(made) == 5
     assert set(stack.subscriptions()) == before
     assert output.splitlines() == [f"ready {own.viewer}"]
 

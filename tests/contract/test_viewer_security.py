@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra.local.viewer.app import PAGE
 from tests.contract.viewer_rig import Stack, upload
 
 pytest_plugins = ["tests.contract.viewer_fixtures"]
@@ -11,18 +12,11 @@ pytest_plugins = ["tests.contract.viewer_fixtures"]
 CSP = "default-src 'self'; img-src 'self' blob: data:;"
 
 
-@pytest.mark.parametrize(
-    ("path", "media_type"),
-    [
-        ("/", "text/html"),
-        ("/app.js", "text/javascript"),
-        ("/card.js", "text/javascript"),
-        ("/overlay.js", "text/javascript"),
-        ("/tasks.js", "text/javascript"),
-        ("/words.js", "text/javascript"),
-        ("/style.css", "text/css"),
-    ],
-)
+KINDS = {".js": "text/javascript", ".css": "text/css"}
+FILES = {f"/{path.name}": KINDS[path.suffix] for path in PAGE.iterdir() if path.suffix in KINDS}
+
+
+@pytest.mark.parametrize(("path", "media_type"), [("/", "text/html"), ("/tasks.js", "text/javascript"), *FILES.items()])
 def test_the_page_is_served_with_a_strict_policy(stack: Stack, path: str, media_type: str) -> None:
     answer = stack.ask(path)
     assert answer.status == 200

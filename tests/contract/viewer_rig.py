@@ -15,6 +15,7 @@ import requests
 from infra.local import resources, topology
 from shared.core.errors import ErrorCode
 from shared.core.events.envelopes import ImageEvent
+from shared.core.planning import plan
 from shared.core.results import documents
 from shared.core.values import Source, TaskSettings
 from tests.waiting import WAIT_S
@@ -87,7 +88,7 @@ def _events(answer: requests.Response) -> Iterator[tuple[str, Any]]:
             yield kind, json.loads(text.removeprefix("data: "))
 
 
-def next_of(events: Iterator[tuple[str, Any]], kind: str, **expected: Any) -> dict[str, Any]:
+def next_of(events: Iterator[tuple[str, Any]], kind: str, /, **expected: Any) -> dict[str, Any]:
     deadline = time.monotonic() + DEADLINE_S
     for found, data in events:
         if found == kind and expected.items() <= data.items():
@@ -104,6 +105,20 @@ def upload(
     return requests.post(address, data=data, headers=headers, timeout=DEADLINE_S)
 
 
+def images(stack: Stack, **window: Any) -> dict[str, Any]:
+    """Return what the page is told of the images that fit."""
+    answer = requests.get(f"{stack.viewer}/api/images", params=window, timeout=DEADLINE_S)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def image(stack: Stack, name: str) -> dict[str, Any]:
+    """Return what the page is told of the newest image whose name holds this; nothing where there is none."""
+    found = images(stack, q=name, limit=1)["images"]
+    return dict(found[0]) if found else {}
+
+
 def image_event(name: str, generation: int) -> ImageEvent:
     settings = TaskSettings("gemini-3.8-flash", "p", "low", 25, 1000)
     return ImageEvent(Source("uploads", name, generation), "caption", settings, "v1")
@@ -111,13 +126,14 @@ def image_event(name: str, generation: int) -> ImageEvent:
 
 def commit(stack: Stack, name: str, generation: int) -> bytes:
     """Write a result document; return its event."""
+    event = image_event(name, generation)
     document = documents.unanswered(
-        image_event(name, generation),
-        "key",
+        event,
+        plan.idempotency_key(event),
         status="failed",
         code=ErrorCode.CORRUPT,
         message="Broken.",
-        at="2026-11-21",
+        at="2026-11-21T08:00:00Z",
     )
     path = f"v1/uploads/{name}/{generation}/caption.error-0.json"
     stack.bucket("results").blob(path).upload_from_string(json.dumps(document), content_type="application/json")

@@ -241,5 +241,6 @@ def _environment(folder: Path, programs: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PIP_NO_INDEX": "1",
         "UV_OFFLINE": "1",
+        "npm_config_offline": "true",
         "no_proxy": "127.0.0.1",
     }

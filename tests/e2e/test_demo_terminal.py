@@ -95,7 +95,7 @@ def test_ctrl_c_while_it_imports_ends_it_without_a_traceback(tmp_path: Path, mod
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 def test_ctrl_c_under_make_shows_no_traceback_either(tmp_path: Path) -> None:
-    stamp = ["-o", ".venv/.installed"]  # whatever its age: a test installs nothing
+    stamp = ["-o", ".venv/.local-installed"]  # whatever its age: a test installs nothing
 
     ended = _grouped(["make", *stamp, f"PY={sys.executable}", "demo", f"STATE={tmp_path}"], "infra.local.demo.cli")
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Final
 from shared.core import naming
 from shared.core.errors import TransientError
 from shared.core.events import envelopes
+from shared.core.events.envelopes import Upload
 from shared.core.planning import redrive
-from shared.pipeline.upkeep import dead_letter, unpark
+from shared.pipeline.upkeep import dead_letter, forget, unpark
 from shared.pipeline.worker import analyze
-from tests.explore.invariants import events_of, kept_lease, unfinished
+from tests.explore.invariants import events_of, kept_claim, kept_lease, left_of, unfinished
 from tests.explore.process import Cancelled, Died, Process
 from tests.explore.stage import LEASE_TTL_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.core.events.envelopes import ImageEvent
     from shared.core.ports import Message
@@ -41,7 +42,7 @@ class Broker:
     world: World
     processes: list[Process] = field(default_factory=list)
     _messages: int = 0
-    _followers: dict[Process, ImageEvent] = field(default_factory=dict)
+    _followers: dict[Process, list[Callable[[], object]]] = field(default_factory=dict)
     _redriven: set[int] = field(default_factory=set)
 
     def publish(self, event: ImageEvent) -> Process:
@@ -49,14 +50,19 @@ class Broker:
         self._messages += 1
         return self._schedule(event, self._messages, self.world.clock.time_s)
 
-    def follow(self, process: Process, event: ImageEvent) -> None:
-        """Deliver a new message as soon as this delivery has ended, however it ends."""
-        self._followers[process] = event
+    def follow(self, process: Process, do: Callable[[], object]) -> None:
+        """Do something, such as to deliver a new message, as soon as this delivery has ended, however it ends."""
+        self._followers.setdefault(process, []).append(do)
 
     def bury(self, event: ImageEvent) -> Process:
         """Deliver a dead letter of this event now, whether or not a delivery of it is still at work."""
         self._messages += 1
         return self._schedule(event, self._messages, self.world.clock.time_s, buries=True)
+
+    def forget(self, event: ImageEvent) -> Process:
+        """Let somebody delete the upload now, and deliver what Cloud Storage tells of it."""
+        self._messages += 1
+        return self._schedule(event, self._messages, self.world.clock.time_s, forgets=True)
 
     def events(self) -> list[ImageEvent]:
         """Return every event once; a redrive is an event of its own."""
@@ -68,13 +74,20 @@ class Broker:
             return
         process.redelivered = True
         copies = sum(1 for other in self.processes if other.message == process.message)
-        free = FREE_DELIVERIES + (BURIALS if process.buries else 0)
+        free = FREE_DELIVERIES + (BURIALS if process.buries or process.forgets else 0)
         if copies >= free + DELIVERIES_PER_FAULT * len(self.world.stage.plan.faults):
             self.world.stage.end(f"terminates: message {process.message} is not acknowledged after {copies} deliveries")
             return
         heard_s = process.waited_s if process.ended_s is None else process.ended_s
         again_s = heard_s + min(BACKOFF_S * 2 ** (copies - 1), LONGEST_BACKOFF_S)
-        self._schedule(process.event, process.message, again_s, releases=process.releases, buries=process.buries)
+        self._schedule(
+            process.event,
+            process.message,
+            again_s,
+            releases=process.releases,
+            buries=process.buries,
+            forgets=process.forgets,
+        )
 
     def tick(self) -> None:
         """Let the scheduler ask for a release of what is held."""
@@ -93,9 +106,17 @@ class Broker:
             self.publish(original)
 
     def _schedule(
-        self, event: ImageEvent, message: int, at_s: float, *, releases: bool = False, buries: bool = False
+        self,
+        event: ImageEvent,
+        message: int,
+        at_s: float,
+        *,
+        releases: bool = False,
+        buries: bool = False,
+        forgets: bool = False,
     ) -> Process:
-        process = Process(len(self.processes) + 1, message, event, at_s, at_s + ACK_DEADLINE_S, releases, buries)
+        number = len(self.processes) + 1
+        process = Process(number, message, event, at_s, at_s + ACK_DEADLINE_S, releases, buries, forgets)
         self.processes.append(process)
         self.world.stage.turns.start(lambda: self._deliver(process), process, at_s=at_s)
         return process
@@ -105,14 +126,18 @@ class Broker:
         process.waited_s = process.started_s + ACK_DEADLINE_S
         process.ending = self._run(process)
         process.ended_s = self.world.clock.time_s
-        if process.ending == "acknowledged" and not process.releases:
+        if process.ending == "acknowledged" and process.forgets:
+            self.world.stage.violations += left_of(self.world, process, self.processes)
+        elif process.ending == "acknowledged" and not process.releases:
             self.world.stage.violations += unfinished(self.world, process)
         elif process.ending != "acknowledged":
             self.redeliver(process)
+        if process.ending != "died":
+            self.world.stage.violations += kept_claim(self.world, process)
         if process.ending not in {"acknowledged", "died"}:
             self.world.stage.violations += kept_lease(self.world, process)
-        if process in self._followers:
-            self.publish(self._followers.pop(process))
+        for follow in self._followers.pop(process, ()):
+            follow()
         if self.world.stage.plan.deliveries == "redrive":
             self._redrive(process.event)
 
@@ -132,6 +157,9 @@ class Broker:
         try:
             if process.releases:
                 unpark.unpark_due(self.world.ports)
+            elif process.forgets:
+                self.world.delete(process.event)
+                forget.forget(Upload(process.event.source), self.world.ports)
             elif process.buries:
                 dead_letter.record_dead_letter(envelopes.format_image_event(process.event), self.world.ports)
             else:

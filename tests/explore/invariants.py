@@ -7,13 +7,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core import naming
+from shared.core.delivery import sharing
+from shared.core.delivery.interpret import MAX_ASKS
 from shared.core.delivery.retry import MAX_ATTEMPTS, RESERVE_S
 from shared.core.planning import plan
 from tests.explore.stage import LEASE_TTL_S, RETRY_AFTER_S, TIMEOUT_S
-from tests.rig import WORK
+from tests.rig import RESULTS, WORK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shared.core.events.envelopes import ImageEvent
     from tests.explore.process import Process
@@ -29,6 +31,10 @@ _KEEPING: Final = frozenset({("create", "reply"), ("read", "reply"), ("stat", "i
 """What lies between an answer and its place in the journal; the look at the image only where an address was sent."""
 
 
+_BOOKS: Final = (naming.SPENDING, naming.RELEASES)
+"""Of the whole deployment, and of no upload."""
+
+
 def check(world: World, processes: Sequence[Process]) -> list[str]:
     """Return every broken invariant of a run that has become quiet (or never did)."""
     found = [*world.stage.violations, *world.ledger.violations, *world.ledger.changed(), *world.ledger.leaks()]
@@ -39,11 +45,57 @@ def check(world: World, processes: Sequence[Process]) -> list[str]:
     for event in events_of(processes).values():
         # Redrives are the same work: they share lease, journal and result.
         own = [process for process in processes if process.event.source.generation == event.source.generation]
+        found += _paid_once(world, _at_work_on(world, event, processes))
+        if event.source.generation in world.ledger.forgotten:
+            continue
         redriven = any(process.event.redrive > event.redrive for process in own)
         for view in event.views():
             found += [*_one_end(world, view, own, redriven), *_told(world, view, redriven)]
-        found += [*_paid_once(world, own), *_counted_once(world, event)]
+        found += _counted_once(world, event)
     return [*found, *_refused_once(world.stage.trace, asks=REFUSED_BY_REFERENCE if world.by_reference else 1)]
+
+
+def _at_work_on(world: World, event: ImageEvent, processes: Sequence[Process]) -> list[Process]:
+    """Return all that may pay for the answer to an event; where answers are shared, for any upload of its content."""
+    contents, generation = world.ledger.contents, event.source.generation
+    alike = {each for each in contents if world.shares and contents[each] == contents[generation]} | {generation}
+    return [process for process in processes if process.event.source.generation in alike]
+
+
+def left_of(world: World, process: Process, processes: Sequence[Process]) -> list[str]:
+    """Return what an acknowledged deletion has left of its upload; a delivery that comes later may leave its mark."""
+    event = process.event
+    if any(_outlived(each, each.ended_s or world.clock.time_s) for each in processes if each.event is event):
+        return []  # it was taken for dead, and may go on
+    folder = naming.paths(event.source, run=event.run, task=event.task).folder
+    names = [
+        name for part in (naming.REPLIES, naming.USES) for name in world.store.list_names(WORK, f"{part}{folder}/")
+    ]
+    return [f"forgotten: {name} is left" for name in [*names, *_copies(world, event)]]
+
+
+def is_answered(world: World, events: Iterable[ImageEvent], contents: Mapping[int, bytes]) -> bool:
+    """Whether an upload that is still there has an answer about the first content of all."""
+    first = next(iter(contents.values()))
+    alike = [event for event in events if contents[event.source.generation] == first]
+    there = [event for event in alike if event.source.generation not in world.ledger.forgotten]
+    return any(answered_files(world, event) for event in there)
+
+
+def left_over(world: World, processes: Sequence[Process]) -> list[str]:
+    """Return what is left when every upload is forgotten."""
+    if any(_outlived(each, each.ended_s) for each in processes):
+        return []  # it was taken for dead, and may have gone on behind the forgetting
+    left = [*world.store.list_names(WORK, ""), *world.store.list_names(RESULTS, "")]
+    return [f"forgotten: {name} is left in the end" for name in left if not name.startswith(_BOOKS)]
+
+
+def _copies(world: World, event: ImageEvent) -> list[str]:
+    """Return the copies that an upload has of shared answers."""
+    paths = naming.paths(event.source, run=event.run, task=event.task)
+    owners = {sharing.copy_name("", paths, ask=ask) for ask in range(MAX_ASKS)}
+    names = world.store.list_names(WORK, naming.ANSWERS)
+    return [name for name in names if naming.ANSWERS + "/" + name.split("/", 2)[2] in owners]
 
 
 def events_of(processes: Iterable[Process]) -> dict[tuple[int, int], ImageEvent]:
@@ -58,6 +110,8 @@ def unfinished(world: World, process: Process) -> list[str]:
 
 def _unfinished(world: World, process: Process, view: ImageEvent) -> list[str]:
     documents, generation = _documents(world, view), view.source.generation
+    if generation in world.ledger.forgotten:
+        return []
     if any(name in world.ledger.told for name in documents):
         return []
     if generation in world.ledger.released or any(f"/{generation}/" in name for name in world.held()):
@@ -79,6 +133,17 @@ def kept_lease(world: World, process: Process) -> list[str]:
         told = lease.metadata.get("uplook-reason") or process.buries
         return [] if told else [f"lease: delivery {process.number} ended ({process.ending}) and left no reason"]
     return [f"lease: delivery {process.number} ended ({process.ending}) and still holds it"]
+
+
+def kept_claim(world: World, process: Process) -> list[str]:
+    """Return the lease on a content that a delivery has left behind, although no step at it was broken."""
+    if any(step.target == "claim" and step.fault and step.process is process for step in world.stage.trace):
+        return []
+    names = world.store.list_names(WORK, "leases/_answers/") if process.attempt else []
+    there = [stat for name in names if (stat := world.store.stat(WORK, name)) is not None]
+    kept = [stat for stat in there if stat.metadata["uplook-attempt"] == process.attempt]
+    held = any(stat.metadata["uplook-state"] == "held" for stat in kept)
+    return [f"claim: delivery {process.number} ended ({process.ending}) and still holds it"] if held else []
 
 
 def answered_files(world: World, event: ImageEvent) -> dict[str, bytes]:
@@ -139,6 +204,8 @@ def _paid_once(world: World, processes: Sequence[Process]) -> list[str]:
     whole = {name: 2 if (world.scenario, name) == ("parts", "caption") else 1 for each in paid_for for name in each}
     steps = [step for step in world.stage.trace if step.process in own]
     excused = sum(map(_lost_answer, steps)) + sum(_excused(process, steps) for process in own)
+    # An upload that is forgotten takes its copy of the answer with it; whoever had none yet has to ask again.
+    excused += world.shares and len(world.ledger.forgotten & {process.event.source.generation for process in own})
     return [
         f"pay once: {paid} payments for {name}, of which {asks + excused} can be explained"
         for name, asks in whole.items()
@@ -153,7 +220,9 @@ def _counted_once(world: World, event: ImageEvent) -> list[str]:
         return []
     folder = naming.paths(event.source, run=event.run, task=event.task).folder
     kept = world.store.list_names(WORK, f"{naming.REPLIES}{folder}/")
-    bodies = [json.loads(world.store.read(WORK, name, max_bytes=10**7))["response"] for name in kept]
+    entries = [json.loads(world.store.read(WORK, name, max_bytes=10**7)) for name in kept]
+    own = {plan.idempotency_key(view) for view in event.views()} | {None}
+    bodies = [entry["response"] for entry in entries if entry.get("paid_by") in own]
     journalled = sum(body["usageMetadata"]["totalTokenCount"] for body in bodies)
     told = sum(document["usage"]["total_tokens"] for document in best)
     return [] if told == journalled else [f"counted once: {told} tokens in documents, {journalled} in the journal"]

@@ -32,8 +32,8 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 @dataclass(slots=True)
 class Ledger:
     """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
-    `released` the generations of held events that were published again. What was paid is kept by spending day;
-    `paid_for` says what each payment of `paid` was for."""
+    `released` the generations of held events that were published again, `forgotten` those whose uploads are gone. What
+    was paid is kept by spending day; `paid_for` says what each payment of `paid` was for."""
 
     store: MemoryStore
     contents: dict[int, bytes] = field(default_factory=dict)
@@ -45,12 +45,13 @@ class Ledger:
     billed_nano_usd: Counter[str] = field(default_factory=Counter)
     uploads: dict[str, bytes] = field(default_factory=dict)
     released: set[int] = field(default_factory=set)
+    forgotten: set[int] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
     def wrote(self, name: str, data: bytes) -> None:
         """Note a write to the results bucket."""
-        if name in self.writes:
+        if name in self.writes and not self.is_forgotten(name):
             self.violations.append(f"one commit: {name} was written twice")
         self.writes[name] = data
         if name.endswith(".json"):
@@ -61,7 +62,12 @@ class Ledger:
         """Return which results are not what was first written."""
         stored = {name: self.store.read(RESULTS, name, max_bytes=10**8) for name in self.store.list_names(RESULTS, "")}
         names = [name for name in self.writes.keys() | stored.keys() if self.writes.get(name) != stored.get(name)]
-        return [f"one commit: {name} is no longer what was written first" for name in sorted(names)]
+        kept = sorted(name for name in names if not self.is_forgotten(name))
+        return [f"one commit: {name} is no longer what was written first" for name in kept]
+
+    def is_forgotten(self, name: str) -> bool:
+        """Whether an object belongs to an upload that is gone: what was written of it goes, and may come once more."""
+        return any(f"/{generation}/" in name for generation in self.forgotten)
 
     def missing(self, document: dict[str, Any]) -> list[str]:
         """Return what is wrong with the files that a document lists."""
@@ -115,7 +121,8 @@ class Ledger:
                 continue
             name = event["result"].removeprefix(f"gs://{RESULTS}/")
             committed = json.loads(self.writes.get(name, b"{}"))
-            if (committed.get("id"), committed.get("status")) != (event["id"], event["status"]):
+            told = (event["id"], event["status"])
+            if (committed.get("id"), committed.get("status")) != told and not self.is_forgotten(name):
                 self.violations.append(
                     f"event after commit: {event['status']} of {name} was told before it was written"
                 )

@@ -31,10 +31,16 @@ SEVERAL_TASKS: Final = ("joint", "parts")
 """One ask for segment, caption and detect. joint: one answer has all of it; parts: it lacks the caption, which a
 further ask brings."""
 
+SHARED: Final = ("shared", "forgotten")
+"""Two uploads of one content, whose answer is shared. The second is delivered when the first has been, or together with
+it. forgotten: the first is deleted and forgotten meanwhile, and where all come together, a third one comes, too.
+Afterwards another one comes, and all are forgotten."""
+
 SCENARIOS: Final = (
     *("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away"),
     *UNDER_A_CEILING,
     *SEVERAL_TASKS,
+    *SHARED,
 )
 """held: the day's ceiling is reached. away: the model is away for some deliveries, and for a first probe after them."""
 

@@ -25,6 +25,10 @@ _WORK_TARGETS: Final = {
     "held": "held",
     "spending": "grant",
     "releases": "release",
+    "answers": "copy",
+    "uses": "use",
+    "seen": "seen",
+    "dead": "letter",
 }
 
 
@@ -38,6 +42,8 @@ def target(bucket: str, name: str) -> str:
         return "error" if ".error-" in name else "document"
     if "/back-" in name:
         return "refund"
+    if name.startswith("leases/_answers/"):
+        return "claim"
     return _WORK_TARGETS[name.partition("/")[0]]
 
 

@@ -27,6 +27,8 @@ class Process:
     `releases` marks the scheduler's tick, which releases held events instead of working on one; `buries` a dead letter,
     which is recorded as a failure instead.
 
+    `forgets` marks a deletion's event: the upload goes, and all that was made of it.
+
     `waited_s` is when the broker stops waiting for an answer and delivers again; `redelivered` says it did.
     """
 
@@ -37,6 +39,7 @@ class Process:
     waited_s: float
     releases: bool = False
     buries: bool = False
+    forgets: bool = False
     attempt: str = ""
     dead: bool = False
     redelivered: bool = False

@@ -15,10 +15,10 @@ from shared.pipeline.worker import ask, commit
 from tests.explore import invariants
 from tests.explore.broker import Broker
 from tests.explore.ledger import LogLines
-from tests.explore.world import PARK_AFTER, World
+from tests.explore.world import COPY, LAST, PARK_AFTER, THIRD, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.explore.plans import Plan
     from tests.explore.process import Process
@@ -52,6 +52,8 @@ def explore(plan: Plan) -> Explored:
     found += invariants.check(world, broker.processes)
     if not world.stage.over:
         found += _replay(world, broker)
+    if world.shares and not world.stage.over:
+        found += _share_and_forget(world, broker)
     return Explored(plan, world.stage.trace[:steps], broker.processes, decisions, tuple(dict.fromkeys(found)))
 
 
@@ -68,12 +70,30 @@ def _open(plan: Plan, world: World, broker: Broker) -> None:
     world.stage.on_late = broker.redeliver
     world.stage.on_released = broker.released
     first = broker.publish(event)
+    if world.shares:
+        _open_others(plan, world, broker, first)
     if plan.deliveries == "twice":
-        broker.follow(first, event)
-    elif plan.deliveries == "together":
+        broker.follow(first, lambda: broker.publish(event))
+    elif plan.deliveries == "together" and not world.shares:
         broker.publish(event)
     elif plan.deliveries == "dead":
         broker.bury(event)
+
+
+def _open_others(plan: Plan, world: World, broker: Broker, first: Process) -> None:
+    """Begin what is done with the other upload of a shared content, and with the first one."""
+    other = world.upload(200, name=COPY)
+    others: list[Callable[[], Process]] = [lambda: broker.publish(other)]
+    if plan.scenario == "forgotten":
+        others.append(lambda: broker.forget(first.event))
+        if plan.deliveries == "together":
+            third = world.upload(200, name=THIRD)
+            others.append(lambda: broker.publish(third))
+    for do in others:
+        if plan.deliveries == "together":
+            do()
+        else:
+            broker.follow(first, do)
 
 
 def _release(world: World, broker: Broker) -> None:
@@ -90,8 +110,9 @@ def _duplicate_late(world: World, broker: Broker) -> list[str]:
     world.stage.calm = True
     before = (len(world.ledger.paid), len(world.ledger.writes))
     for event in broker.events():
-        broker.publish(event)
-        broker.bury(event)
+        if event.source.generation not in world.ledger.forgotten:
+            broker.publish(event)
+            broker.bury(event)
     world.stage.turns.run()
     after = (len(world.ledger.paid), len(world.ledger.writes))
     return [] if after == before else [f"pay once: late duplicates made {before} payments and writes {after}"]
@@ -101,6 +122,8 @@ def _replay(world: World, broker: Broker) -> list[str]:
     """Lose the results but not the journal, and deliver again: the same bytes must come of it."""
     found = []
     for event in broker.events():
+        if event.source.generation in world.ledger.forgotten:
+            continue
         original = invariants.answered_files(world, event)
         if original:
             again = world.rewound(event)
@@ -111,6 +134,19 @@ def _replay(world: World, broker: Broker) -> list[str]:
             if rewritten != original or again.ledger.paid:
                 found.append("same bytes: the journal led to other bytes, or to another payment")
     return found
+
+
+def _share_and_forget(world: World, broker: Broker) -> list[str]:
+    """Upload the content once more, which costs nothing if anybody has its answer; then forget everything."""
+    known, before = invariants.is_answered(world, broker.events(), world.ledger.contents), len(world.ledger.paid)
+    with _installed(world):
+        broker.publish(world.upload(200, name=LAST))
+        world.stage.turns.run()
+        found = ["pay once: a further upload was paid for"] if known and len(world.ledger.paid) > before else []
+        for event in broker.events():
+            broker.forget(event)
+        world.stage.turns.run()
+    return [*found, *world.stage.violations, *world.ledger.violations, *invariants.left_over(world, broker.processes)]
 
 
 @contextlib.contextmanager

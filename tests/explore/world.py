@@ -30,7 +30,7 @@ from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
 from tests.explore.ledger import CANARY_KEY, Ledger
-from tests.explore.plans import SEVERAL_TASKS, UNDER_A_CEILING, Plan
+from tests.explore.plans import SEVERAL_TASKS, SHARED, UNDER_A_CEILING, Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
 from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
 from tests.explore.turns import Turns
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from shared.core.planning.asks import Ask
 
 NAME: Final = "square.jpg"
+COPY, THIRD, LAST = "copy.jpg", "third.jpg", "last.jpg"
+"""Further uploads, of the same content."""
 
 PARK_AFTER: Final = 2
 AWAY_CALLS: Final = (PARK_AFTER + 1) * MAX_ATTEMPTS
@@ -92,6 +94,11 @@ class World:
         """Whether the model fetches images itself."""
         return self.scenario in {"file", "gs"}
 
+    @property
+    def shares(self) -> bool:
+        """Whether uploads of the same content share an answer."""
+        return self.scenario in SHARED
+
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
         return dataclasses.replace(self.ports, budget=Budgets(self.ceiling))
@@ -111,15 +118,20 @@ class World:
         (grant,) = budget.read_pool(self.ceiling, []).grants
         self.store.create(WORK, budget.folder(self.ceiling, day) + grant.name, b"", content_type="text/plain")
 
-    def upload(self, shade: int) -> ImageEvent:
-        """Put a new generation of the image into the uploads bucket and return its event."""
+    def delete(self, event: ImageEvent) -> None:
+        """Let somebody delete exactly this upload."""
+        self.store.delete(UPLOADS, event.source.name, generation=event.source.generation)
+        self.ledger.forgotten.add(event.source.generation)
+
+    def upload(self, shade: int, *, name: str = NAME) -> ImageEvent:
+        """Put a new generation of an image into the uploads bucket and return its event."""
         data = _BROKEN if self.scenario == "broken" else picture(shade)
-        live = self.store.stat(UPLOADS, NAME)
+        live = self.store.stat(UPLOADS, name)
         generation = self.store.replace(
-            UPLOADS, NAME, data, generation=live.generation if live else 0, content_type="image/jpeg"
+            UPLOADS, name, data, generation=live.generation if live else 0, content_type="image/jpeg"
         )
         self.ledger.contents[generation] = data
-        source = Source(UPLOADS, NAME, generation, len(data), "image/jpeg", jsontext.crc32c(data))
+        source = Source(UPLOADS, name, generation, len(data), "image/jpeg", jsontext.crc32c(data))
         return _event(self.scenario, source)
 
     def rewound(self, event: ImageEvent) -> World:
@@ -128,13 +140,14 @@ class World:
         world.clock.time_s = self.clock.time_s
         world.ledger.contents = dict(self.ledger.contents)
         kept = {where: stored for where, stored in self.store._objects.items() if where[0] != RESULTS}
+        name = event.source.name
         source = dataclasses.replace(
-            kept[UPLOADS, NAME],
+            kept[UPLOADS, name],
             data=self.ledger.contents[event.source.generation],
             generation=event.source.generation,
         )
         lease = (WORK, naming.paths(event.source, run=event.run, task=event.task).lease)
-        world.store._objects = {**kept, (UPLOADS, NAME): source}
+        world.store._objects = {**kept, (UPLOADS, name): source}
         if lease in kept:
             world.store._objects[lease] = dataclasses.replace(kept[lease], metadata={"uplook-state": "released"})
         return world
@@ -167,7 +180,7 @@ def _text(scenario: str, number: int, prompt: str) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption" | "gs" | "held" | "away" | "dear" | "cheap":
+        case "caption" | "gs" | "held" | "away" | "dear" | "cheap" | "shared" | "forgotten":
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
@@ -209,6 +222,7 @@ def _settings(scenario: str) -> Settings:
         max_usd_per_day=1.5 * _most_usd() if scenario in UNDER_A_CEILING else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
         enterprise=scenario == "gs",
+        reuse_answers=scenario in SHARED,
         project="local-dev",
     )
 

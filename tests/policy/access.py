@@ -28,6 +28,7 @@ _VERTEX: Final = "agent of aiplatform"
 _LISTS: Final = "roles/storage.legacyBucketReader"
 JOB: Final = "google_cloud_run_v2_job"
 FOLDERS: Final = (
+    naming.ANSWERS,
     naming.BACKFILL,
     naming.BATCH_FILES,
     naming.BATCH_LINES,
@@ -39,6 +40,7 @@ FOLDERS: Final = (
     naming.REPLIES,
     naming.SEEN,
     naming.SPENDING,
+    naming.USES,
 )
 """Of the work bucket: all that there are."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.rig import Rig
 
 INFRA: Final = parse(FILES)
-GRANTS: Final = tuple(grants(INFRA, forget=True, backfill_image=BACKFILL_IMAGE))
+GRANTS: Final = tuple(grants(INFRA, forget=True, backfill_image=BACKFILL_IMAGE, reuse_answers=True))
 PERMISSIONS: Final = {  # https://cloud.google.com/storage/docs/access-control/iam-roles
     "roles/storage.objectViewer": {"get", "list"},
     "roles/storage.objectCreator": {"create"},

@@ -41,6 +41,7 @@ _OPTIONS: Final[dict[str, tuple[object, str]]] = {
     "backfill_image": (None, "backfill_image = …"),
     "batch": (False, "batch = true"),
     "bigquery": (False, "bigquery = true"),
+    "reuse_answers": (False, "reuse_answers = true"),
 }
 """Variables that are off by default and give rights: their value then, and the words for any other."""
 _FOLDER: Final = re.compile(r'/objects/((?:[a-z]+/)+)"')

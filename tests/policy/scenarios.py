@@ -10,7 +10,7 @@ from unittest.mock import patch
 from infra.emulators.common.faults import Fault
 from infra.local import resources
 from shared.adapters.clock import SystemClock
-from shared.core.naming import LEASES, PARKED, REPLIES, SEEN, SPENDING
+from shared.core.naming import ANSWERS, LEASES, PARKED, REPLIES, SEEN, SPENDING, USES
 from shared.core.tasks.catalogue import TASKS
 from tests.policy.chain import ATTEMPTS
 from tests.policy.evaluated import made
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from tests.policy.chain import Chain, Delivery
     from tests.policy.evaluated import Made
 
-RULES: Final = f'[defaults]\ntasks = {json.dumps(sorted(TASKS))}\nquestion = "What is red?"\n'
+JOINT: Final = "joint/"
+RULES: Final = f"""
+[defaults]
+tasks = {json.dumps(sorted(TASKS))}
+question = "What is red?"
+together = []
+[[rules]]
+prefix = "{JOINT}"
+tasks = ["caption", "detect", "segment"]
+together = [["caption", "detect", "segment"]]
+"""
 OK: Final = 200
 LANE: Final = "google_pubsub_subscription.backfill"
 _LATER: Final = dt.timedelta(days=2)
@@ -35,6 +45,7 @@ def everything(chain: Chain) -> None:
     chain.settings["MAX_CALLS_PER_DAY"] = "1000"  # without a ceiling nobody keeps count
     first = uploaded(chain, "first.jpg")
     answered(chain)
+    answered_together(chain)
     asked_about_several(chain)
     backfilled(chain)
     again = held(chain)
@@ -59,8 +70,8 @@ def answered(chain: Chain) -> None:
     results = chain.bucket("results")
     for worker, delivery in waiting(chain):
         chain.plan.add(Fault("status", operation="object.insert", subject=f"{results.name}/*", status=409))
-        # Whoever never hears that it has what it wanted finds it taken: one grant of the day's, one reply.
-        for folder in (SPENDING, REPLIES):
+        # Whoever never hears that it has what it wanted finds it taken: one grant of the day's, one reply, and so on.
+        for folder in (SPENDING, REPLIES, USES, ANSWERS):
             subject = f"{chain.bucket('work').name}/{folder}*"
             chain.plan.add(Fault("lost_answer", operation="object.insert", subject=subject))
         assert chain.push(worker, delivery.message) != OK
@@ -70,6 +81,16 @@ def answered(chain: Chain) -> None:
     chain.plan.clear()
     found = [name for name in names(chain, "results") if name.endswith(".json")]
     assert len(found) == len(TASKS)
+
+
+def answered_together(chain: Chain) -> None:
+    """One call answers three tasks: the worker of one of them writes the documents of all, and all are forgotten."""
+    upload = uploaded(chain, f"{JOINT}all.jpg")
+    [(worker, delivery)] = waiting(chain)
+    assert chain.deliver(worker, delivery) == OK
+    found = [name for name in names(chain, "results") if upload.name in name and name.endswith(".json")]
+    assert len(found) == len(("caption", "detect", "segment"))
+    forgotten(chain, upload)
 
 
 def asked_about_several(chain: Chain) -> None:
@@ -86,7 +107,10 @@ def asked_about_several(chain: Chain) -> None:
 
 
 def backfilled(chain: Chain) -> None:
-    """The job finds a picture of which nobody was told, and it is answered by the same workers, in the lane."""
+    """The job finds a picture of which nobody was told, and it is answered by the same workers, in the lane.
+
+    Its content is known: they use the answers again.
+    """
     upload = chain.bucket("uploads").blob("there-before.jpg")
     upload.upload_from_string(picture(), content_type="image/jpeg")
     job, done = chain.start_job(), []
@@ -108,6 +132,8 @@ def backfilled(chain: Chain) -> None:
     assert waiting(chain) == []
     found = [name for name in names(chain, "results") if upload.name in name and name.endswith(".json")]
     assert len(found) == len(TASKS)
+    documents = [json.loads(chain.bucket("results").blob(name).download_as_bytes()) for name in found]
+    assert all("reused_from" in each["model"] for each in documents)
 
 
 def lane(chain: Chain) -> list[Made]:
@@ -123,8 +149,8 @@ def held(chain: Chain) -> Any:
     """
     chain.settings["MAX_CALLS_PER_DAY"] = "1"
     holding: set[str] = set()
-    for name in ("second.jpg", "third.jpg"):
-        last = uploaded(chain, name)
+    for number, name in enumerate(("second.jpg", "third.jpg")):
+        last = uploaded(chain, name, picture(90 + number))  # of contents that nobody has asked about
         for worker, delivery in waiting(chain):
             before = held_events(chain)
             if str(worker) in holding:
@@ -150,8 +176,8 @@ def released(chain: Chain) -> None:
 def mended(chain: Chain) -> None:
     """Gemini refuses an account two events. One is tried again when it is let in, and the other follows the answer."""
     with chain.gemini.planned(Fault("status", operation="models.*Content", status=403, times=0)):
-        for name in ("refused.jpg", "refused-too.jpg"):
-            uploaded(chain, name)
+        for number, name in enumerate(("refused.jpg", "refused-too.jpg")):
+            uploaded(chain, name, picture(100 + number))
             for worker, delivery in waiting(chain):
                 if delivery.subscription.endswith("-caption"):
                     assert chain.deliver(worker, delivery) == OK

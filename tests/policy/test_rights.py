@@ -34,7 +34,7 @@ from shared.pipeline.worker.analyze import analyze
 from tests.policy.access import FOLDERS
 from tests.policy.guarded import GRANTS, INFRA, Guarded, grants_of, ports_with
 from tests.policy.rights import functions, ours
-from tests.rig import SERVICE, SETTINGS, UPLOADS, WORK, Rig
+from tests.rig import SERVICE, SETTINGS, UPLOADS, WORK, Rig, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,15 +61,25 @@ def work(task: str) -> Callable[[Rig, WorkerPorts], None]:
         analyze(event, ports)  # delivered twice
         _lose_the_result(rig, event)
         analyze(event, ports)  # from the journal
+        _reuse(rig, ports, task)
         if task == "ask":
             _seen_before(rig, ports)
-        second = rig.upload("second.jpg", task=task)
+        second = rig.upload("second.jpg", picture(90, 70), task=task)
         analyze(second, ports)  # the day's ceiling is reached: held, and held again
         analyze(second, ports)
         assert rig.document(event)["status"] == "ok"
-        assert [each["status"] for each in rig.result_events()] == ["ok"] * (4 if task == "ask" else 3) + ["held"] * 2
+        assert [each["status"] for each in rig.result_events()] == ["ok"] * (6 if task == "ask" else 5) + ["held"] * 2
 
     return scenario
+
+
+def _reuse(rig: Rig, ports: WorkerPorts, task: str) -> None:
+    """The same content comes again under another name; and once more, when an attempt of it has died."""
+    again = rig.upload("again.jpg", task=task)
+    analyze(again, ports)
+    _lose_the_result(rig, again)
+    analyze(again, ports)
+    assert "reused_from" in rig.document(again)["model"]
 
 
 def _take_a_grant_unseen(rig: Rig) -> None:
@@ -183,13 +193,15 @@ SCENARIOS: Final[dict[str, Callable[[Rig, WorkerPorts], None]]] = {
 }
 
 
-def few_calls_a_day() -> Rig:
+def few_calls_a_day(*, reuse_answers: bool = False) -> Rig:
     """A deployment whose ceiling the third call reaches, or where somebody else made one, the second."""
-    return Rig(settings=replace(SETTINGS, max_calls_per_day=2))
+    return Rig(settings=replace(SETTINGS, max_calls_per_day=2, reuse_answers=reuse_answers))
 
 
 def rig_for(function: str) -> Rig:
-    return Rig(settings=replace(SETTINGS, max_calls_per_day=3)) if function == "ask" else few_calls_a_day()
+    if function == "ask":
+        return Rig(settings=replace(SETTINGS, max_calls_per_day=3, reuse_answers=True))
+    return few_calls_a_day(reuse_answers=function in {*TASKS, "forget"})
 
 
 def test_every_function_has_a_scenario() -> None:
@@ -259,7 +271,7 @@ def test_a_leaked_worker_reaches_nothing_of_another_task_and_rewrites_nothing_th
     both, own = (task, other), (task,)
     expected = {("create", naming.SPENDING, whose) for whose in both}
     expected |= {("create", naming.SEEN, whose) for whose in both if task == "ask"}
-    expected |= {("create", naming.REPLIES, whose) for whose in own}
+    expected |= {("create", folder, whose) for folder in (naming.ANSWERS, naming.REPLIES, naming.USES) for whose in own}
     expected |= {
         (op, folder, task) for op in ("create", "replace", "delete") for folder in (naming.PARKED, naming.LEASES)
     }

@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from tests.policy.wire import Witness
 
 INFRA = parse(FILES)
-CHOICES: Final[tuple[dict[str, Any], ...]] = (
-    {"backend": "vertex", "forget": True, "bigquery": True, "backfill_image": BACKFILL_IMAGE},
-    {"backend": "developer", "forget": True, "bigquery": True, "backfill_image": BACKFILL_IMAGE},
-)
+_ALL: Final = {"forget": True, "bigquery": True, "backfill_image": BACKFILL_IMAGE, "reuse_answers": True}
+CHOICES: Final[tuple[dict[str, Any], ...]] = ({"backend": "vertex", **_ALL}, {"backend": "developer", **_ALL})
 _MEMBER: Final = re.compile(r'^resource "(google_\w+_iam_member)" "(\w+)" \{\n.*?^\}\n', re.MULTILINE | re.DOTALL)
 GIVEN: Final = [
     (name, match[0], f"{match[1]}.{match[2]}") for name, text in FILES.items() for match in _MEMBER.finditer(text)
@@ -160,7 +158,7 @@ def test_a_right_on_one_folder_is_none_on_the_others(seen: list[Seen]) -> None:
     elsewhere = {**FILES, "buckets.tf": FILES["buckets.tf"].replace(folder, "objects/leases/")}
     missing = {str(need.object).partition("/")[0] for each in seen for need in each.unmet(elsewhere)}
 
-    assert missing == {"dead", "held", "releases", "replies", "seen", "spending"}
+    assert missing == {"answers", "dead", "held", "releases", "replies", "seen", "spending", "uses"}
 
 
 def test_a_function_without_its_right_cannot_work(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -49,7 +49,7 @@ def deploy(gcloud: Path, **environ: str) -> tuple[int, str, list[str]]:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, value) for name in ("FORGET", "STRIP_METADATA") for value in ("True", "yes", "1")),
+        *((name, value) for name in ("FORGET", "REUSE_ANSWERS", "STRIP_METADATA") for value in ("True", "yes", "1")),
         *(("PREFIX", value) for value in ("Uplook", "u", "up_look", "up-", "nineteen-characters", "a.b\nok")),
         ("BACKEND", "enterprise"),
     ],

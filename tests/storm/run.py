@@ -50,7 +50,7 @@ def play(storm: Storm, state_dir: Path, *, say: Callable[[str], None]) -> Outcom
         StuckError: nothing was acknowledged for a long time, although there was something to do.
     """
     emulators = {
-        "gemini": ("--latency-ms", str(storm.model_latency_ms)),
+        "gemini": ("--latency-ms", str(storm.model_latency_ms), "--eyes", "classical"),
         "pubsub": ("--push-concurrency", str(2 * storm.threads)),
     }
     with deployed(TASKS, state_dir, env=storm.env(), emulators=emulators) as deployment:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -9,16 +10,17 @@ from infra.local.viewer.cards import (
     STATUS_WORDS,
     event_address,
     held_card,
+    image_fields,
     is_document,
     is_held,
-    planned_cards,
+    planned_tasks,
+    replaces,
     result_card,
     stored_held_cards,
-    upload_card,
 )
 from infra.local.viewer.names import Address
 from shared.core.errors import ErrorCode
-from shared.core.events.envelopes import ImageEvent, format_image_event
+from shared.core.events.envelopes import AskPart, ImageEvent, format_image_event
 from shared.core.results import documents
 from shared.core.values import ImageInfo, Source, Status, TaskSettings
 
@@ -46,6 +48,7 @@ def answered_document() -> dict[str, Any]:
             "status": "ok",
             "reason": None,
             "box_px": [1, 2, 30, 40],
+            "box_px_stored": [40, 1, 2, 30],
             "mask": {"status": "ok", "file": f"{FOLDER}/segment/mask-000.png", "area_px": 99, "reason": None},
         },
         {
@@ -83,27 +86,25 @@ def test_documents_are_told_from_other_objects_by_their_names(name: str, expecte
     assert is_document(name) is expected
 
 
-def test_an_image_event_becomes_a_waiting_task() -> None:
-    (card,) = planned_cards(format_image_event(EVENT).data)
-    assert card == {
-        "bucket": "uploads",
-        "name": "a b/ü#1.png",
-        "generation": "1795256138836522",
-        "preview": "/api/preview/uploads/a%20b%2F%C3%BC%231.png?generation=1795256138836522",
-        "original": "/api/objects/uploads/a%20b%2F%C3%BC%231.png?generation=1795256138836522",
-        "run": "v1",
-        "task": "segment",
-    }
+def test_an_image_event_says_which_tasks_wait() -> None:
+    found = planned_tasks(format_image_event(EVENT).data)
+    assert (found.source.name, found.run, found.tasks, found.redrive) == (SOURCE.name, "v1", ("segment",), 0)
 
 
-def test_an_upload_has_no_task_yet() -> None:
-    card = upload_card(Address("uploads", "a.png", 7))
-    assert (card["name"], card["generation"], card["run"], card["task"]) == ("a.png", "7", None, None)
+def test_an_ask_of_several_tasks_says_all_of_them() -> None:
+    settings = EVENT.settings
+    event = replace(EVENT, parts=(AskPart("segment", settings), AskPart("detect", settings)))
+    assert planned_tasks(format_image_event(event).data).tasks == ("segment", "detect")
+
+
+def test_an_image_is_told_by_its_generation_as_text() -> None:
+    card = image_fields(Address("uploads", "a.png", 2**60))
+    assert (card["name"], card["generation"]) == ("a.png", str(2**60))
 
 
 def test_a_manifest_has_no_preview() -> None:
-    assert upload_card(Address("uploads", "which.uplook.json", 7))["preview"] is None
-    assert upload_card(Address("uploads", "uplook.json", 7))["preview"] is not None
+    assert image_fields(Address("uploads", "which.uplook.json", 7))["preview"] is None
+    assert image_fields(Address("uploads", "uplook.json", 7))["preview"] is not None
 
 
 def test_a_result_event_points_to_its_document() -> None:
@@ -132,8 +133,22 @@ def test_items_carry_their_boxes_and_where_their_masks_are_served() -> None:
     card = card_of(answered_document())
     mask = "/api/objects/results/v1%2Fuploads%2Fa%20b%2F%C3%BC%25231.png%2F1795256138836522%2Fsegment%2Fmask-000.png"
     assert card["items"] == [
-        {"label": "cat", "box": [1, 2, 30, 40], "mask": mask, "area_px": 99, "reason": None},
-        {"label": "dog", "box": [5, 6, 7, 8], "mask": None, "area_px": None, "reason": "too few points"},
+        {
+            "label": "cat",
+            "box": [1, 2, 30, 40],
+            "stored_box": [40, 1, 2, 30],
+            "mask": mask,
+            "area_px": 99,
+            "reason": None,
+        },
+        {
+            "label": "dog",
+            "box": [5, 6, 7, 8],
+            "stored_box": None,
+            "mask": None,
+            "area_px": None,
+            "reason": "too few points",
+        },
     ]
 
 
@@ -202,3 +217,37 @@ def test_every_status_has_words() -> None:
 def test_what_is_no_document_is_no_card(content: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         result_card(content, Address("results", "a"))
+
+
+def test_a_card_links_its_overlay() -> None:
+    files = [{"name": f"{FOLDER}/segment/mask-000.png"}, {"name": f"{FOLDER}/segment/overlay.jpg"}]
+    assert card_of(answered_document() | {"files": files})["overlay"].endswith("%2Fsegment%2Foverlay.jpg")
+    assert card_of(answered_document())["overlay"] is None
+
+
+def failure(number: int) -> dict[str, Any]:
+    return {"document": f"x/segment.error-{number}.json", "status": "failed", "reason": "why"}
+
+
+FINAL = {"document": "x/segment.json", "status": "ok", "reason": None}
+HELD = {"document": None, "status": "held", "reason": "the ceiling"}
+
+
+@pytest.mark.parametrize(
+    ("card", "known", "expected"),
+    [
+        (FINAL, failure(0), True),
+        (failure(1), failure(0), True),
+        (failure(0), failure(1), False),
+        (failure(0), FINAL, False),
+        (FINAL, FINAL, False),
+        (HELD, FINAL, False),
+        (FINAL, HELD, True),
+        (HELD | {"reason": "a quota"}, HELD, True),
+        (HELD, HELD, False),
+    ],
+)
+def test_a_final_result_replaces_a_failure_never_the_reverse(
+    card: dict[str, Any], known: dict[str, Any], expected: bool
+) -> None:
+    assert replaces(card, known) is expected

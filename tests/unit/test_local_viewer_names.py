@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,6 @@ from infra.local.viewer.names import (
     object_url,
     read_object_url,
     shown_type,
-    upload_name,
     upload_type,
 )
 
@@ -71,24 +70,6 @@ def test_what_names_no_object_is_a_bad_request(path: bytes, query: bytes) -> Non
     with pytest.raises(ApiError) as refused:
         read_object_url(OBJECTS, path, query)
     assert refused.value.status == 400
-
-
-@pytest.mark.parametrize("name", AWKWARD)
-def test_an_upload_keeps_its_name(name: str) -> None:
-    assert upload_name(f"name={quote(name, safe='')}".encode()) == name
-
-
-@pytest.mark.parametrize(
-    "query", [b"", b"name=", b"name=.", b"name=..", b"name=a%0Ab", b"name=%FF", b"name=" + b"a" * 1025]
-)
-def test_a_name_that_cloud_storage_refuses_is_refused_at_once(query: bytes) -> None:
-    with pytest.raises(ApiError) as refused:
-        upload_name(query)
-    assert refused.value.status == 400
-
-
-def test_a_name_may_have_1024_bytes() -> None:
-    assert len(upload_name(b"name=" + b"%C3%BC" * 512)) == 512
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from shared.command_line import DONE, FAILED, INCOMPLETE
 from shared.core import naming
 from shared.core.errors import TransientError
 from shared.core.events.envelopes import parse_image_event
+from shared.core.planning.budgets import read_budgets
 from shared.operate import deployment
 from shared.operate.cli import main
 from shared.pipeline.worker.analyze import analyze
@@ -109,6 +110,32 @@ def test_a_dry_run_for_people_says_what_is_guessed_and_what_limits_it(
     assert "MAX_CALLS_PER_DAY alone makes it last 3.0 days." in out
     assert "MAX_USD_PER_DAY alone makes it last" in out
     assert "\x1b" not in out
+
+
+def test_a_dry_run_says_which_budgets_would_be_reached(rig: BackfillRig, capsys: pytest.CaptureFixture[str]) -> None:
+    problems: list[str] = []
+    tables = [
+        {"bucket": "uploads", "prefix": "photos/", "max_calls_per_day": 10},
+        {"prefix": "photos/0", "max_calls_per_day": 20},
+        {"prefix": "elsewhere/", "max_calls_per_day": 1},
+    ]
+    rig.rules = replace(rig.rules, budgets=read_budgets(tables, problems))
+    assert not problems
+    rig.upload(*PHOTOS)
+
+    assert main(["backfill", "gs://uploads", "--dry-run", "--json"]) == DONE
+    day = 86_400
+    assert _json(capsys)["budgets"] == [
+        {"budget_of": "gs://uploads/photos/", "events": 24, "seconds": pytest.approx(2.4 * day), "reached": True},
+        {"budget_of": "photos/0 in any bucket", "events": 20, "seconds": pytest.approx(day), "reached": False},
+    ]
+
+    assert main(["backfill", "gs://uploads", "--dry-run"]) == DONE
+    [told] = [line for line in capsys.readouterr().out.splitlines() if "budget" in line]
+    assert told == (
+        "The budget of gs://uploads/photos/ (10 calls a day) would be reached: it alone makes its 24 image events"
+        " last 2.4 days."
+    )
 
 
 def test_an_estimate_is_learned_from_results_of_this_run_or_of_another(

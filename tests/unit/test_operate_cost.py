@@ -107,7 +107,28 @@ def test_the_dimensions_and_json_can_be_chosen(results: Path, capsys: pytest.Cap
         "thought_tokens": 30,
         "usd": 1.75,
         "unpriced": 0,
+        "reused": 0,
+        "saved_usd": 0.0,
     }
+
+
+def test_what_reuse_has_saved_stands_beside_what_was_paid(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = results / folder("c.jpg") / "detect.json"
+    path.parent.mkdir(parents=True)
+    nothing: dict[str, Any] = {
+        "prompt_tokens": 0,
+        "output_tokens": 0,
+        "thought_tokens": 0,
+        "total_tokens": 0,
+        "cost_usd": 0.0,
+    }
+    reused = _result("detect", **nothing, saved_usd=0.25)
+    path.write_text(json.dumps(reused | {"model": {**reused["model"], "reused_from": "0" * 64}}), encoding="utf-8")
+
+    assert main(["cost", str(results), "--by", "task"]) == DONE
+    table = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert table[0][-4:] == ["usd", "unpriced", "reused", "saved_usd"]
+    assert table[-1][-4:] == ["1.7500", "0", "1", "0.2500"]
 
 
 def _labelled(*labels: str | None, name: str = "cat.jpg", **usage: Any) -> dict[str, Any]:

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-from contextlib import closing
-from typing import TYPE_CHECKING
-
 import pytest
 
 from shared.adapters.memory import ManualClock, MemoryStore
-from shared.core.errors import TransientError
 from shared.core.planning.candidates import Shard
 from shared.core.planning.inventory import ListEntry
-from shared.pipeline.backfill.objects import BucketObjects, ListedObjects, fetched_ahead, objects_at
-from tests.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from shared.pipeline.backfill.objects import BucketObjects, ListedObjects, objects_at
 
 
 @pytest.fixture
@@ -26,10 +16,6 @@ def store() -> MemoryStore:
     for number in range(1200):
         store.create("uploads", f"a/{number:04}.jpg", b"x", content_type="image/jpeg")
     return store
-
-
-def _threads() -> int:
-    return sum(thread.name == "fetch" for thread in threading.enumerate())
 
 
 def test_a_listing_goes_on_behind_any_of_its_objects(store: MemoryStore) -> None:
@@ -70,30 +56,3 @@ def test_a_list_goes_on_behind_any_of_its_entries(store: MemoryStore) -> None:
         (5, True),
     ]
     assert list(objects.after(3)) == all_of_it[3:]
-
-
-def test_what_is_fetched_ahead_is_bounded_and_ends_with_who_wants_it() -> None:
-    fetched = []
-
-    def items() -> Iterator[int]:
-        for number in range(10**6):
-            fetched.append(number)
-            yield number
-
-    with closing(fetched_ahead(items())) as ahead:
-        assert [next(ahead) for _ in range(3)] == [0, 1, 2]
-        wait_until(lambda: len(fetched) >= 1000, "fetching ahead")
-    wait_until(lambda: _threads() == 0, "end of the thread")
-
-    assert len(fetched) <= 1200
-
-
-def test_an_error_comes_behind_the_items_before_it() -> None:
-    def items() -> Iterator[int]:
-        yield from range(700)
-        raise TransientError("away")
-
-    with closing(fetched_ahead(items())) as ahead:
-        assert list(itertools.islice(ahead, 700)) == list(range(700))
-        with pytest.raises(TransientError, match="away"):
-            next(ahead)

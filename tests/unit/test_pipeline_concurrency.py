@@ -6,14 +6,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared import logs
+from shared.core.errors import TransientError
 from shared.pipeline import concurrency
-from shared.pipeline.concurrency import AT_ONCE, ahead, concurrently
-from tests.waiting import WAIT_S
+from shared.pipeline.concurrency import AT_ONCE, ahead, concurrently, fetched_ahead
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,3 +123,38 @@ def test_whoever_closes_it_waits_for_no_call_and_those_that_have_not_begun_never
     threads[0].join(WAIT_S)
 
     assert begun == [0, 1]
+
+
+def test_what_is_fetched_ahead_is_bounded_and_ends_with_who_wants_it() -> None:
+    fetched: list[int] = []
+    threads: set[threading.Thread] = set()
+
+    def items() -> Iterator[int]:
+        for number in range(10**6):
+            threads.add(threading.current_thread())
+            fetched.append(number)
+            yield number
+
+    with closing(fetched_ahead(items())) as wanted:
+        assert [next(wanted) for _ in range(3)] == [0, 1, 2]
+        wait_until(lambda: len(fetched) >= 1000, "fetching ahead")
+    [thread] = threads
+    thread.join(WAIT_S)
+
+    assert thread is not threading.current_thread()
+    assert not thread.is_alive()
+    assert len(fetched) == 1000
+
+
+@pytest.mark.parametrize("count", [0, 1, 249, 250, 700, 2000])
+def test_everything_is_fetched_and_an_error_comes_behind_the_items_before_it(count: int) -> None:
+    def items(error: Exception | None) -> Iterator[int]:
+        yield from range(count)
+        if error is not None:
+            raise error
+
+    assert list(fetched_ahead(items(None))) == list(range(count))
+    with closing(fetched_ahead(items(TransientError("away")))) as wanted:
+        assert list(islice(wanted, count)) == list(range(count))
+        with pytest.raises(TransientError, match="away"):
+            next(wanted)

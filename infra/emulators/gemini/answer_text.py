@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from .labels import asked_for
 from .sentences import NO_IMAGE, answer, caption
 from .structured_output import Facts, fill, mask_value
 from .tasks import Task, guess_task
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from .models import Model
     from .requests import GenerateRequest
+    from .vision.analysis import Region
 
 NOTHING_SEEN = Analysis(
     digest="",
@@ -36,7 +38,8 @@ def write_answer(request: GenerateRequest, model: Model, analyses: Sequence[Anal
         return _by_schema(request, model, analyses)
     task = guess_task(request)
     if task in {Task.DETECT, Task.SEGMENT} and analyses:
-        return _listing(_entries(first, model, masks=task is Task.SEGMENT), bare=request.wants_json)
+        regions = asked_for(first.regions, request.prompt) if first.detector else first.regions
+        return _listing(_entries(regions, model, masks=task is Task.SEGMENT), bare=request.wants_json)
     if task is Task.CLASSIFY and analyses:
         return json.dumps(list(first.tags)) if request.wants_json else ", ".join(first.tags)
     text = answer(request.prompt, analyses) if task is Task.ASK else caption(analyses)
@@ -45,6 +48,8 @@ def write_answer(request: GenerateRequest, model: Model, analyses: Sequence[Anal
 
 def write_thought(analyses: Sequence[Analysis]) -> str:
     """Return the summary of thoughts of a request that asked to see them."""
+    if named := [region.label for each in analyses for region in each.things]:
+        return f"Looked for things that have names, and found {', '.join(dict.fromkeys(named))}."
     seen = sum(len(each.regions) for each in analyses)
     return f"Compared colours and edges; {seen} regions stand out." if analyses else NO_IMAGE
 
@@ -61,12 +66,12 @@ def _by_schema(request: GenerateRequest, model: Model, analyses: Sequence[Analys
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def _entries(analysis: Analysis, model: Model, *, masks: bool) -> list[dict[str, Any]]:
+def _entries(regions: Sequence[Region], model: Model, *, masks: bool) -> list[dict[str, Any]]:
     return [
         {"box_2d": list(region.box)}
         | ({"mask": mask_value(region, model.mask)} if masks else {})
         | {"label": region.label}
-        for region in analysis.regions
+        for region in regions
     ]
 
 

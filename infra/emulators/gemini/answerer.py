@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from .answer_text import write_answer, write_thought
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SERVED_BY = "local-vision"
 """The honest `modelVersion`: no Gemini model was asked."""
+SERVED_WITH_NAMES = "local-vision-detector"
+"""The same where a detector looked for things that have names, whether it found any or not."""
 WORKERS = 2
 MAX_REMEMBERED = 256
 """Analyses kept by content; each is some tens of kilobytes."""
@@ -77,13 +80,14 @@ class Answerer(Protocol):
 class LocalVision:
     """Answers from the pixels, in threads of its own; the same bytes are looked at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, detector: bool = False) -> None:
+        self._detector = detector
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vision")
         self._seen: OrderedDict[str, asyncio.Future[Analysis]] = OrderedDict()
 
     def start(self) -> None:
         """Import the imaging libraries while nobody waits yet."""
-        self._workers.submit(_load)
+        self._workers.submit(_load, detector=self._detector)
 
     def stop(self) -> None:
         """Let go of the workers; an analysis under way ends by itself."""
@@ -103,6 +107,7 @@ class LocalVision:
             usage=Usage(used.text, used.images, thoughts, text_tokens(text[:room])),
             finish_reason="STOP" if room is None or len(text) <= room else "MAX_TOKENS",
             thought=write_thought(analyses) if request.include_thoughts else "",
+            served_by=SERVED_WITH_NAMES if self._detector else SERVED_BY,
         )
 
     async def count(self, question: Question) -> Usage:
@@ -118,7 +123,7 @@ class LocalVision:
         known = self._seen.get(digest)
         if known is None or (known.done() and known.exception() is not None):
             loop = asyncio.get_running_loop()
-            self._seen[digest] = loop.run_in_executor(self._workers, _analyse, data)
+            self._seen[digest] = loop.run_in_executor(self._workers, partial(_analyse, data, detector=self._detector))
         self._seen.move_to_end(digest)
         while len(self._seen) > MAX_REMEMBERED:
             self._seen.popitem(last=False)
@@ -135,18 +140,18 @@ def _usage(question: Question, analyses: list[Analysis]) -> Usage:
     return Usage(text_tokens(request.prompt) + text_tokens(request.system), images)
 
 
-def _load() -> None:
+def _load(*, detector: bool) -> None:
     """Import here and not above: the server must listen before a second of imports is spent."""
     from .vision import analyzer
 
-    analyzer.warm_up()
+    analyzer.warm_up(detector=detector)
 
 
-def _analyse(data: bytes) -> Analysis:
+def _analyse(data: bytes, *, detector: bool) -> Analysis:
     from .vision.analyzer import analyze
     from .vision.picture import UnreadableImageError
 
     try:
-        return analyze(data)
+        return analyze(data, detector=detector)
     except UnreadableImageError as error:
         raise bad_image() from error

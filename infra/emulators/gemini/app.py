@@ -49,7 +49,7 @@ HTTP_STATUSES = {404: "NOT_FOUND", 405: "UNIMPLEMENTED"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line sets; `storage` is the URL of a Cloud Storage server."""
+    """What the command line sets; `storage` is the URL of a Cloud Storage server, `detector` gives things names."""
 
     latency_ms: float = 0
     inline_limit_mb: float = 20
@@ -59,6 +59,7 @@ class Options:
     file_ttl_seconds: float = 48 * 3600
     storage: str | None = None
     retired: bool = False
+    detector: bool = False
     replies: Replies = field(default_factory=lambda: Replies({}, []))
 
 
@@ -68,7 +69,7 @@ class _Emulator:
     def __init__(self, options: Options, answerer: Answerer | None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="uplook-gemini-")
         self._options = options
-        self._answerer = RecordedAnswerer(answerer or LocalVision(), options.replies)
+        self._answerer = RecordedAnswerer(answerer or LocalVision(detector=options.detector), options.replies)
         self._log = CallLog()
         self._plan = FaultPlan()
         self._injector = FaultInjector(self._plan)

@@ -12,6 +12,7 @@ from ..common.cli import add_listening, policy_of, run_alone
 from ..common.serve import serve_http
 from .addresses import is_control
 from .app import Options, build_app
+from .eyes import EYES_VARIABLE, Eyes, names_things
 from .recorded_replies import load_replies
 
 if TYPE_CHECKING:
@@ -38,12 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("STORAGE_EMULATOR_HOST"),
         help="Cloud Storage server that gs:// addresses are read from (default: STORAGE_EMULATOR_HOST)",
     )
+    parser.add_argument(
+        "--eyes",
+        choices=list(Eyes),
+        default=os.environ.get(EYES_VARIABLE) or Eyes.AUTO,
+        help="whether a detector names things: auto, if its weights are there (default: EYES, else auto)",
+    )
     parser.add_argument("--replies", type=Path, metavar="DIR", help="recorded replies: folders with a response.txt")
     parser.add_argument("--retired", action="store_true", help="answer gemini-2.0-flash too, as old examples name it")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    # Two pictures are looked at at once: more threads for one of them would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         options = Options(
             latency_ms=args.latency_ms,
@@ -54,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
             file_ttl_seconds=args.file_ttl_seconds,
             storage=args.storage,
             retired=args.retired,
+            detector=names_things(args.eyes),
             replies=load_replies(args.replies),
         )
         policy = replace(policy_of(args), control=is_control)
@@ -68,7 +78,7 @@ def main() -> int:
     """Run the emulator alone, and return the exit status."""
     return run_alone(
         "gemini-emulator",
-        "A Gemini API emulator that answers by classical vision.",
+        "A Gemini API emulator that answers by classical vision, and by a small detector where there is one.",
         add_arguments=add_arguments,
         run=run,
     )

@@ -1,7 +1,7 @@
 """Structured output: fill any response schema from what was seen.
 
-Names and types decide, whatever the schema is called. Where the schema gives words to choose from, what colours, light
-and faces suggest decides.
+Names and types decide, whatever the schema is called. Where the schema gives words to choose from, things that have
+such a name decide, and else what colours, light and faces suggest. What none of the words fits is left out of a list.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .labels import fits, fitting
 from .models import MaskForm
 from .requests import field
 from .sentences import located
 from .tasks import ANSWER_NAMES, BOX_NAMES, MASK_NAMES
+from .vision.names import named_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +53,7 @@ CUES = {
 }
 """What a fact hints at: weak evidence, but the same for the same picture and better than drawing lots."""
 
-DIRECT, HINT, REMAINDER, NOTHING = 0.9, 0.5, 0.2, 0.05
+NAMED, DIRECT, HINT, REMAINDER, NOTHING = 0.95, 0.9, 0.5, 0.2, 0.05
 REMAINDERS = frozenset({"other", "others", "unknown", "none", "misc", "unclear"})
 
 
@@ -99,7 +101,7 @@ def mask_value(region: Region, form: MaskForm) -> Any:
 def rank(values: Iterable[str], analysis: Analysis) -> list[tuple[str, float]]:
     """Return the values with a score from 0 to 1 each, the best first; ties go by the image's digest."""
     facts = _facts(analysis)
-    scored = [(value, _score(value, facts)) for value in values]
+    scored = [(value, max(_score(value, facts), _named_score(value, analysis))) for value in values]
     return sorted(scored, key=lambda pair: (-pair[1], _lot(analysis.digest, pair[0])))
 
 
@@ -160,7 +162,7 @@ def _items(items: dict[str, Any], place: _Place, facts: Facts) -> list[_Item]:
     if named & TEXT_NAMES and named & BOX_NAMES and not named & LABEL_NAMES:
         return [_Item(UNREAD, line.score, line) for line in facts.analysis.text_lines]
     if named & (BOX_NAMES | MASK_NAMES | POINT_NAMES):
-        return [_Item(region.label, region.score, region) for region in facts.analysis.regions]
+        return _regions(_wanted_labels(properties, place), facts)
     values = items.get("enum") or next(
         (_resolved(each, place)["enum"] for each in properties.values() if _resolved(each, place).get("enum")), None
     )
@@ -168,6 +170,20 @@ def _items(items: dict[str, Any], place: _Place, facts: Facts) -> list[_Item]:
         ranked = rank(map(str, values), facts.analysis)
         return [_Item(*pair) for pair in ranked if pair[1] >= min(HINT / 2, ranked[0][1])]
     return [_Item(tag, round(0.9 - 0.05 * number, 2)) for number, tag in enumerate(facts.analysis.tags[:8])]
+
+
+def _wanted_labels(properties: dict[str, Any], place: _Place) -> list[str] | None:
+    """Return the labels that the elements of a list may have, None if they may have any."""
+    schemas = [_resolved(each, place) for name, each in properties.items() if str(name).lower() in LABEL_NAMES]
+    return next((list(map(str, each["enum"])) for each in schemas if each.get("enum")), None)
+
+
+def _regions(wanted: list[str] | None, facts: Facts) -> list[_Item]:
+    """Return the regions, under the labels that are wanted: what none of them fits was not asked for."""
+    if wanted is None:
+        return [_Item(region.label, region.score, region) for region in facts.analysis.regions]
+    labelled = [(region, fitting(region, wanted)) for region in facts.analysis.regions]
+    return [_Item(label, region.score, region) for region, label in labelled if label is not None]
 
 
 def _string(schema: dict[str, Any], place: _Place, facts: Facts) -> str:
@@ -197,7 +213,9 @@ def _number(schema: dict[str, Any], place: _Place, facts: Facts) -> float:
         number = place.item.score if place.item else 0.5
         number = round(number * 100) if whole else number
     elif "face" in name or "people" in name or "person" in name:
-        number = facts.analysis.faces
+        number = _people(facts.analysis) if "face" not in name else facts.analysis.faces
+    elif facts.analysis.detector and (counted := _named(name)):
+        number = sum(thing.label in counted for thing in facts.analysis.things)
     lowest, highest = schema.get("minimum", number), schema.get("maximum", number)
     bounded = max(lowest, min(highest, number))
     return int(bounded) if whole else float(bounded)
@@ -206,14 +224,27 @@ def _number(schema: dict[str, Any], place: _Place, facts: Facts) -> float:
 def _boolean(_: dict[str, Any], place: _Place, facts: Facts) -> bool:
     name = place.name.lower()
     if any(word in name for word in ("face", "person", "people", "human")):
-        return facts.analysis.faces > 0
+        return (facts.analysis.faces if "face" in name else _people(facts.analysis)) > 0
+    if facts.analysis.detector and (wanted := _named(name)):
+        return any(thing.label in wanted for thing in facts.analysis.things)
     return bool(facts.analysis.regions)
+
+
+def _named(name: str) -> tuple[str, ...]:
+    """Return the things that a property's name speaks of: `cat_count`, `has_dog`."""
+    return named_in(name.replace("_", " "))
+
+
+def _people(analysis: Analysis) -> int:
+    return max(analysis.faces, sum(thing.label == "person" for thing in analysis.things))
 
 
 def _chosen(values: list[Any], place: _Place, facts: Facts) -> tuple[Any, float]:
     if place.item and place.item.label in values:
         return place.item.label, place.item.score
     by_name = {str(value): value for value in values if value is not None}
+    if place.item and place.item.region and (fit := fitting(place.item.region, by_name)) is not None:
+        return by_name[fit], place.item.score
     best, score = rank(by_name, facts.analysis)[0]
     return by_name[best], score
 
@@ -229,6 +260,10 @@ def _facts(analysis: Analysis) -> dict[str, float]:
         for word in _words(tone):
             facts.setdefault(word, 1 - 0.2 * place)
     return facts | ({"face": 1.0} if analysis.faces else {})
+
+
+def _named_score(value: str, analysis: Analysis) -> float:
+    return NAMED if any(fits(thing.label, value) for thing in analysis.things) else 0.0
 
 
 def _score(value: str, facts: dict[str, float]) -> float:

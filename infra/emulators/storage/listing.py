@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .errors import invalid
@@ -89,7 +90,7 @@ def list_page(versions: Iterable[Version], query: Query) -> dict[str, Any]:
     last = query.after
     page: dict[str, Any] = {"kind": "storage#objects"}
     matching = (version for version in versions if query.matches(version.name))
-    for version in sorted(matching, key=lambda version: (version.name, version.generation)):
+    for version in sorted(matching, key=attrgetter("name", "generation")):
         prefix = query.collapsed(version.name)
         key = (version.name, version.generation) if prefix is None else (prefix, 0)
         if query.after and key <= query.after:

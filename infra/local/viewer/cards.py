@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
@@ -23,6 +24,12 @@ STATUS_WORDS = {
     "skipped": "the image was gone or replaced before it was read",
     "failed": "it went wrong and was given up",
 }
+IMAGE_FIELDS = frozenset({"bucket", "name", "generation", "run", "preview", "original"})
+"""What a card says of its image, and not of the task."""
+
+_AGAIN = frozenset({"failed", "held"})
+_ERROR = re.compile(r"\.error-([0-9]+)\.json")
+_OVERLAY = "/overlay."
 _DOCUMENT = re.compile(r"/[0-9]+/[a-z_]+(\.error-[0-9]+)?\.json")
 
 
@@ -36,19 +43,41 @@ def is_document(name: str) -> bool:
     return slash >= 0 and _DOCUMENT.fullmatch(name, slash) is not None
 
 
-def upload_card(source: Address) -> dict[str, Any]:
-    """Return what is known of an image that was just uploaded: no run and no task yet."""
-    return _image(source) | {"run": None, "task": None}
+@dataclass(frozen=True, slots=True)
+class PlannedTasks:
+    """What an image event says: these tasks of a run now wait for a worker."""
+
+    source: Address
+    run: str
+    tasks: tuple[str, ...]
+    redrive: int
 
 
-def planned_cards(event: bytes) -> list[dict[str, Any]]:
-    """Return what an image event says: each of its tasks now waits for a worker.
+def planned_tasks(event: bytes) -> PlannedTasks:
+    """Return what an image event asks for.
 
     Raises:
         ValueError, KeyError, TypeError: it is no image event.
     """
     document = json.loads(event)
-    return [_image(_source(document)) | {"run": document["run"], "task": task} for task in _tasks(document)]
+    return PlannedTasks(_source(document), document["run"], tuple(_tasks(document)), document.get("redrive", 0))
+
+
+def replaces(card: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether a card says anything newer than the one that is known of the same task.
+
+    A final result replaces a failure, never the reverse; a task that was held can be held again, for another reason.
+    """
+    if card["document"] == known["document"] and card["reason"] == known["reason"]:
+        return False
+    return known["status"] in _AGAIN and _age(card) >= _age(known)
+
+
+def _age(card: Mapping[str, Any]) -> float:
+    if card["status"] == "held":
+        return -1
+    error = _ERROR.search(card["document"] or "")
+    return float(error[1]) if error else float("inf")
 
 
 def _tasks(event: Mapping[str, Any]) -> list[str]:
@@ -101,7 +130,7 @@ def stored_held_cards(content: bytes, address: Address, *, code: str) -> list[di
 
 
 def _parked(document: Mapping[str, Any], *, reason: str, until: str) -> dict[str, Any]:
-    return _image(_source(document)) | {
+    return image_fields(_source(document)) | {
         "run": document["run"],
         "task": document["task"],
         "status": "held",
@@ -115,6 +144,7 @@ def _parked(document: Mapping[str, Any], *, reason: str, until: str) -> dict[str
         "items": [],
         "warnings": [],
         "document": None,
+        "overlay": None,
         "model": {"requested": "the model", "served": None},
         "transport": None,
         "usage": None,
@@ -130,7 +160,7 @@ def result_card(content: bytes, address: Address) -> dict[str, Any]:
     """
     document = json.loads(content)
     status = document["status"]
-    return _image(_source(document)) | {
+    return image_fields(_source(document)) | {
         "run": document["run"],
         "task": document["task"],
         "status": status,
@@ -144,6 +174,7 @@ def result_card(content: bytes, address: Address) -> dict[str, Any]:
         "items": [_item(item, address.bucket) for item in document.get("items") or []],
         "warnings": document["warnings"],
         "document": object_url(OBJECTS, Address(address.bucket, address.name)),
+        "overlay": _overlay(document, address.bucket),
         "model": document["model"],
         "transport": document.get("transport"),
         "usage": document.get("usage"),
@@ -151,7 +182,8 @@ def result_card(content: bytes, address: Address) -> dict[str, Any]:
     }
 
 
-def _image(source: Address) -> dict[str, Any]:
+def image_fields(source: Address) -> dict[str, Any]:
+    """Return what a card says of its image."""
     # The generation is text: it exceeds 2**53, and JavaScript would round it.
     return {
         "bucket": source.bucket,
@@ -172,7 +204,14 @@ def _item(item: Mapping[str, Any], bucket: str) -> dict[str, Any]:
     return {
         "label": item["label"],
         "box": item.get("box_px"),
+        "stored_box": item.get("box_px_stored"),
         "mask": object_url(OBJECTS, Address(bucket, mask["file"])) if mask.get("file") else None,
         "area_px": mask.get("area_px"),
         "reason": item.get("reason") or mask.get("reason"),
     }
+
+
+def _overlay(document: Mapping[str, Any], bucket: str) -> str | None:
+    names = (file["name"] for file in document.get("files") or ())
+    found = next((name for name in names if _OVERLAY in name[name.rfind("/") :]), None)
+    return object_url(OBJECTS, Address(bucket, found)) if found else None

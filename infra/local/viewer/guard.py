@@ -16,5 +16,8 @@ SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
 }
-POLICY: Final = Policy(page=PAGE, headers=SECURITY_HEADERS)
-"""No control API, no name but this machine's own, and a page that links elsewhere may lead to."""
+CHANGING: Final = frozenset({"/api/actions", "/api/faults"})
+"""What changes more than an upload does: guarded like the control API of an emulator, which takes JSON only."""
+
+POLICY: Final = Policy(page=PAGE, headers=SECURITY_HEADERS, control=CHANGING.__contains__)
+"""No name but this machine's own, and a page that links elsewhere may lead to."""

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import secrets
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import AlreadyExists, GoogleAPIError, NotFound
@@ -25,10 +26,20 @@ _UNUSED_FOR = dt.timedelta(days=1)  # the least that Pub/Sub allows; only a kill
 _AT_ONCE = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message of a topic: its bytes, its attributes, its id, and when it was published (RFC 3339, UTC)."""
+
+    data: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+    at: str = ""
+
+
 class Listener:
     """Subscriptions to topics of one project, each with a handler that runs in a thread of the client library."""
 
-    def __init__(self, project: str, handlers: Mapping[str, Callable[[bytes], None]]) -> None:
+    def __init__(self, project: str, handlers: Mapping[str, Callable[[Heard], None]]) -> None:
         self._client = pubsub_v1.SubscriberClient()
         self._project = project
         self._name = f"viewer-{secrets.token_hex(4)}"
@@ -96,6 +107,7 @@ class Listener:
         return f"projects/{self._project}/subscriptions/{self._name}{suffix}"
 
 
-def _handle(message: Message, handler: Callable[[bytes], None]) -> None:
-    handler(message.data)
+def _handle(message: Message, handler: Callable[[Heard], None]) -> None:
+    at = message.publish_time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    handler(Heard(message.data, dict(message.attributes), message.message_id, at))
     message.ack()

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, quote, unquote
 
 from infra.local import topology
 from infra.local.viewer.errors import ApiError
-from shared.core.values import MAX_QUESTION
 
 OBJECTS, PREVIEW = "/api/objects", "/api/preview"
 DEFAULT_TYPE = "application/octet-stream"
@@ -59,25 +58,14 @@ def read_object_url(route: str, raw_path: bytes, query: bytes) -> Address:
     return Address(bucket, checked_name(_decoded(name)), int(generation[:20]) if generation else None)
 
 
-def upload_name(query: bytes) -> str:
-    """Return the object name that an upload asks for.
-
-    Raises:
-        ApiError: 400, there is none, or Cloud Storage would refuse it.
-    """
-    return checked_name(_parameter(query, "name") or "")
+def wants_small(query: bytes) -> bool:
+    """Whether a preview is for a card among many."""
+    return _parameter(query, "size") == "small"
 
 
-def upload_question(query: bytes) -> str | None:
-    """Return what the uploader asks about the image, if anything.
-
-    Raises:
-        ApiError: 400, it is longer than a question in an object's metadata can be.
-    """
-    question = (_parameter(query, "question") or "").strip()
-    if len(question) > MAX_QUESTION:
-        raise ApiError(400, f"Expected a question of at most {MAX_QUESTION} characters, found {len(question)}.")
-    return question or None
+def wants_stored(query: bytes) -> bool:
+    """Whether a preview is to lie as its file stores it, not upright."""
+    return _parameter(query, "frame") == "stored"
 
 
 def asks_why(query: bytes) -> bool:

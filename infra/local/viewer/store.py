@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 import io
-import operator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -13,17 +11,20 @@ import requests
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed, RetryError
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
 
 from infra.local import topology
 from infra.local.viewer.errors import ADVICE, ApiError
 from infra.local.viewer.names import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+_CONNECTIONS = 16
 MAX_READ_BYTES = 64 * 2**20
 _TIMEOUT_S = 20
 _CHECK_TIMEOUT_S = 2
+_LISTED, _PAGE = "items(name,generation),nextPageToken", 1000
 # Long enough for a connection that was dropped while idle, short enough for a person who waits.
 _RETRY = DEFAULT_RETRY.with_timeout(2.0)
 
@@ -41,6 +42,9 @@ class Store:
 
     def __init__(self, project: str) -> None:
         self._client = storage.Client(project=project)
+        # The client offers no other way to widen its pool: documents are read several at a time.
+        for scheme in ("https://", "http://"):
+            self._client._http.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))  # noqa: SLF001
 
     def check(self) -> str | None:
         """Say in plain words why the results cannot be read, or None."""
@@ -52,12 +56,12 @@ class Store:
         return None
 
     def upload(
-        self, file: IO[bytes], name: str, *, size: int, content_type: str, question: str | None = None
+        self, file: IO[bytes], name: str, *, size: int, content_type: str, metadata: Mapping[str, str] | None = None
     ) -> Address:
         """Write an object into the upload bucket; return exactly the generation that was made."""
         blob = self._client.bucket(topology.UPLOADS).blob(name)
-        if question is not None:
-            blob.metadata = {"uplook-question": question}
+        if metadata:
+            blob.metadata = dict(metadata)
         with _explained(f"{topology.UPLOADS}/{name}"):
             # No retry: a second try after a lost answer would be a second generation, and be analysed twice.
             blob.upload_from_file(file, size=size, content_type=content_type, timeout=_TIMEOUT_S, retry=None)
@@ -85,19 +89,27 @@ class Store:
             blob = self._client.bucket(address.bucket).get_blob(address.name, timeout=_TIMEOUT_S, retry=_RETRY)
         return (blob and blob.metadata) or {}
 
-    def newest(
-        self, bucket: str, *, limit: int, wanted: Callable[[str], bool] = bool, prefix: str = ""
-    ) -> list[Address]:
-        """Return the newest objects below a prefix whose names are wanted, newest first."""
-        fields = "items(name,generation,timeCreated),nextPageToken"
+    def stored(self, bucket: str, *, prefix: str = "") -> list[Address]:
+        """Return every object below a prefix, by name.
+
+        Raises:
+            ApiError: 503 the stack is down.
+        """
         with _explained(bucket):
             blobs = self._client.list_blobs(
-                bucket, prefix=prefix or None, fields=fields, timeout=_TIMEOUT_S, retry=_RETRY
+                bucket, prefix=prefix or None, fields=_LISTED, page_size=_PAGE, timeout=_TIMEOUT_S, retry=_RETRY
             )
-            found = heapq.nlargest(
-                limit, (blob for blob in blobs if wanted(blob.name)), key=operator.attrgetter("time_created")
-            )
-        return [Address(bucket, blob.name, int(blob.generation)) for blob in found]
+            return [Address(bucket, blob.name, int(blob.generation)) for blob in blobs]
+
+    def delete(self, address: Address) -> None:
+        """Delete exactly this generation.
+
+        Raises:
+            ApiError: 404 it is gone, 503 the stack is down.
+        """
+        blob = self._client.bucket(address.bucket).blob(address.name, generation=address.generation)
+        with _explained(f"{address.bucket}/{address.name}"):
+            blob.delete(timeout=_TIMEOUT_S, retry=_RETRY)
 
 
 class _CappedSink(io.BytesIO):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 REPLY_SCHEMA = "uplook.reply/1"
+MAX_REPLY_BYTES = 64_000_000
 _T = TypeVar("_T")
 
 
@@ -55,6 +56,9 @@ class JournalledReply:
     image and task may be asked about in other words, after a change of the rules. `tasks` are those that were asked
     for, where it is not the leading one alone; the first of them bears the cost. `batch` is the service's name of the
     batch job that brought the answer, at half the price.
+
+    Where answers are shared, `content` is what the answer is about (`sharing.content_of`), and `paid_by` the id of the
+    result that bears its cost: this upload's own, or that of another upload of the same content.
     """
 
     key: str
@@ -70,6 +74,8 @@ class JournalledReply:
     files: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     batch: str | None = None
+    content: str | None = None
+    paid_by: str | None = None
 
 
 def format_reply(reply: JournalledReply) -> bytes:
@@ -92,6 +98,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         **({"files": list(reply.files)} if reply.files else {}),
         **({"tasks": list(reply.tasks)} if reply.tasks else {}),
         **({"batch": reply.batch} if reply.batch else {}),
+        **({"content": reply.content, "paid_by": reply.paid_by} if reply.content else {}),
     }
     return json.dumps(document).encode()
 
@@ -121,6 +128,8 @@ def parse_reply(data: bytes) -> JournalledReply:
             files=_texts(document, "files") if "files" in document else (),
             tasks=_texts(document, "tasks") if "tasks" in document else (),
             batch=_field(document, "batch", str) if "batch" in document else None,
+            content=_field(document, "content", str) if "content" in document else None,
+            paid_by=_field(document, "paid_by", str) if "paid_by" in document else None,
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError(f"A journal entry is damaged: {error!r}.") from error

@@ -82,11 +82,15 @@ class ImageEvent:
     @property
     def tasks(self) -> tuple[str, ...]:
         """The names of all tasks, the leading one first."""
-        return tuple(part.task for part in self.parts) or (self.task,)
+        return tuple([part.task for part in self.parts]) if self.parts else (self.task,)
 
     def views(self) -> tuple[ImageEvent, ...]:
         """Return this event as each of its tasks sees it."""
-        return tuple(replace(self, task=part.task, settings=part.settings) for part in self.parts) or (self,)
+        return tuple(map(self._view, self.parts)) or (self,)
+
+    def _view(self, part: AskPart) -> ImageEvent:
+        # Not `replace`, which takes five times as long: a backfill looks at ten thousand of these in a second.
+        return ImageEvent(self.source, part.task, part.settings, self.run, self.redrive, self.parts)
 
     def alone(self) -> ImageEvent:
         """Return the event of this task as if it were asked alone."""
@@ -94,11 +98,10 @@ class ImageEvent:
 
     def only(self, tasks: Collection[str]) -> ImageEvent:
         """Return this event with no others than these of its tasks, of which it has at least one."""
-        views = [view for view in self.views() if view.task in tasks]
-        if len(views) == len(self.tasks):
+        parts = tuple([part for part in self.parts if part.task in tasks])
+        if len(parts) == len(self.parts):
             return self
-        parts = tuple(AskPart(view.task, view.settings) for view in views)
-        return replace(views[0], parts=parts if len(parts) > 1 else ())
+        return replace(self._view(parts[0]), parts=parts if len(parts) > 1 else ())
 
 
 def parse_upload(data: Any) -> Upload:

@@ -144,7 +144,7 @@ def parked_work(name: str) -> tuple[Place, WorkName] | None:
 def outcome_of(work: WorkName, document: Mapping[str, Any], *, error: int | None, usd: float | None) -> Outcome:
     """Return what a result document says of its work; `usd` is what it cost."""
     failure, usage = document["error"] or {}, document["usage"]
-    with_others = usage is not None and usage.get("counted_in") is not None and not usage["cost_usd"]
+    elsewhere = usage is not None and bool({"counted_in", "saved_usd"} & usage.keys())
     return Outcome(
         work,
         document["status"],
@@ -152,6 +152,6 @@ def outcome_of(work: WorkName, document: Mapping[str, Any], *, error: int | None
         error,
         failure.get("code", ""),
         failure.get("message", ""),
-        calls=int(usage is not None and not with_others),
+        calls=int(usage is not None and not (elsewhere and not usage["cost_usd"])),
         usd=usd,
     )

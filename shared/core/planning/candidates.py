@@ -113,8 +113,10 @@ class Selection:
 
     def _views(self, event: ImageEvent) -> Sequence[ImageEvent]:
         """Return an event as each of those tasks sees it that are wanted; the others are not asked for."""
-        wanted = [task for task in event.tasks if self.tasks is None or task in self.tasks]
         laned = event if self.lane is None else replace(event, lane=self.lane)
+        if self.tasks is None:
+            return laned.views()
+        wanted = [task for task in event.tasks if task in self.tasks]
         return laned.only(wanted).views() if wanted else ()
 
     def _refused(self, upload: Upload, info: ObjectInfo, now: dt.datetime) -> str | None:

@@ -27,6 +27,7 @@ from shared.core.tasks.common.requests import request_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.core.delivery.budget import Ceiling
     from shared.core.events.envelopes import ImageEvent
     from shared.core.gemini.registry import ModelProfile, Price
     from shared.core.gemini.service import Service
@@ -234,6 +235,32 @@ class TimeLimits:
         if self.quota_per_minute is not None:
             found["--quota"] = 60 * events / self.quota_per_minute
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """How many of the events count for a budget, and how long it alone makes them last, in seconds."""
+
+    budget: Ceiling
+    events: int
+    seconds: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether some of them wait for another day."""
+        return self.seconds > _DAY_S
+
+
+def budget_uses(estimates: Mapping[Ceiling, Estimate], samples: Samples) -> list[BudgetUse]:
+    """Return what the work takes of every budget that some of it counts for."""
+    found = []
+    for budget, estimate in estimates.items():
+        usd = total(estimate.rows(samples)).usd
+        limits = TimeLimits(calls_per_day=budget.calls, usd_per_day=budget.usd)
+        durations_s = limits.durations_s(events=estimate.events, usd=usd.likely if usd else 0.0)
+        if estimate.events:
+            found.append(BudgetUse(budget, estimate.events, max(durations_s.values(), default=0.0)))
+    return found
 
 
 def _by_rule_of_thumb(event: ImageEvent, service: Service) -> tuple[str, CallEstimate]:

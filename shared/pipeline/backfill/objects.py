@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.core.planning.candidates import Shard
-from shared.pipeline.concurrency import concurrently
+from shared.pipeline.concurrency import concurrently, fetched_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from shared.core.planning.inventory import ListEntry
     from shared.core.planning.marks import Position
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
 GONE = "it is gone, or was never there"
 ELSEWHERE = "it lies in another bucket, or not below the prefix"
 _STATS = 200
-_AT_ONCE, _AHEAD, _WAIT_S = 200, 3, 0.1
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,48 +126,3 @@ def objects_at(store: ObjectStore, bucket: str, prefix: str, shard: Shard) -> Bu
     """Return the object of that name where there is one, else all whose names begin with it."""
     exact = bool(prefix) and not prefix.endswith("/") and store.stat(bucket, prefix) is not None
     return BucketObjects(store, bucket, prefix, exact=exact, shard=shard)
-
-
-def fetched_ahead(items: Iterator[_T]) -> Generator[_T, None, None]:
-    """Yield the items, in their order, while a thread of its own fetches the next ones: a page or two, never more.
-
-    Close it where not all are wanted (`contextlib.closing`), so that the thread ends.
-
-    Raises:
-        Exception: whatever the iterator raises, behind the items before it.
-    """
-    fetched: Queue[tuple[Sequence[_T], BaseException | None]] = Queue(_AHEAD)
-    closed = threading.Event()
-    thread = threading.Thread(target=_fetch, args=(items, fetched, closed), name="fetch", daemon=True)
-    thread.start()
-    try:
-        while True:
-            some, error = fetched.get()
-            yield from some
-            if error is not None:
-                raise error
-            if not some:
-                return
-    finally:
-        closed.set()
-        with suppress(Empty):
-            while True:
-                fetched.get_nowait()
-
-
-def _fetch(
-    items: Iterator[_T], fetched: Queue[tuple[Sequence[_T], BaseException | None]], closed: threading.Event
-) -> None:
-    """Put the items into the queue, some at a time; what is empty is the end."""
-    while not closed.is_set():
-        some, error = list[_T](), None
-        try:
-            some.extend(itertools.islice(items, _AT_ONCE))
-        except BaseException as raised:  # noqa: BLE001 - it is raised where the items are wanted
-            error = raised
-        while not closed.is_set():
-            with suppress(Full):
-                fetched.put((some, error), timeout=_WAIT_S)
-                break
-        if error is not None or not some:
-            return

@@ -13,6 +13,7 @@ from shared.core.planning.marks import Counts, is_up_to
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from shared.core.delivery.budget import Ceiling
     from shared.core.events.envelopes import ImageEvent
     from shared.core.planning.candidates import Candidate, Selection, Work
     from shared.core.planning.estimating import Estimate
@@ -134,10 +135,12 @@ _NOTHING = Committed()
 class Survey:
     """What a look at everything has shown; `lacking` are the objects that lack a result, of which `estimate` tells.
 
-    `complete` says that nothing is behind it. `results` are some that are there already: (task, name).
+    `budgets` tell of those that count for each budget. `complete` says that nothing is behind it. `results` are some
+    that are there already: (task, name).
     """
 
     estimate: Estimate
+    budgets: Mapping[Ceiling, Estimate] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     left_out: Mapping[str, int] = field(default_factory=dict)
     lacking: int = 0
@@ -153,6 +156,9 @@ class Survey:
         for each in missing:
             for event in _asked(each):
                 self.estimate.add(event)
+                for budget, estimate in self.budgets.items():
+                    if budget.scope and budget.scope.covers(event.source.bucket, event.source.name):
+                        estimate.add(event)
 
 
 def _asked(missing: Missing) -> Iterator[ImageEvent]:
@@ -160,8 +166,9 @@ def _asked(missing: Missing) -> Iterator[ImageEvent]:
     lacking = [work.paths.task for work in missing.work]
     asked = set[str]()
     for work in missing.work:
-        if work.event.tasks[0] not in asked:
-            asked.add(work.event.tasks[0])
+        leading = work.event.tasks[0]
+        if leading not in asked:
+            asked.add(leading)
             yield work.event.only(lacking)
 
 

@@ -2,9 +2,10 @@
 
 Removing takes away what the delivery protocol stands on, so it is done by the protocol: the leases of all tasks first,
 as their holder, because one delivery may be at work on several tasks; then copies of the image outside, and the
-journal, which names them and with which a late duplicate could rebuild the rest; then the documents, so that no reader
-follows one to a missing file; then the files; the lease last. Each step may be repeated: what a crash leaves, the next
-delivery removes. A duplicate of the upload's own event that comes later finds no image: it is `skipped`.
+upload's own copies of answers that others may share (`uses`); then the journal, which names them and with which a late
+duplicate could rebuild the rest; then the documents, so that no reader follows one to a missing file; then the files;
+the lease last. Each step may be repeated: what a crash leaves, the next delivery removes. A duplicate of the upload's
+own event that comes later finds no image: it is `skipped`.
 
 What others know of it goes too: the answers of manifests that it was part of, and storage events that nobody could
 handle. NOT_REACHED is the rest.
@@ -25,7 +26,7 @@ from shared.core.events import storage_events
 from shared.core.events.manifest import is_manifest
 from shared.core.naming import Paths
 from shared.pipeline.concurrency import concurrently
-from shared.pipeline.upkeep import traces
+from shared.pipeline.upkeep import traces, uses
 from shared.pipeline.worker import lease
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def _places(ports: Ports) -> Sequence[_Place]:
         _Place(work, naming.BATCH_LINES),
         *(_Place(work, day) for day in days),
         _Place(ports.settings.results_bucket, ports.settings.results_prefix),
+        _Place(work, naming.USES),
         _Place(work, naming.LEASES),
     ]
 
@@ -162,6 +164,7 @@ def _remove(
     known = _traces(paths, ports, manifest=manifest)
     _delete_copies(known, ports)
     _delete_markers(known, paths, ports, but=but)
+    uses.give_up(paths, _Place(ports.settings.work_bucket, naming.USES).of(paths, ports), ports)
     removed = 0
     for place in places:
         # Listed only now: whoever held the lease may have written until a moment ago.

@@ -188,6 +188,8 @@ def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
         crop_files={index: file.name for index, file in made.crops.items()} if part.event.settings.crops else None,
         counted_in=answered.counted_in,
         by_batch=answered.by_batch,
+        reused_from=answered.reused_from,
+        saved=answered.saved,
     )
     return part, document, files
 

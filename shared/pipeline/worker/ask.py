@@ -5,53 +5,47 @@ An empty or useless answer is asked for once more, and no more often.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import TYPE_CHECKING, Any
+from functools import partial, reduce
+from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.delivery import budget, journal
+from shared.core.delivery import budget, journal, sharing
 from shared.core.delivery.interpret import MAX_ASKS, another_ask, asked_in, interpret
 from shared.core.delivery.journal import Asked, JournalError, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
     ErrorCode,
-    FileUnavailableError,
-    ModelRejectedError,
     NotFoundError,
     ParkError,
     PermanentError,
-    RefusedError,
-    ThrottledError,
     TransientError,
 )
-from shared.core.gemini import prices
-from shared.core.replies.answer import is_answer, read_answer
+from shared.core.replies.answer import read_answer
 from shared.core.results.documents import ByBatch
 from shared.core.tasks.common import joint, requests
 from shared.core.values import NOTHING_USED, Usage
-from shared.pipeline.job import remaining_s, require_time, today
+from shared.pipeline.job import shares_answers
 from shared.pipeline.retry import with_retries
-from shared.pipeline.worker import batch_line, inputs, refusals, send, source_image
+from shared.pipeline.worker import batch_line, call, inputs, refusals, reuse, send, source_image
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from shared.core.delivery.sharing import Content
     from shared.core.gemini.request import ModelRequest
     from shared.core.replies.answer import Answer
     from shared.core.tasks.common.task import Reading
-    from shared.pipeline.instance.budgets import NestedBudget, NestedReservation
     from shared.pipeline.job import Job, WorkerPorts
     from shared.pipeline.ports import Ports
     from shared.pipeline.worker.inputs import Prompt
     from shared.pipeline.worker.lease import HeldLease
-    from shared.pipeline.worker.send import Attached
     from shared.pipeline.worker.source_image import Image
 
-_MAX_REPLY_BYTES = 64_000_000
+    _Read = Mapping[str, tuple[Answer, Reading]]
+    """What a reply says to each task that it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +53,9 @@ class Answered:
     """What the last reply says to one task of the job, `part`.
 
     The usage of `answer` counts every ask that this task bears the cost of. `counted_in` is the task that bears that of
-    an ask which both shared, `by_batch` what of that usage a batch job has brought. `image` is None where the journal
-    held all.
+    an ask which both shared, `by_batch` what of that usage a batch job has brought. `reused_from` is the id of the
+    result that bears the cost of the last reply, where that is another upload's; `saved` is what this task would have
+    used for it. `image` is None where the journal held all.
     """
 
     part: Job
@@ -70,6 +65,8 @@ class Answered:
     image: Image | None = None
     counted_in: str | None = None
     by_batch: ByBatch | None = None
+    reused_from: str | None = None
+    saved: Usage | None = None
 
 
 def obtain_answers(
@@ -100,21 +97,22 @@ def obtain_answers(
                 number += 1
                 continue
             reply = None
-        line = batch_line.look(job, held, ports) if reply is None and number == 0 else None
-        if line is not None and line.state == "answered" and _answers(line.entry, job, left):
-            reply = _journal(job, line.entry, ports, number=number, wanted=left)
+        if reply is None and number == 0:
+            reply, prompt = _by_batch(job, held, ports, wanted=left)
         if reply is None:
             _require_model(job, ports)
-            if line is None and number == 0 and batch_line.may_wait(job, ports):
-                prompt = inputs.read_prompt(job, ports)
-                batch_line.wait(job, prompt, ports, wanted=left)
-            ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
+            if not shares_answers(job, ports):  # an answer that is there already needs no room
+                ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
-            reply = _ask_while_there(job, prompt, ports, number=number, wanted=left)
+            reply, read = _ask_while_there(job, prompt, ports, number=number, wanted=left)
+        else:
+            read = _read(job, reply, left)
+            if shares_answers(job, ports) and reply.content is not None:  # whoever journalled it may have died over it
+                reuse.note_use(job, reply.content, ports)
+                _share(job, reply, read, ports, number=number)
         if reply.batch is not None:  # whoever was asked read the image at another time, or after it was forgotten
             source_image.require_live(job.event.source, ports)
         replies.append(reply)
-        read = {task: interpret(parts[task].event, reply) for task in _answers(reply, job, left)}
         again = {} if last else _again(job, read)
         image = prompt.images[0] if prompt else None
         stands = [each for each in read if each not in again]
@@ -124,7 +122,39 @@ def obtain_answers(
         number = min(number + 1, MAX_ASKS - 1)
 
 
-def _again(job: Job, read: Mapping[str, tuple[Answer, Reading]]) -> dict[str, str]:
+def _by_batch(
+    job: Job, held: HeldLease, ports: WorkerPorts, *, wanted: Mapping[str, str]
+) -> tuple[JournalledReply | None, Prompt | None]:
+    """Return what a batch job has answered, journalled; where it has not, what was read in vain, if anything.
+
+    Raises:
+        BatchedError: the ask waits for a batch job.
+    """
+    line = batch_line.look(job, held, ports)
+    if line is not None:
+        answered = line.state == "answered" and _answers(line.entry, job, wanted)
+        return _journal(job, line.entry, ports, number=0, wanted=wanted) if answered else None, None
+    if not batch_line.may_wait(job, ports):
+        return None, None
+    _require_model(job, ports)
+    prompt = inputs.read_prompt(job, ports)
+    batch_line.wait(job, prompt, ports, wanted=wanted)
+    return None, prompt
+
+
+def _read(job: Job, reply: JournalledReply, wanted: Iterable[str]) -> _Read:
+    """Return what a reply says to those of these tasks that it was asked for."""
+    parts = {part.event.task: part for part in job.parts()}
+    return {task: interpret(parts[task].event, reply) for task in _answers(reply, job, wanted)}
+
+
+def _share(job: Job, reply: JournalledReply, read: _Read, ports: Ports, *, number: int) -> None:
+    """Let other uploads of the same content have an answer, if all of it is good enough for them."""
+    if all(sharing.may_be_shared(*each) for each in read.values()):
+        reuse.share(job, reply, ports, ask=number)
+
+
+def _again(job: Job, read: _Read) -> dict[str, str]:
     """Return the tasks whose answer is of no use, each with what a further ask adds to its prompt."""
     views = {view.task: view for view in job.event.views()}
     again = {}
@@ -142,20 +172,34 @@ def _answered(part: Job, replies: Sequence[JournalledReply], answer: Answer, rea
     own = [reply for reply in replies if _answers(reply, part, [task])]
     bearers = [asked_in(part.event, reply)[0] for reply in own]
     borne = [reply for reply, bearer in zip(own, bearers, strict=True) if bearer == task]
-    others = (bearer for bearer in bearers if bearer != task)
+    paid = [reply for reply in borne if _reused_from(part, reply) is None]
+    saved = [reply for reply in borne if reply not in paid]
     return Answered(
         part,
         replies[-1],
-        replace(answer, usage=_usage(borne)),
+        replace(answer, usage=_usage(paid)),
         reading,
-        counted_in=next(others, None),
-        by_batch=next((ByBatch(_usage([reply]), reply.batch) for reply in borne if reply.batch), None),
+        counted_in=next((bearer for bearer in bearers if bearer != task), None),
+        reused_from=_reused_from(part, replies[-1]),
+        saved=_usage(saved) if saved else None,
+        by_batch=next((ByBatch(_usage([reply]), reply.batch) for reply in paid if reply.batch), None),
     )
 
 
-def _usage(replies: Sequence[JournalledReply]) -> Usage:
+def _usage(replies: Iterable[JournalledReply]) -> Usage:
     usages = [read_answer(reply.response).usage for reply in replies]
     return reduce(Usage.plus, usages) if usages else NOTHING_USED
+
+
+def _paying(job: Job, asked: Sequence[str]) -> str:
+    """Return the id of the result that bears the cost of an ask for these tasks."""
+    return next(part.key for part in job.parts() if part.event.task == asked[0])
+
+
+def _reused_from(job: Job, reply: JournalledReply) -> str | None:
+    """Return the id of the result that bears the cost of a reply, where that is another upload's."""
+    own = reply.paid_by is None or reply.paid_by == _paying(job, asked_in(job.event, reply))
+    return None if own else reply.paid_by
 
 
 def _require_model(job: Job, ports: WorkerPorts) -> None:
@@ -172,7 +216,7 @@ def _require_model(job: Job, ports: WorkerPorts) -> None:
 
 def _ask_while_there(
     job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: Mapping[str, str]
-) -> JournalledReply:
+) -> tuple[JournalledReply, _Read]:
     try:
         return _ask(job, prompt, ports, number=number, wanted=wanted)
     except SourceGoneError as error:
@@ -208,7 +252,7 @@ def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
     """
     bucket, name = ports.settings.work_bucket, job.paths.reply(number)
     try:
-        stored = journal.parse_reply(ports.store.read(bucket, name, max_bytes=_MAX_REPLY_BYTES))
+        stored = journal.parse_reply(ports.store.read(bucket, name, max_bytes=journal.MAX_REPLY_BYTES))
     except (JournalError, PermanentError) as error:
         reason: str | None = str(error)
     else:
@@ -220,8 +264,10 @@ def _stored(job: Job, ports: Ports, *, number: int) -> JournalledReply | None:
     return None
 
 
-def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: Mapping[str, str]) -> JournalledReply:
-    """Ask the model about what was gathered and return the journalled reply: ours, or that of whoever was faster.
+def _ask(
+    job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: Mapping[str, str]
+) -> tuple[JournalledReply, _Read]:
+    """Ask about what was gathered, unless another upload of the same content has the answer; return it as journalled.
 
     `number` counts deliberate asks from 0; `wanted` are the tasks to ask for, each with what is added to its prompt.
 
@@ -231,31 +277,94 @@ def _ask(job: Job, prompt: Prompt, ports: WorkerPorts, *, number: int, wanted: M
         SourceGoneError: an image was overwritten while the model read it from its bucket.
         TransientError: no answer within this delivery.
     """
+    asked = joint.asked_for(wanted)
+    request = requests.request_for(prompt.of(job.event), model_id=job.asks.model, tasks=asked, additions=wanted)
+    content = reuse.content_of(job, request, prompt, ports, tasks=asked)
+    if content is None:
+        reply = _pay(job, request, prompt, ports, number=number, wanted=wanted)
+        return reply, _read(job, reply, wanted)
+    adopt = partial(_adopted, job=job, prompt=prompt, ports=ports, wanted=wanted)
+    with reuse.claimed(job, content.name, ports, ask=number, adopt=adopt) as adopted:
+        if adopted is not None:
+            return _take_over(job, *adopted, ports, number=number, wanted=wanted)
+        ports.budget.of(job.event.source).check(ports)
+        reply = _pay(job, request, prompt, ports, number=number, wanted=wanted, content=content)
+        read = _read(job, reply, wanted)
+        _share(job, reply, read, ports, number=number)
+        return reply, read
+
+
+def _adopted(
+    found: JournalledReply, job: Job, prompt: Prompt, ports: Ports, *, wanted: Mapping[str, str]
+) -> tuple[JournalledReply, _Read] | None:
+    """Return another upload's answer as this one's, and what it says; None where not all of it is good enough."""
+    asked = joint.asked_for(wanted)
+    reply = replace(
+        found,
+        key=job.key,
+        attempt=job.attempt,
+        answered_at=ports.clock.now_iso(),
+        image=prompt.images[0].info,
+        timing_ms={"download": prompt.download_ms},
+        files=(),
+        tasks=_tasks_of(job, asked),
+    )
+    read = _read(job, reply, wanted)
+    return (reply, read) if all(sharing.may_be_shared(*each) for each in read.values()) else None
+
+
+def _take_over(
+    job: Job, reply: JournalledReply, read: _Read, ports: Ports, *, number: int, wanted: Mapping[str, str]
+) -> tuple[JournalledReply, _Read]:
+    """Keep an answer that another upload has paid for: a copy for others first, lest it be gone in between."""
+    reuse.share(job, reply, ports, ask=number)
+    kept = _journal(job, reply, ports, number=number, wanted=wanted)
+    return kept, read if kept is reply else _read(job, kept, wanted)
+
+
+def _tasks_of(job: Job, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a journal entry says of the tasks that were asked for."""
+    return () if asked == job.event.tasks[:1] else asked
+
+
+def _pay(
+    job: Job,
+    request: ModelRequest,
+    prompt: Prompt,
+    ports: WorkerPorts,
+    *,
+    number: int,
+    wanted: Mapping[str, str],
+    content: Content | None = None,
+) -> JournalledReply:
+    """Ask the model and return the journalled reply: ours, or that of whoever was faster; raises what `_ask` does."""
     watch = _Watch(ports, {"download": prompt.download_ms})
     asked = joint.asked_for(wanted)
-    event = prompt.of(job.event)
-    request = requests.request_for(event, model_id=job.asks.model, tasks=asked, additions=wanted)
     has_schema, about = request.schema is not None, "+".join(asked)
     if ports.refused_schemas.knows(request.model, about):
         request = replace(request, schema=None)
     attached = send.attach(job, request, prompt.images, ports)
     watch.lap("transport")
-    response, attached = refusals.insist(job, attached, ports, lambda each: _answer(job, each, ports), about=about)
+    response, attached = refusals.insist(job, attached, ports, lambda each: call.answer(job, each, ports), about=about)
     watch.lap("model")
     with_retries(job, ports, lambda: send.verify(attached, ports))
+    sent = attached.sent[0].transport
+    shared = content is not None and sent.bytes == content.bytes  # a smaller copy had to do: others may fare better
     reply = JournalledReply(
         key=job.key,
         attempt=job.attempt,
         model=request.model,
         answered_at=ports.clock.now_iso(),
         image=prompt.images[0].info,
-        transport=attached.sent[0].transport,
+        transport=sent,
         timing_ms=watch.laps_ms,
         response=response,
         asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
         without_schema=has_schema and attached.request.schema is None,
         files=attached.files,
-        tasks=() if asked == job.event.tasks[:1] else asked,
+        tasks=_tasks_of(job, asked),
+        content=content.name if content and shared else None,
+        paid_by=_paying(job, asked) if shared else None,
     )
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
     ports.in_flight.reply_kept(job.attempt)
@@ -274,56 +383,6 @@ class _Watch:
         now_s = self._ports.clock.monotonic_s()
         self.laps_ms[step] = round((now_s - self._last_s) * 1000)
         self._last_s = now_s
-
-
-def _answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any]:
-    request = attached.request
-    most_usd = prices.reserve_usd(request, images_px=attached.sizes_px, day=today(ports))
-    return with_retries(job, ports, lambda: _call(job, request, most_usd, ports))
-
-
-def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) -> Mapping[str, Any]:
-    """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
-    ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
-    require_time(job, ports, "a model call")  # it would be paid for, and nobody would be there to take the answer
-    guard = ports.budget.of(job.event.source)
-    reserved = guard.reserve(most_usd, ports, timeout_s=remaining_s(job, ports))
-    with _never_made(reserved, guard):
-        require_time(job, ports, "a model call")  # it may have waited for others of this instance
-        ports.in_flight.asking(job.attempt)
-    logs.info("asking", model=request.model)
-    begun_s = ports.clock.monotonic_s()
-    try:
-        response = ports.model.generate(request, timeout_s=remaining_s(job, ports))
-    except (RefusedError, FileUnavailableError, ModelRejectedError) as error:
-        guard.refund(reserved)
-        if isinstance(error, ThrottledError):
-            now_s = ports.clock.monotonic_s()
-            ports.pacer.refused(
-                request.model, error, day=reserved.day, begun_s=begun_s, now_s=now_s, jitter=ports.jitter()
-            )
-        raise
-    except Exception:
-        guard.settle(reserved, None, ports)  # there may have been an answer, and whatever it cost counts
-        raise
-    ports.in_flight.answered(job.attempt)
-    ports.pacer.answered(request.model, now_s=ports.clock.monotonic_s())
-    answer = read_answer(response)
-    spent_usd = prices.spent_usd(request.model, served=answer.served_model, usage=answer.usage, day=today(ports))
-    guard.settle(reserved, spent_usd, ports)
-    if not is_answer(response):
-        raise TransientError("Gemini answered 200 without candidates: a broken answer, not an empty one.")
-    return response
-
-
-@contextlib.contextmanager
-def _never_made(reserved: NestedReservation, guard: NestedBudget) -> Iterator[None]:
-    """Give a reservation back where its call is not begun."""
-    try:
-        yield
-    except Exception:
-        guard.refund(reserved)
-        raise
 
 
 def _journal(

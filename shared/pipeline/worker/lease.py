@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import logs
 from shared.core import jsontext
+from shared.core.delivery import sharing
 from shared.core.delivery.waiting import LEASE_WAIT_S
 from shared.core.errors import (
     AlreadyExistsError,
@@ -22,6 +23,7 @@ from shared.core.errors import (
     PermanentError,
     TransientError,
     UplookError,
+    WaitingError,
 )
 from shared.core.events import storage_events
 from shared.core.operating.works import LeaseState
@@ -42,6 +44,9 @@ ATTEMPT = storage_events.STAMP
 _STATE, _REASON, _AWAY, _DIED = "uplook-state", "uplook-reason", "uplook-away", "uplook-died"
 _WITH = "uplook-with"
 """Metadata of a lease: the other tasks of its ask. Their results belong to the work that it stands for."""
+
+HOLDER = "uplook-holder"
+"""Metadata of a lease on a content: the upload that it is held for."""
 
 _HELD, _RELEASED = "held", "released"
 _FIRST_POLL_S = 0.25
@@ -121,6 +126,8 @@ def done_before(job: Job, held: HeldLease, ports: Ports) -> Mapping[str, Settled
 def after(error: Exception, held: HeldLease) -> Past:
     """Return what a delivery that ends in this error leaves behind."""
     text = str(error) if isinstance(error, UplookError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, WaitingError):
+        return Past(text, held.past.away)  # it did not ask, and cannot know whether the model is back
     return Past(text, held.past.away + 1 if isinstance(error, AwayError) else 0)
 
 
@@ -201,6 +208,16 @@ def states_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> list[LeaseS
     """Return what a lease says of each task that it stands for."""
     tasks = (work.task, *_named_in(lease))
     return [state_of(replace(work, task=task), lease, ttl_s=ttl_s) for task in tasks]
+
+
+def is_free(lease: ObjectInfo, ports: Ports) -> bool:
+    """Whether nobody can be at work under a lease: it was let go, or has expired by the server's time."""
+    return _free(lease, ports.settings.lease_ttl_s)
+
+
+def content_metadata(job: Job, *, held: bool) -> dict[str, str]:
+    """Return the metadata of a lease on a content that uploads share (`reuse`)."""
+    return _metadata(job.attempt, _HELD if held else _RELEASED) | {HOLDER: sharing.holder_of(job.paths)}
 
 
 def _has_result(paths: Paths, ports: Ports) -> bool:

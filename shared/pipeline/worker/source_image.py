@@ -26,6 +26,7 @@ from shared.core.images.probing import Limits
 from shared.core.jsontext import crc32c
 from shared.core.tasks.catalogue import TASKS
 from shared.core.weburls import without_query
+from shared.pipeline.job import shares_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +90,9 @@ def fetch(job: Job, source: Source, ports: Ports) -> Image:
 
 
 def is_read_whole(job: Job, source: Source, ports: Ports) -> bool:
-    """Whether `read` will take all bytes of an image: the service may not or cannot, or an overlay is drawn on them."""
-    as_it_lies = _by_reference(job, source.size or 0, ports) and not ports.settings.strip_metadata
+    """Whether `read` will take all bytes of an image: the service cannot, or an overlay or a hash is made of them."""
+    needs_bytes = ports.settings.strip_metadata or shares_answers(job, ports)
+    as_it_lies = _by_reference(job, source.size or 0, ports) and not needs_bytes
     return not source.size or not as_it_lies or any(TASKS[task].draws_overlay for task in job.event.tasks)
 
 

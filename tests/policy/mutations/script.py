@@ -116,7 +116,9 @@ CHANGES: Final = (
         "google_storage_bucket gs://a-project-uplook-work",
         (
             'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45,'
-            ' "matchesPrefix": ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]}}]}'
+            ' "matchesPrefix": ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]}},'
+            ' {"action": {"type": "Delete"}, "condition": {"age": 45, "matchesPrefix": ["answers/"]}},'
+            ' {"action": {"type": "Delete"}, "condition": {"age": 90, "matchesPrefix": ["uses/"]}}]}'
         ),
     ),
     Change(

@@ -11,7 +11,7 @@ class Region:
 
     `box`: (ymin, xmin, ymax, xmax) in thousandths of the upright picture; `polygon`: its outline as (x, y)
     in the same unit; `mask_png`: 256 x 256, 8-bit grey, values 0 and 255, stretched over the box;
-    `share`: fraction of the picture's area; `score`: 0 to 1.
+    `share`: fraction of the picture's area; `score`: 0 to 1; `named`: the detector gave the label.
     """
 
     label: str
@@ -20,6 +20,7 @@ class Region:
     mask_png: bytes
     share: float
     score: float
+    named: bool = False
 
     @property
     def place(self) -> str:
@@ -31,7 +32,8 @@ class Region:
 class Analysis:
     """What is known of one picture; `width` and `height` in pixels, upright.
 
-    `lines` are the boxes of what looks like lines of text, from top to bottom, as a region's box.
+    `lines` are the boxes of what looks like lines of text, from top to bottom, as a region's box. `detector`: a
+    detector looked for things that have names; `background`: the colours of what is none of them, if it found any.
     """
 
     digest: str
@@ -44,6 +46,13 @@ class Analysis:
     regions: tuple[Region, ...]
     faces: int
     lines: tuple[tuple[int, int, int, int], ...] = ()
+    detector: bool = False
+    background: tuple[str, ...] = ()
+
+    @property
+    def things(self) -> tuple[Region, ...]:
+        """What has a name, the surest first."""
+        return tuple(region for region in self.regions if region.named)
 
     @property
     def text_lines(self) -> tuple[Region, ...]:
@@ -53,9 +62,10 @@ class Analysis:
     @property
     def tags(self) -> tuple[str, ...]:
         """Keywords, the most telling first, each once."""
+        names = [region.label for region in self.things]
         face = ("face", "portrait") if self.faces else ()
         labels = [region.label for region in self.regions if region.label != "face"]
-        return tuple(dict.fromkeys((*face, *self.tones, self.kind, self.brightness, self.texture, *labels)))
+        return tuple(dict.fromkeys((*names, *face, *self.tones, self.kind, self.brightness, self.texture, *labels)))
 
 
 _ROWS = ("upper", "middle", "lower")

@@ -50,7 +50,14 @@ class RegionMask:
 
 
 @dataclass(frozen=True, slots=True)
-class _Graph:
+class Superpixels:
+    """A picture in small pieces of one colour each, and how they touch.
+
+    `labels`: each pixel's piece; `pixels`, `colour` (CIELAB), `border` (pixels at the frame) and `boxes` (top, left,
+    bottom, right): of each piece; `pairs`, `shared` (length of the common edge) and `step` (CIELAB distance): of each
+    two pieces that touch.
+    """
+
     labels: NDArray[np.intp]
     pixels: Floats
     colour: Floats
@@ -61,9 +68,8 @@ class _Graph:
     boxes: NDArray[np.intp]
 
 
-def find_regions(rgb: NDArray[np.uint8]) -> list[RegionMask]:
-    """Return up to eight regions of an RGB picture, the most striking first."""
-    graph = _graph(rgb)
+def find_regions(graph: Superpixels) -> list[RegionMask]:
+    """Return up to eight regions of a picture, the most striking first."""
     saliency = _saliency(graph)
     ranked = sorted(_scored(graph, saliency), key=lambda pair: -pair[0])
     kept: list[tuple[float, Bools]] = []
@@ -75,7 +81,8 @@ def find_regions(rgb: NDArray[np.uint8]) -> list[RegionMask]:
     return [RegionMask(binary_fill_holes(members[graph.labels]), score) for score, members in kept]
 
 
-def _graph(rgb: NDArray[np.uint8]) -> _Graph:
+def superpixels(rgb: NDArray[np.uint8]) -> Superpixels:
+    """Cut an RGB picture into superpixels (Felzenszwalb and Huttenlocher, 2004)."""
     rows, columns = rgb.shape[:2]
     smallest = max(4, int(0.0008 * rows * columns))
     labels = felzenszwalb(rgb, scale=40, sigma=0.8, min_size=smallest)
@@ -86,7 +93,7 @@ def _graph(rgb: NDArray[np.uint8]) -> _Graph:
     colour = np.stack(sums, axis=1) / pixels[:, None]
     pairs, shared = _neighbours(labels)
     frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    return _Graph(
+    return Superpixels(
         labels=labels,
         pixels=pixels,
         colour=colour,
@@ -112,7 +119,7 @@ def _boxes(labels: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.array([(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in slices])
 
 
-def _saliency(graph: _Graph) -> Floats:
+def _saliency(graph: Superpixels) -> Floats:
     count = len(graph.pixels)
     frame = np.flatnonzero(graph.border)
     # A border superpixel unlike the rest of the border belongs to a thing that is cut off: entering costs.
@@ -125,7 +132,7 @@ def _saliency(graph: _Graph) -> Floats:
     return np.asarray(dijkstra(paths.tocsr(), indices=count)[:count])
 
 
-def _scored(graph: _Graph, saliency: Floats) -> Iterator[tuple[float, Bools]]:
+def _scored(graph: Superpixels, saliency: Floats) -> Iterator[tuple[float, Bools]]:
     strongest = float(saliency.max())
     if strongest <= NOISE_DISTANCE:
         return
@@ -138,7 +145,7 @@ def _scored(graph: _Graph, saliency: Floats) -> Iterator[tuple[float, Bools]]:
             yield _contrast(graph, members) * mean**0.5 * share**0.4 * (1 - border), members
 
 
-def _candidates(graph: _Graph, relative: Floats) -> Iterator[Bools]:
+def _candidates(graph: Superpixels, relative: Floats) -> Iterator[Bools]:
     threshold = float(threshold_otsu(relative[graph.labels]))
     for level in SALIENCY_LEVELS:
         inside = np.asarray(relative > level * threshold)
@@ -148,7 +155,7 @@ def _candidates(graph: _Graph, relative: Floats) -> Iterator[Bools]:
         yield from _components(graph, graph.step < distance, everywhere)
 
 
-def _components(graph: _Graph, joined: Bools, inside: Bools) -> Iterator[Bools]:
+def _components(graph: Superpixels, joined: Bools, inside: Bools) -> Iterator[Bools]:
     count = len(inside)
     edges = graph.pairs[joined]
     links = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
@@ -159,7 +166,7 @@ def _components(graph: _Graph, joined: Bools, inside: Bools) -> Iterator[Bools]:
             yield members
 
 
-def _contrast(graph: _Graph, members: Bools) -> float:
+def _contrast(graph: Superpixels, members: Bools) -> float:
     """Mean CIELAB step across the region's outline, 1 being strong."""
     outline = members[graph.pairs].sum(axis=1) == 1
     if not outline.any():
@@ -167,7 +174,7 @@ def _contrast(graph: _Graph, members: Bools) -> float:
     return float(np.average(graph.step[outline], weights=graph.shared[outline])) / 50
 
 
-def _same(graph: _Graph, one: Bools, other: Bools) -> bool:
+def _same(graph: Superpixels, one: Bools, other: Bools) -> bool:
     areas = sorted((graph.pixels[one].sum(), graph.pixels[other].sum()))
     common = graph.pixels[one & other].sum()
     # A part is worth a box of its own beside the whole only if it is clearly smaller.
@@ -175,7 +182,7 @@ def _same(graph: _Graph, one: Bools, other: Bools) -> bool:
     return bool(part or common > 0.5 * areas[0] + 0.5 * areas[1] or _box_overlap(graph, one, other) > MAX_OVERLAP)
 
 
-def _box_overlap(graph: _Graph, one: Bools, other: Bools) -> float:
+def _box_overlap(graph: Superpixels, one: Bools, other: Bools) -> float:
     first, second = _box(graph, one), _box(graph, other)
     high, low = np.minimum(first[2:], second[2:]), np.maximum(first[:2], second[:2])
     common = float(np.prod(np.maximum(high - low, 0)))
@@ -183,6 +190,6 @@ def _box_overlap(graph: _Graph, one: Bools, other: Bools) -> float:
     return common / (areas - common)
 
 
-def _box(graph: _Graph, members: Bools) -> Any:
+def _box(graph: Superpixels, members: Bools) -> Any:
     boxes = graph.boxes[members]
     return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

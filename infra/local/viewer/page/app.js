@@ -1,20 +1,32 @@
-// The page: uploads on the way in, server-sent events on the way out.
+// The page: what belongs together is put together here, and what the viewer says is handed on.
 
-import { Card } from "./card.js";
-import { element, wordsOf } from "./words.js";
+import { Breaking } from "./breaking.js";
+import { Filters, overviewWords, useWords } from "./filters.js";
+import { Gallery } from "./gallery.js";
+import { Large } from "./large.js";
+import { Log } from "./log.js";
+import { Uploads } from "./uploads.js";
 
-const MAX_LINES = 200;
-const UPLOADS_AT_ONCE = 3;
-const SILENCE_MS = 10_000; // the server sends a heartbeat every 3 s
-const SPEAK_EVERY_MS = 1500;
+const SILENCE_MS = 10_000; // the viewer sends a heartbeat every 3 s
+const GATHER_MS = 250; // many changes at once are one look
 
 const $ = (id) => document.getElementById(id);
-const cards = new Map(); // key -> Card
-let seen = new Set();
 let ready = false;
 let lastSign = Date.now();
 
-// --- events -----------------------------------------------------------------------------------------------------
+const log = new Log({ lines: $("lines"), latest: $("latest"), spoken: $("spoken") });
+const filters = new Filters($("filters"), { changed: () => gallery.refresh() });
+const gallery = new Gallery($("cards"), {
+  filters: () => filters.values,
+  open: (key) => large.show(key),
+  told: showOverview,
+  failed: (message) => log.problem(message),
+});
+const large = new Large($, { filters: () => filters.values, closed: (key) => gallery.focus(key) });
+new Uploads($);
+new Breaking($, { open: (key) => large.show(key) });
+
+// --- what the viewer says ---------------------------------------------------------------------------------------
 
 function connect() {
   const events = new EventSource("api/events");
@@ -23,17 +35,17 @@ function connect() {
       lastSign = Date.now();
       handle(JSON.parse(event.data));
     });
-  events.addEventListener("open", () => {
-    seen = new Set();
+  on("heartbeat", showState);
+  on("changed", lookAgain);
+  on("history", (entries) => log.begin(entries));
+  on("log", (entry) => {
+    log.add(entry);
+    if (entry.kind === "announced") log.speak(entry);
   });
-  on("heartbeat", ({ trouble }) => showState(trouble));
-  on("image", takeImage);
-  on("result", takeResult);
-  on("problem", ({ message }) => log("problem", message, "failed"));
+  on("problem", ({ message }) => log.problem(message));
   on("ready", () => {
     ready = true;
-    forgetUnseen();
-    showEmpty();
+    lookAgain();
   });
   events.addEventListener("error", () => {
     if (events.readyState !== EventSource.CLOSED) return;
@@ -41,63 +53,19 @@ function connect() {
   });
 }
 
-function takeImage(message) {
-  const card = cardFor(message);
-  if (!message.task) {
-    if (message.live) log("uploads", message.name, "", "uploaded");
-    return;
-  }
-  if (card.plan(message.task)) log("image-events", message.name, "waiting", message.task);
+let looking = null;
+
+function lookAgain() {
+  looking ??= setTimeout(async () => {
+    looking = null;
+    await gallery.refresh();
+    large.refresh();
+  }, GATHER_MS);
 }
 
-function takeResult(message) {
-  const isNew = cardFor(message).take(message);
-  if (message.model.served) $(message.model.served.startsWith("local-vision") ? "honest" : "remote").hidden = false;
-  if (!message.live || !isNew) return;
-  log("image-results", message.name, message.status, message.task);
-  speak(`${message.task} of ${message.name}: ${message.caption ?? message.answer ?? wordsOf(message)}`);
-}
-
-// The card of an image generation and run. An upload knows no run yet: the first run that shows up takes its card.
-function cardFor(message) {
-  const place = JSON.stringify([message.bucket, message.name, message.generation]);
-  const key = `${place}${message.run ?? ""}`;
-  seen.add(key).add(place);
-  const started = [...cards.keys()].find((other) => other === key || other.startsWith(place));
-  const found = cards.get(key) ?? (message.run === null ? cards.get(started) : cards.get(place));
-  if (!found) return addCard(key, new Card(message));
-  if (message.run !== null && found.run === null) {
-    found.run = message.run;
-    cards.delete(place);
-    cards.set(key, found);
-  }
-  return found;
-}
-
-function addCard(key, card) {
-  cards.set(key, card);
-  const next = [...$("cards").children].find((node) => node.card.generation <= card.generation);
-  card.root.card = card;
-  $("cards").insertBefore(card.root, next ?? null);
-  showEmpty();
-  return card;
-}
-
-// After a new connection: what is stored no longer (a stack that began afresh) leaves the page too.
-function forgetUnseen() {
-  for (const [key, card] of cards) {
-    const place = JSON.stringify([card.source.bucket, card.source.name, card.source.generation]);
-    if (seen.has(key) || seen.has(place)) continue;
-    card.root.remove();
-    cards.delete(key);
-  }
-}
-
-// --- what the page says of itself -------------------------------------------------------------------------------
-
-function showState(trouble) {
+function showState({ trouble, unread = 0 }) {
   const state = $("state");
-  const words = trouble.length ? "stack unreachable" : "live";
+  const words = trouble.length ? "stack unreachable" : unread ? `reading ${unread.toLocaleString("en")} more results …` : "live";
   if (state.textContent !== words) state.textContent = words;
   state.dataset.state = trouble.length ? "down" : "live";
   const notice = $("trouble");
@@ -106,123 +74,34 @@ function showState(trouble) {
   notice.hidden = !trouble.length;
 }
 
-function showEmpty() {
-  $("empty").hidden = !ready || cards.size > 0;
-  $("drop").classList.toggle("roomy", cards.size === 0);
-}
-
-function log(topic, name, status, task = "") {
-  const first = $("lines").firstElementChild;
-  if (topic === "problem" && first?.dataset.what === name) return;
-  const time = new Date().toLocaleTimeString([], { hour12: false });
-  const parts = [["time", time], ["topic", topic], ["task", task], ["status", topic === "problem" ? "" : status], ["name", name]];
-  const line = element("li", {}, ...parts.filter(([, text]) => text).map(([kind, text]) => element("span", { className: `log-${kind}` }, text)));
-  line.dataset.status = status;
-  line.dataset.what = name;
-  $("lines").prepend(line);
-  while ($("lines").children.length > MAX_LINES) $("lines").lastElementChild.remove();
-  $("latest").replaceChildren(...line.cloneNode(true).childNodes);
-  $("latest").dataset.status = status;
-}
-
-let unspoken = [];
-let speaking = null;
-
-// Many results at once are one announcement.
-function speak(text) {
-  unspoken.push(text);
-  speaking ??= setTimeout(() => {
-    const more = unspoken.length - 1;
-    $("spoken").textContent = more ? `${more} more results, and ${unspoken[more]}` : unspoken[0];
-    unspoken = [];
-    speaking = null;
-  }, SPEAK_EVERY_MS);
+function showOverview({ matched, overview }) {
+  const { images, use } = overview;
+  $("overview").textContent = images ? overviewWords(overview) : "";
+  $("use").textContent = useWords(use);
+  $("remote").hidden = !use.calls;
+  $("honest").hidden = !use.local_calls;
+  filters.show(overview);
+  $("found").textContent = filters.any ? `${matched.toLocaleString("en")} of ${images.toLocaleString("en")} shown` : "";
+  $("filters").hidden = !images;
+  $("clear").hidden = !filters.any;
+  $("empty").hidden = !ready || images > 0;
+  $("drop").classList.toggle("roomy", ready && images === 0);
 }
 
 setInterval(() => {
-  if (Date.now() - lastSign > SILENCE_MS) showState(["The viewer does not answer. Is the stack up? Start it with: make up"]);
+  if (Date.now() - lastSign > SILENCE_MS) showState({ trouble: ["The viewer does not answer. Is the stack up? Start it with: make up"] });
 }, 1000);
 
-// --- uploads ----------------------------------------------------------------------------------------------------
-
-const queue = [];
-let sending = 0;
-let sent = 0;
-let wanted = 0;
-
-function upload(files) {
-  if (!files.length) return;
-  if (!sending) {
-    $("refused").replaceChildren();
-    sent = wanted = 0;
-  }
-  wanted += files.length;
-  const question = $("question").value.trim();
-  queue.push(...files.map((file) => ({ file, question })));
-  while (sending < UPLOADS_AT_ONCE && queue.length) work();
-}
-
-async function work() {
-  sending += 1;
-  while (queue.length) {
-    showProgress();
-    const { file, question } = queue.shift();
-    try {
-      await send(file, question);
-    } catch (error) {
-      $("refused").append(element("li", {}, element("b", {}, `${file.name}: `), error.message));
-    }
-    sent += 1;
-  }
-  sending -= 1;
-  showProgress();
-}
-
-async function send(file, question) {
-  // A file name can hold half a surrogate pair, which no URL can.
-  const whole = (text) => encodeURIComponent(text.toWellFormed?.() ?? text);
-  const asked = question ? `&question=${whole(question)}` : "";
-  const headers = { "Content-Type": file.type || "application/octet-stream" };
-  let answer;
-  try {
-    answer = await fetch(`api/uploads?name=${whole(file.name)}${asked}`, { method: "POST", headers, body: file });
-  } catch {
-    throw new Error("could not be read (is it a folder?), or the viewer does not answer.");
-  }
-  if (!answer.ok) throw new Error((await answer.json()).error);
-}
-
-function showProgress() {
-  const refused = $("refused").children.length;
-  if (sending) $("uploading").textContent = `Uploading ${Math.min(sent + 1, wanted)} of ${wanted} …`;
-  else $("uploading").textContent = refused ? `${sent - refused} of ${wanted} uploaded` : `${wanted} uploaded`;
-}
-
-const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-
-addEventListener("dragover", (event) => {
-  if (!holdsFiles(event)) return;
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dragging");
-});
-addEventListener("drop", (event) => {
-  document.body.classList.remove("dragging");
-  if (!holdsFiles(event)) return;
-  event.preventDefault();
-  upload([...event.dataTransfer.files]);
-});
-addEventListener("paste", (event) => upload([...(event.clipboardData?.files ?? [])]));
-$("choose").addEventListener("click", () => $("files").click());
-$("files").addEventListener("change", () => {
-  upload([...$("files").files]);
-  $("files").value = "";
-});
 for (const toggle of document.querySelectorAll(".toggles input")) {
   toggle.addEventListener("change", () => document.body.toggleAttribute(`data-${toggle.value}`, toggle.checked));
 }
+$("clear").addEventListener("click", () => filters.clear());
+addEventListener("hashchange", openNamed);
 
-showEmpty();
+function openNamed() {
+  const key = decodeURIComponent(location.hash.slice(1));
+  if (key.includes("/")) large.show(key);
+}
+
 connect();
+openNamed();

@@ -10,6 +10,36 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+const PENDING = new Set(["waiting"]);
+const GOOD = ["ok", "empty"];
+
+export const shortName = (name) => name.split("/").pop() || name;
+
+// The tasks of an image that have a result, a failure, or are held.
+export const resultsOf = (image) => image.tasks.filter((task) => !PENDING.has(task.status));
+
+// What to draw where nobody has chosen: masks rather than boxes, boxes rather than nothing.
+export function bestTask(image) {
+  const results = resultsOf(image);
+  return results.find((it) => it.items.some((item) => item.mask)) ?? results.find((it) => it.items.length) ?? results.find((it) => it.document) ?? results[0] ?? null;
+}
+
+// Where an image stands, in a sentence, where it has no caption or answer to show.
+export function stateWords(image) {
+  if (image.state === "unplanned") {
+    if (image.left_out) return `No task was planned: ${image.left_out}.`;
+    return image.stored ? "Uploaded; no task has been planned yet." : "The upload is gone.";
+  }
+  const failed = resultsOf(image).find((it) => !GOOD.includes(it.status));
+  if (failed) return wordsOf(failed);
+  return image.state === "waiting" ? "Waits for its workers." : "Nothing to say about it.";
+}
+
+export function statusOf(image) {
+  if (!image.tasks.length) return stateWords(image);
+  return image.tasks.map(({ task, status, items }) => `${task} ${status}${items?.length ? `, ${items.length} found` : ""}`).join("; ");
+}
+
 export function factsOf(image, source, run) {
   const folder = source.name.includes("/") ? source.name.slice(0, source.name.lastIndexOf("/") + 1) : null;
   const size = image ? `${image.width} × ${image.height} ${image.format?.toUpperCase() ?? ""}` : null;
@@ -26,7 +56,7 @@ export function wordsOf(result) {
 export function problemsOf(results) {
   const alike = new Map(); // a bad file fails each task in the same words: say them once
   for (const { task, status, reason, words } of results) {
-    if (["ok", "empty"].includes(status)) continue;
+    if (GOOD.includes(status)) continue;
     const key = JSON.stringify([status, reason ?? words]);
     alike.set(key, [...(alike.get(key) ?? []), task]);
   }
@@ -58,17 +88,21 @@ export function answerOf(results) {
   return element("dl", { className: "answer" }, question, element("dd", { dir: "auto" }, asked.answer));
 }
 
+export const isLocal = (served) => /^(local-vision|recorded-reply)/.test(served ?? "");
+
 export function smallPrint(result) {
   const { requested, served } = result.model;
-  const local = served?.startsWith("local-vision");
+  const local = isLocal(served);
   const model = !served ? `${requested} was not asked` : served === requested ? served : `answered by ${served}, asked for ${requested}`;
   const parts = [model, transportOf(result.transport), usageOf(result.usage, local), timingOf(result.timing_ms)].filter(Boolean);
-  const print = element("p", { className: "small print" }, parts.join(" · "));
-  if (result.document) print.append(parts.length ? " · " : "", element("a", { href: result.document, target: "_blank", rel: "noopener" }, `${result.task} document (JSON)`));
-  if (!result.warnings.length) return print;
-  const warnings = element("ul", {}, ...result.warnings.map((warning) => element("li", {}, warning)));
-  const title = `${result.warnings.length} warning${result.warnings.length > 1 ? "s" : ""}`;
-  return element("div", {}, print, element("details", { className: "small" }, element("summary", {}, title), warnings));
+  return element("p", { className: "small" }, parts.join(" · "));
+}
+
+// Warnings that matter; that local eyes answered is no news on a local stack, and is said apart, in the small print.
+export function warningsOf(result) {
+  const own = result.warnings.filter((warning) => !(isLocal(result.model.served) && warning.startsWith("the model that answered is")));
+  if (!own.length) return null;
+  return element("ul", { className: "warnings", "aria-label": "Warnings" }, ...own.map((warning) => element("li", {}, warning)));
 }
 
 function transportOf(transport) {
@@ -78,11 +112,12 @@ function transportOf(transport) {
 }
 
 function usageOf(usage, local) {
+  if (usage?.counted_in) return `answered within ${usage.counted_in}'s call`;
   if (!usage || usage.total_tokens === null) return null;
   const tokens = `${usage.total_tokens.toLocaleString("en")} tokens`;
   if (usage.cost_usd === null) return `${tokens}, cost unknown`;
   const cost = `$${usage.cost_usd.toFixed(6).replace(/0{1,4}$/, "")}`;
-  return local ? `${tokens}, would cost ${cost}` : `${tokens}, ${cost}`;
+  return local ? `${tokens}, nothing paid (a model would have cost about ${cost})` : `${tokens}, ${cost}`;
 }
 
 function timingOf(timing) {

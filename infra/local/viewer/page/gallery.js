@@ -1,0 +1,142 @@
+// All images that are found, of which only those near the screen exist on the page: a thousand take what thirty do.
+
+import { getJson, imagesPath } from "./api.js";
+import { Card } from "./card.js";
+
+const BLOCK = 24; // images asked for at a time
+const KEPT = 8; // blocks remembered
+const GAP_PX = 16;
+const LEAST_PX = 264;
+const ROWS_AHEAD = 1;
+
+export class Gallery {
+  // `told` hears of every answer: {matched, overview}.
+  constructor(root, { filters, open, told, failed }) {
+    Object.assign(this, { root, filters, open, told, failed });
+    this.cards = new Map(); // key -> Card
+    this.blocks = new Map(); // number of the block -> promise of its images
+    this.matched = 0;
+    this.turn = 0;
+    addEventListener("scroll", () => this.soon(), { passive: true });
+    new ResizeObserver(() => this.soon()).observe(root);
+  }
+
+  // Asks anew for what is shown: something has changed, or other images are wanted.
+  async refresh() {
+    this.blocks.clear();
+    await this.draw();
+  }
+
+  soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.draw();
+    });
+  }
+
+  async draw() {
+    const turn = ++this.turn;
+    if (!this.blocks.size) await this.block(0);
+    this.measure();
+    const [first, last] = this.visible();
+    const numbers = [];
+    for (let number = Math.floor(first / BLOCK); number * BLOCK < last; number += 1) numbers.push(number);
+    const found = await Promise.all(numbers.map((number) => this.block(number)));
+    if (turn !== this.turn) return;
+    const images = new Map(); // index -> image
+    found.forEach((block, at) => block.forEach((image, place) => images.set(numbers[at] * BLOCK + place, image)));
+    this.measure();
+    this.show([...images].filter(([index]) => index >= first && index < last));
+    this.forget(numbers);
+    this.root.removeAttribute("aria-busy");
+  }
+
+  block(number) {
+    if (!this.blocks.has(number)) this.blocks.set(number, this.ask(number));
+    return this.blocks.get(number);
+  }
+
+  async ask(number) {
+    try {
+      const answer = await getJson(imagesPath({ offset: number * BLOCK, limit: BLOCK }, this.filters()));
+      this.matched = answer.matched;
+      this.told(answer);
+      return answer.images;
+    } catch (error) {
+      this.blocks.delete(number);
+      this.failed(error.message);
+      return [];
+    }
+  }
+
+  measure() {
+    const width = this.root.clientWidth;
+    this.columns = Math.max(1, Math.floor((width + GAP_PX) / (LEAST_PX + GAP_PX)));
+    this.width = (width - GAP_PX * (this.columns - 1)) / this.columns;
+    const text = parseFloat(getComputedStyle(this.root).getPropertyValue("--text-px"));
+    this.height = Math.round(this.width * 0.75) + text;
+    const rows = Math.ceil(this.matched / this.columns);
+    this.root.style.height = `${Math.max(0, rows * (this.height + GAP_PX) - GAP_PX)}px`;
+  }
+
+  // The indexes from and to which images are on the screen, or nearly.
+  visible() {
+    const top = -this.root.getBoundingClientRect().top;
+    const row = this.height + GAP_PX;
+    const first = Math.max(0, Math.floor(top / row) - ROWS_AHEAD);
+    const last = Math.ceil((top + innerHeight) / row) + ROWS_AHEAD;
+    return [first * this.columns, Math.min(this.matched, Math.max(0, last) * this.columns)];
+  }
+
+  show(images) {
+    const wanted = new Set(images.map(([, image]) => image.key));
+    const focused = document.activeElement?.closest?.(".card");
+    for (const [key, card] of this.cards) {
+      if (wanted.has(key) || card.root === focused) continue;
+      card.remove();
+      this.cards.delete(key);
+    }
+    let before = null;
+    for (const [index, image] of images) {
+      const card = this.cardOf(image);
+      card.place(index, this.matched);
+      const { style } = card.root;
+      style.width = `${this.width}px`;
+      style.height = `${this.height}px`;
+      style.left = `${(index % this.columns) * (this.width + GAP_PX)}px`;
+      style.top = `${Math.floor(index / this.columns) * (this.height + GAP_PX)}px`;
+      // In the order in which they are read. What stays where it is isn't touched: it would lose the focus.
+      const next = before ? before.nextElementSibling : this.root.firstElementChild;
+      if (next !== card.root) this.root.insertBefore(card.root, next);
+      before = card.root;
+    }
+  }
+
+  cardOf(image) {
+    // An upload that gets its first task gets a run, and with it another key: it is the same card.
+    const known = this.cards.get(image.key) ?? this.cards.get(image.key.replace(/^([0-9]+)\/[^/]+/, "$1/-"));
+    if (!known) {
+      const card = new Card(image, this.open);
+      this.cards.set(image.key, card);
+      return card;
+    }
+    if (known.key !== image.key) {
+      this.cards.delete(known.key);
+      this.cards.set(image.key, known);
+    }
+    known.show(image);
+    return known;
+  }
+
+  forget(used) {
+    for (const number of this.blocks.keys()) {
+      if (this.blocks.size <= KEPT) return;
+      if (!used.includes(number)) this.blocks.delete(number);
+    }
+  }
+
+  // Brings the focus back to where it was before an image was looked at.
+  focus(key) {
+    this.cards.get(key)?.button.focus();
+  }
+}

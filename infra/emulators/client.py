@@ -58,6 +58,10 @@ class Control:
         found: dict[str, str] = self.call("GET", FAULTS_PATH)["kinds"]
         return found
 
+    def remove(self, rule_id: int) -> None:
+        """Remove one planned fault."""
+        self.call("DELETE", f"{FAULTS_PATH}?id={rule_id}")
+
     def clear(self) -> None:
         """Remove every planned fault."""
         self.call("DELETE", FAULTS_PATH)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime as dt
 import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -43,11 +42,6 @@ def append(path: Path, activity: Activity) -> None:
     """Append one line; several processes may do so at once."""
     with path.open("ab", buffering=0) as file:
         file.write(json.dumps(asdict(activity), default=str).encode() + b"\n")
-
-
-def now() -> str:
-    """Return the time of day, UTC, in milliseconds."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def of_push(function: str, at: str, headers: Mapping[str, str], body: bytes) -> Activity | None:

@@ -19,8 +19,10 @@ from infra.emulators.common.guard import Policy, refused
 from infra.local import activity
 from main import *  # noqa: F403 - every entry point, by the name it is deployed under
 from shared import logs
+from shared.adapters.clock import SystemClock
 
 _POLICY = Policy()
+_CLOCK = SystemClock()
 _FILE, _FUNCTION = os.environ.get(activity.FILE_VARIABLE), os.environ.get(activity.FUNCTION_VARIABLE, "")
 
 
@@ -36,7 +38,7 @@ def _refuse() -> Response | None:
 
 def _note_delivery() -> None:
     headers = {name.lower(): value for name, value in request.headers}
-    found = activity.of_push(_FUNCTION, activity.now(), headers, request.get_data(cache=True))
+    found = activity.of_push(_FUNCTION, _CLOCK.now_iso(), headers, request.get_data(cache=True))
     if found is not None:
         request.environ["uplook.delivery"] = found
         _append(found)
@@ -46,12 +48,12 @@ def _note_answer(answer: Response) -> Response:
     delivery = request.environ.get("uplook.delivery")
     if delivery is not None:
         ended = {**delivery.details, "status": answer.status_code}
-        _append(replace(delivery, at=activity.now(), what=activity.ANSWERED, details=ended))
+        _append(replace(delivery, at=_CLOCK.now_iso(), what=activity.ANSWERED, details=ended))
     return answer
 
 
 def _note_record(record: logging.LogRecord) -> bool:
-    _append(activity.of_record(_FUNCTION, activity.now(), logs.as_entry(record)))
+    _append(activity.of_record(_FUNCTION, _CLOCK.now_iso(), logs.as_entry(record)))
     return True
 
 

@@ -1,4 +1,4 @@
-"""A browser for all tests of a process, and a viewer with both emulators behind it."""
+"""A browser for the tests of a file, and a viewer with both emulators behind it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: Playwright keeps its event loop running in this thread until it ends, and whatever test the
+# process runs next would find `asyncio.run` refused.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip(WHY_NOT)

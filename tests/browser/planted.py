@@ -44,21 +44,27 @@ class Planted:
 
 
 def plant(storage: str, planted: Iterable[Planted]) -> None:
-    """Write uploads, results and masks."""
+    """Write uploads, in their order, and then results and masks: the page lists what was uploaded last first."""
     client = resources.storage_client(storage)
+    uploaded = [(each, _upload(client, each)) for each in planted]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda each: _plant(client, each), planted))
+        list(pool.map(lambda each: _answer(client, *each), uploaded))
 
 
-def _plant(client: Any, each: Planted) -> None:
+def _upload(client: Any, each: Planted) -> int:
+    """Return the generation of the upload."""
     width, height = each.size
     stored = (height, width) if is_transposed(each.orientation) else (width, height)
     blob = client.bucket(topology.UPLOADS).blob(each.name)
     data = each.data or jpeg(stored, seed=len(each.name) + ord(each.name[-5]), orientation=each.orientation)
     blob.upload_from_string(data, content_type="image/jpeg")
+    return int(blob.generation)
+
+
+def _answer(client: Any, each: Planted, generation: int) -> None:
     if each.status == "none":
         return
-    event = ImageEvent(Source(topology.UPLOADS, each.name, blob.generation), "segment", SETTINGS, "v1")
+    event = ImageEvent(Source(topology.UPLOADS, each.name, generation), "segment", SETTINGS, "v1")
     place = paths(event.source, run=event.run, task=event.task)
     if each.status == "waiting":
         client.bucket(topology.WORK).blob(place.lease).upload_from_string(b"{}")

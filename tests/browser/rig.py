@@ -69,7 +69,8 @@ def card(page: Page, name: str) -> Locator:
 
 
 def look_at(page: Page, name: str) -> Locator:
-    """Open an image, and return the dialog that shows it."""
+    """Find an image by its name (a narrow window holds a card or two), open it, and return the dialog that shows it."""
+    page.get_by_role("searchbox").fill(name)
     card(page, name).locator("button.stage").click()
     dialog = page.locator("#large")
     page.wait_for_function("name => document.querySelector('#large-title').textContent === name", arg=name)

@@ -63,7 +63,7 @@ def too_small(page: Page) -> list[str]:
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
 def test_nothing_keeps_anybody_out(browser: Browser, viewer: Stack, scheme: str, size: tuple[int, int]) -> None:
     with opened(browser, viewer.viewer, scheme=scheme, size=size) as page:
-        page.wait_for_function("() => document.querySelectorAll('.card').length === 4")
+        page.locator(".card").first.wait_for()
         page.get_by_text("What to ask for").click()
         assert (serious(page), too_small(page)) == ([], [])
         look_at(page, "first.jpg")

@@ -140,6 +140,7 @@ def test_keys_zoom_turn_the_pages_and_close(browser: Browser, viewer: Stack) -> 
         for key, expected in (("ArrowRight", names[1]), ("ArrowRight", names[2]), ("ArrowLeft", names[1])):
             page.keyboard.press(key)
             page.wait_for_function("name => document.querySelector('#large-title').textContent === name", arg=expected)
+        loaded(page)
         before = page.locator("#large-frame").bounding_box()
         page.keyboard.press("+")
         after = page.locator("#large-frame").bounding_box()

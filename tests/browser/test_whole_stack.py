@@ -162,7 +162,7 @@ def test_a_killed_worker_is_replaced_and_every_result_arrives_once(browser: Brow
 
 
 def states_of(stack: Endpoints, text: str) -> dict[str, int]:
-    answer = requests.get(f"{stack.viewer}/api/images", params={"q": text, "limit": 100}, timeout=WAIT_S)
+    answer = requests.get(f"{stack.viewer}/api/images", params={"q": text, "limit": "100"}, timeout=WAIT_S)
     return dict(Counter(each["state"] for each in answer.json()["images"]))
 
 

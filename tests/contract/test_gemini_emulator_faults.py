@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -94,6 +96,30 @@ def test_latency_outlasts_an_impatient_client(client: Client, url: str, control:
             describe(impatient)
         assert len(list(client.models.list())) > 10
     wait_until(lambda: calls(url), "the call that was hung up on, which is logged when it ends")
+
+
+def test_who_is_held_goes_on_as_soon_as_the_rule_is_removed(client: Client, control: Control) -> None:
+    rule = control.add(Fault("hold", operation="models.generateContent", times=0, seconds=WAIT_S))
+    other = control.add(Fault("hold", operation="files.get", seconds=WAIT_S))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(describe, client)
+        wait_until(lambda: control.faults()[0]["hits"], "the call that is held")
+        assert not asked.done()
+        control.remove(rule)
+        assert "orange" in asked.result(WAIT_S).text
+    assert [each["id"] for each in control.faults()] == [other]
+
+
+def test_who_is_held_goes_on_after_the_seconds_that_the_rule_allows(client: Client, control: Control) -> None:
+    with control.planned(Fault("hold", operation="models.generateContent", seconds=0.2)):
+        assert "orange" in describe(client).text
+
+
+def test_a_rule_is_removed_by_its_number(control: Control) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        control.call("DELETE", "/_control/faults?id=all")
+    with refused.value as answer:
+        assert json.load(answer)["error"] == "id: expected the number of a rule, found 'all'"
 
 
 @pytest.mark.parametrize("size", [0, 40])

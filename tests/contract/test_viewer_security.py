@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from infra.local.viewer.app import PAGE
-from tests.contract.viewer_rig import Stack, upload
+from tests.contract.viewer_rig import DEADLINE_S, Stack, upload
 
 pytest_plugins = ["tests.contract.viewer_fixtures"]
 
@@ -66,3 +67,26 @@ def test_an_upload_from_a_foreign_page_is_refused(stack: Stack) -> None:
 
 def test_an_upload_from_the_own_page_is_taken(stack: Stack) -> None:
     assert upload(stack, "own.png", headers={"Origin": stack.viewer}).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/api/actions", "/api/faults"])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_what_changes_more_than_an_upload_takes_no_form(stack: Stack, path: str, content_type: str) -> None:
+    headers = {"Content-Type": content_type, "Origin": stack.viewer}
+    assert requests.post(f"{stack.viewer}{path}", data=b"{}", headers=headers, timeout=DEADLINE_S).status_code == 415
+
+
+@pytest.mark.parametrize("path", ["/api/actions", "/api/faults", "/api/samples"])
+def test_nothing_is_done_for_a_foreign_page(stack: Stack, path: str) -> None:
+    answer = requests.post(
+        f"{stack.viewer}{path}", json={}, headers={"Origin": "https://example.com"}, timeout=DEADLINE_S
+    )
+    assert answer.status_code == 403
+
+
+def test_a_viewer_of_somebody_elses_services_breaks_nothing(stack: Stack) -> None:
+    assert requests.get(f"{stack.viewer}/api/faults", timeout=DEADLINE_S).json() == []
+    answer = requests.post(f"{stack.viewer}/api/faults", json={"fault": "kill"}, timeout=DEADLINE_S)
+    assert (answer.status_code, "Nothing can be broken here" in answer.json()["error"]) == (409, True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TYPED = [block for page in pages() if page != "README.md" for block in typed(page)]
 SAID = {
-    "docs/emulators/gemini.md": ("region", '"box_2d"', "region", '"id":'),
+    "docs/emulators/gemini.md": ('"candidates"', '"box_2d"', '"label"', '"id":'),
     "docs/emulators/pubsub.md": (
         "hello {'language': 'en'}\n",
         "pushed: hello\n",

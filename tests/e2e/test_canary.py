@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.api_core.exceptions import DeadlineExceeded
+from google.api_core.exceptions import DeadlineExceeded, NotFound
 
 from infra.emulators import Control, Fault
 from infra.local import endpoints, resources, topology
@@ -85,11 +85,20 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
             _uploads(found, client, Control(gemini))
             _bare_events(found, client, stack.endpoints)
             found.events = _pulled(subscriber, count=len(found.outcomes))
-            for blob in (*client.list_blobs(topology.RESULTS), *client.list_blobs(topology.WORK)):
-                found.objects[blob.name] = blob.download_as_bytes()
-                found.metadata[blob.name] = json.dumps(blob.metadata)
+            wait_until(lambda: _read_all(found, client), "objects that stay while they are read")
             found.lines += [(state_dir / name).read_text() for name in (endpoints.ENV_FILE, endpoints.STATE_FILE)]
     return found
+
+
+def _read_all(found: Play, client: storage.Client) -> bool:
+    """Read every object; whether none of them was replaced meanwhile, as a lease is when its work is done."""
+    for blob in (*client.list_blobs(topology.RESULTS), *client.list_blobs(topology.WORK)):
+        try:
+            found.objects[blob.name] = blob.download_as_bytes()
+        except NotFound:
+            return False
+        found.metadata[blob.name] = json.dumps(blob.metadata)
+    return True
 
 
 def _uploads(found: Play, client: storage.Client, gemini: Control) -> None:

@@ -13,7 +13,7 @@ from shared.core.values import Usage
 from shared.pipeline.instance.budget import DayBudget
 from shared.pipeline.job import begin
 from shared.pipeline.upkeep import dead_letter, unpark
-from shared.pipeline.worker import analyze, ask, commit, lease, park, send, source_image
+from shared.pipeline.worker import analyze, ask, call, commit, lease, park, send, source_image
 from shared.pipeline.worker.lease import HeldLease, Settled
 from shared.pipeline.worker.source_image import Read
 
@@ -81,7 +81,7 @@ def journal_without_retry(patch: pytest.MonkeyPatch) -> None:
 
 def ask_without_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        ask, "_call", lambda job, request, _usd, ports: ports.model.generate(request, timeout_s=_left(job, ports))
+        call, "_call", lambda job, request, _usd, ports: ports.model.generate(request, timeout_s=_left(job, ports))
     )
 
 

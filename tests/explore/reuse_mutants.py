@@ -40,7 +40,7 @@ def look_before_the_claim_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def keep_no_copy(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reuse, "share", lambda *_, **__: None)
+    patch.setattr(reuse, "keep_copy", lambda *_, **__: None)
 
 
 def let_the_claim_go_before_the_copy(patch: pytest.MonkeyPatch) -> None:
@@ -63,14 +63,14 @@ def take_nothing_over_from_the_dead(patch: pytest.MonkeyPatch) -> None:
 
 
 def note_the_use_behind_the_copy(patch: pytest.MonkeyPatch) -> None:
-    note, share = reuse.note_use, reuse.share
+    note, share = reuse.note_use, reuse.keep_copy
 
     def share_first(job: Job, reply: Any, ports: Ports, *, ask: int) -> None:
         share(job, reply, ports, ask=ask)
         note(job, reply.content, ports)
 
     patch.setattr(reuse, "note_use", lambda *_: None)
-    patch.setattr(reuse, "share", share_first)
+    patch.setattr(reuse, "keep_copy", share_first)
 
 
 def never_let_the_claim_go(patch: pytest.MonkeyPatch) -> None:
@@ -112,19 +112,19 @@ def count_what_others_paid(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ask, "_reused_from", lambda _job, _reply: None)
 
 
-REUSE_MUTANTS: Final[dict[Mutation, str]] = {
-    ask_without_a_claim: "pay once",
-    take_live_claims: "pay once",
-    look_before_the_claim_alone: "pay once",
-    keep_no_copy: "pay once",
-    let_the_claim_go_before_the_copy: "pay once",
-    take_nothing_over_from_the_dead: "pay once",
-    note_the_use_behind_the_copy: "forgotten",
-    never_let_the_claim_go: "claim",
-    forget_no_copy: "forgotten",
-    forget_the_copies_of_others: "pay once",
-    forget_the_use_first: "forgotten",
-    leave_the_claim: "forgotten",
-    count_what_others_paid: "counted once",
+REUSE_MUTANTS: Final[dict[Mutation, tuple[str, str, str]]] = {
+    ask_without_a_claim: ("shared", "together", "pay once"),
+    take_live_claims: ("shared", "together", "pay once"),
+    look_before_the_claim_alone: ("shared", "together", "pay once"),
+    keep_no_copy: ("shared", "once", "pay once"),
+    let_the_claim_go_before_the_copy: ("shared", "together", "pay once"),
+    take_nothing_over_from_the_dead: ("shared", "once", "pay once"),
+    note_the_use_behind_the_copy: ("forgotten", "once", "forgotten"),
+    never_let_the_claim_go: ("shared", "once", "claim"),
+    forget_no_copy: ("forgotten", "once", "forgotten"),
+    forget_the_copies_of_others: ("forgotten", "once", "pay once"),
+    forget_the_use_first: ("forgotten", "once", "forgotten"),
+    leave_the_claim: ("forgotten", "once", "forgotten"),
+    count_what_others_paid: ("shared", "once", "counted once"),
 }
-"""Each mutation, with the invariant that it breaks."""
+"""Each mutation, with the scenario and the schedule that show it, and the invariant that it breaks."""

@@ -20,7 +20,7 @@ def test_every_content_is_paid_for_once_and_nothing_is_left_when_all_is_forgotte
 
 
 def test_a_crowd_whose_answers_are_not_shared_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reuse, "share", lambda *_, **__: None)
+    monkeypatch.setattr(reuse, "keep_copy", lambda *_, **__: None)
 
     assert [told.partition(":")[0] for told in problems(SMALL, play(SMALL))] == ["calls", "paid", "reused"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shared.core import naming
-from shared.core.delivery.batch_records import CREATING_S, GIVE_UP_S
+from shared.core.delivery.batch_records import CREATING_S, GIVE_UP_S, RECORD_STATE
 from shared.core.errors import ConfigurationError, ErrorCode, ModelRejectedError, RefusedError, TransientError
 from shared.core.events.envelopes import Upload
 from shared.pipeline.upkeep.forget import forget
@@ -343,3 +343,31 @@ def test_one_job_that_fails_keeps_no_other_from_going_on() -> None:
     assert rig.work() == 1
     rig.tick()
     assert rig.work() == 1
+
+
+def test_whoever_comes_too_late_with_a_job_takes_nothing_out_of_the_day() -> None:
+    settings, lines = replace(BATCH_SETTINGS, max_usd_per_day=0.02), []
+    for is_late in (False, True):
+        rig = BatchRig(settings)
+        rig.deliver(*(rig.upload(f"{number}.jpg") for number in range(8)))
+        if is_late:
+            rig.rig.store.create = _beaten(rig.rig.store.create)  # type: ignore[method-assign]
+            rig.tick()
+            assert len(rig.service.jobs) == 0
+        rig.tick()
+        lines.append(sum(len(each["lines"]) for each in rig.records()[is_late:]))
+    assert 0 < lines[0] < 8
+    assert lines[1] == lines[0]
+
+
+def _beaten(create: Any) -> Any:
+    """Return a `create` that meets somebody else's record at the first number."""
+    beaten: list[str] = []
+
+    def faster(bucket: str, name: str, data: bytes, **how: Any) -> int:
+        if name.startswith(naming.BATCH_RECORDS) and not beaten:
+            beaten.append(name)
+            create(bucket, name, b"{}", content_type="application/json", metadata={RECORD_STATE: "closed"})
+        return int(create(bucket, name, data, **how))
+
+    return faster

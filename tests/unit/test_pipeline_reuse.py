@@ -333,7 +333,7 @@ def test_whoever_replays_the_journal_keeps_the_copy_that_a_crash_has_prevented(m
     rig = _rig()
     first = rig.upload("first.jpg")
     with monkeypatch.context() as broken:
-        broken.setattr(reuse, "share", _crash)
+        broken.setattr(reuse, "keep_copy", _crash)
         with pytest.raises(ZeroDivisionError):
             analyze(first, rig.ports)
     assert _kept(rig, naming.ANSWERS) == []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def fault_routes(plan: Plan) -> list[Route]:
-    """Return the control API of a plan: POST adds a rule, GET lists rules and kinds, DELETE removes all."""
+    """Return the control API of a plan: POST adds a rule, GET lists all, DELETE removes all or one (`id`)."""
 
     async def faults(request: Request) -> Response:
         if request.method == "POST":
@@ -25,7 +25,13 @@ def fault_routes(plan: Plan) -> list[Route]:
             except ValueError as error:
                 return JSONResponse({"error": str(error)}, 400)
         if request.method == "DELETE":
-            plan.clear()
+            one = request.query_params.get("id")
+            if one is None:
+                plan.clear()
+            elif one.isdecimal():
+                plan.remove(int(one))
+            else:
+                return JSONResponse({"error": f"id: expected the number of a rule, found {one!r}"}, 400)
             return Response(status_code=204)
         return JSONResponse({"faults": plan.documents(), "kinds": dict(plan.kinds)})
 

@@ -126,6 +126,14 @@ class Plan:
         """Return every rule as JSON, with `hits` and what is `left`."""
         return [planned.document() for planned in self._planned]
 
+    def plans(self, fault: Fault) -> bool:
+        """Whether this very rule still stands, be it spent or not."""
+        return any(planned.fault is fault for planned in self._planned)
+
+    def remove(self, rule_id: int) -> None:
+        """Forget one rule, if it is there."""
+        self._planned[:] = [planned for planned in self._planned if planned.id != rule_id]
+
     def clear(self) -> None:
         """Forget every rule."""
         self._planned.clear()

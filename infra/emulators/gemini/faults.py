@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fnmatch
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ OPERATIONS = (
 
 KINDS = {
     "latency": "waits `seconds`, then goes on as usual",
+    "hold": "waits until its rule is removed, `seconds` at most, then goes on as usual",
     "status": "refuses with HTTP `status`; `seconds` above 0 go into RetryInfo and Retry-After, a text `body` is the "
     "message, any other `body` is sent as it is",
     "quota": "refuses with the 429 of a used-up daily quota (QuotaFailure); `seconds` as for status",
@@ -83,6 +85,28 @@ class FaultPlan(Plan):
 
     def __init__(self) -> None:
         super().__init__(KINDS)
+        self._removal = asyncio.Event()
+
+    async def wait_for_removal(self, fault: Fault, timeout_s: float) -> None:
+        """Wait until this very rule is removed, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.plans(fault):
+                    await self._removal.wait()
+
+    def remove(self, rule_id: int) -> None:
+        """Forget one rule, if it is there; whoever it holds goes on."""
+        super().remove(rule_id)
+        self._wake()
+
+    def clear(self) -> None:
+        """Forget every rule; whoever one of them holds goes on."""
+        super().clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        removal, self._removal = self._removal, asyncio.Event()
+        removal.set()
 
     def add(self, fault: Fault) -> int:
         """Plan a fault and return its id; `*` stands for every operation the kind is for."""
@@ -99,7 +123,7 @@ class FaultPlan(Plan):
 class FaultInjector:
     """What every operation asks whether a planned fault hits it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: FaultPlan) -> None:
         self._plan = plan
 
     async def inject(self, request: Request, operation: str, subject: str) -> Fault | None:
@@ -118,7 +142,7 @@ class FaultInjector:
                 pass
         if fault.kind in ON_THE_WIRE:
             request.scope["transport_fault"].fault = fault
-        return await _apply(fault, subject)
+        return await self._apply(fault, subject)
 
     async def inject_line(self, model: str, key: str) -> Fault | None:
         """Do the same for one line of a batch; without a connection of its own it fails instead of dropping it.
@@ -129,7 +153,18 @@ class FaultInjector:
         fault = self._plan.take(LINE, key or model)
         if fault and fault.kind in ON_THE_WIRE:
             raise plain(503, "The connection to the model was lost.")
-        return await _apply(fault, model) if fault else None
+        return await self._apply(fault, model) if fault else None
+
+    async def _apply(self, fault: Fault, subject: str) -> Fault:
+        if fault.kind in {"latency", "loop"}:
+            await asyncio.sleep(fault.seconds)
+        if fault.kind == "hold":
+            await self._plan.wait_for_removal(fault, fault.seconds)
+        if fault.kind in REFUSING:
+            raise refusal(fault, subject)
+        if dropped_first(fault):
+            raise DroppedError
+        return fault
 
 
 def dropped_first(fault: Fault) -> bool:
@@ -159,16 +194,6 @@ def altered(answer: Answer, fault: Fault | None) -> Answer:
     if fault.kind == "finish":
         return _ended(answer, answer.text[: fault.bytes], fault.body or "MAX_TOKENS")
     return _ended(answer, _looping(fault.bytes or LOOP_CHARACTERS), "MAX_TOKENS")
-
-
-async def _apply(fault: Fault, subject: str) -> Fault:
-    if fault.kind in {"latency", "loop"}:
-        await asyncio.sleep(fault.seconds)
-    if fault.kind in REFUSING:
-        raise refusal(fault, subject)
-    if dropped_first(fault):
-        raise DroppedError
-    return fault
 
 
 def _ended(answer: Answer, text: str, reason: str) -> Answer:

@@ -50,6 +50,11 @@ class FaultPlan(Plan):
         """Return every rule as JSON, in the order of their ids."""
         return sorted([*super().documents(), *self.events.documents()], key=lambda rule: rule["id"])
 
+    def remove(self, rule_id: int) -> None:
+        """Forget one rule, if it is there."""
+        super().remove(rule_id)
+        self.events.remove(rule_id)
+
     def clear(self) -> None:
         """Forget every rule."""
         super().clear()

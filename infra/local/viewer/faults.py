@@ -6,6 +6,7 @@ nothing of it exists where the services are somebody else's.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import signal
@@ -24,6 +25,7 @@ from shared.operate.sending import ByHand
 from shared.pipeline.upkeep.unpark import unpark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from infra.local.viewer.live import Live
@@ -34,7 +36,7 @@ WORKER: Final = "segment"
 """Whose process is killed: it answers detect, too."""
 
 _ASKED_WITHIN_S: Final = 120.0
-_HELD_UP_S: Final = 5.0
+_HELD_UP_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,12 @@ class Faults:
         if name == "release":
             return {"said": self._release(), "key": None}
         prefix = f"broken/{dt.datetime.now(dt.UTC):%H%M%S}-{name}/"
-        self._plan(name, prefix)
-        source = upload_samples(live, only=SAMPLE, prefix=prefix)[0]
-        live.hearing.uploaded(source)
-        if name == "kill":
-            self._kill_while_at_work(source, live)
+        with self._held_up() if name == "kill" else contextlib.nullcontext():
+            self._plan(name, prefix)
+            source = upload_samples(live, only=SAMPLE, prefix=prefix)[0]
+            live.hearing.uploaded(source)
+            if name == "kill":
+                self._kill_while_at_work(source, live)
         key = next(iter(live.catalog.keys(source)))
         return {"said": f"{offer.what} Watch {prefix}{SAMPLE}.", "key": key}
 
@@ -150,10 +153,18 @@ class Faults:
         elif name == "storage":
             written = f"results/*{prefix}*/caption.json"
             self._controls["storage"].add(Fault("lost_answer", operation="object.insert", subject=written))
-        elif name == "kill":
-            self._controls["gemini"].add(replace(asking, kind="latency", seconds=_HELD_UP_S, times=2))
         elif name == "quota":
             self._controls["gemini"].add(replace(asking, kind="quota", times=0))
+
+    @contextlib.contextmanager
+    def _held_up(self) -> Iterator[None]:
+        """Have the model answer nobody during the block: whoever has asked is at work, whatever else is to do."""
+        gemini = self._controls["gemini"]
+        rule = gemini.add(Fault("hold", operation="models.generateContent", times=0, seconds=_HELD_UP_S))
+        try:
+            yield
+        finally:
+            gemini.remove(rule)
 
     def _kill_while_at_work(self, source: Address, live: Live) -> None:
         def asked() -> bool:
@@ -185,7 +196,7 @@ class Faults:
 def children_of(parent: int, listing: str) -> list[int]:
     r"""Return the processes that a process has started, from a listing of `pid ppid` lines.
 
-    >>> children_of(7, "  9 7\\n 10 1\\n 11 7\\n")
+    >>> children_of(7, "  9 7\n 10 1\n 11 7\n")
     [9, 11]
     """
     pairs = (line.split() for line in listing.splitlines())

@@ -97,8 +97,7 @@ class Hearing:
 
     def died(self, heard: Heard) -> None:
         """Pub/Sub gave an event up."""
-        named = source_named(heard.data)
-        source = Address(named.bucket, named.name, named.generation) if named else None
+        source = _source(heard.data)
         subscription = heard.attributes.get("CloudPubSubDeadLetterSourceSubscription", "a subscription")
         text = f"{subscription.rpartition('/')[2]} has given the event up: it is a dead letter now"
         self.note(Entry(heard.at, "dead_letter", source, text, status="failed", listed=True))

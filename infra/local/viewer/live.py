@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from infra.local.activity import Tail
-from infra.local.viewer.buckets import Buckets
+from infra.local.viewer.buckets import MALFORMED, Buckets
 from infra.local.viewer.catalog import Catalog
 from infra.local.viewer.errors import ApiError
 from infra.local.viewer.feed import RETRY_MS, Feed, encode
@@ -85,7 +85,10 @@ class Live:
             return
         tail = Tail(self.activity)
         while True:
-            await self.in_thread(lambda: self.hearing.acted(tail.read()))
+            try:
+                await self.in_thread(lambda: self.hearing.acted(tail.read()))
+            except MALFORMED as error:
+                self.hearing.problem(f"A line of {self.activity} could not be read: {error!r}")
             await asyncio.sleep(ACTIVITY_S)
 
     async def read_buckets(self) -> None:

@@ -19,7 +19,6 @@ from shared.core.delivery.budget import Allowance, Ceiling
 from shared.core.errors import (
     AlreadyExistsError,
     ChangedError,
-    FileUnavailableError,
     NotFoundError,
     PermanentError,
     TransientError,
@@ -29,10 +28,10 @@ from shared.core.gemini import batches, prices
 from shared.core.gemini.batches import NO_ANSWER
 from shared.core.replies.answer import read_answer
 from shared.pipeline.concurrency import concurrently
-from shared.pipeline.upkeep import batch_log, batch_making
+from shared.pipeline.upkeep import batch_files, batch_log, batch_making
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from shared.core.delivery.batch_lines import BatchLine
     from shared.core.delivery.batch_records import BatchRecord, TakenLine
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from shared.pipeline.upkeep.batch_log import KeptRecord
 
 _AT_A_TIME = 100
-_DOWNLOAD_S, _DELETE_S = 240.0, 15.0
-_MAX_ANSWERS_BYTES = 256_000_000
 _MAX_LINE_BYTES = 64_000_000
 _TYPE = "application/json"
 
@@ -64,7 +61,9 @@ def collect(kept: KeptRecord, job: BatchJob | None, ports: BatchPorts) -> None:
         TransientError: some is left to do; a further call goes on.
     """
     record = kept.record
-    answers = batches.read_answers(_texts(record, job, ports), record.line_ids, ports.settings.backend.name)
+    answers = batches.read_answers(
+        batch_files.answers(record, job, ports), record.line_ids, ports.settings.backend.name
+    )
     if answers.doubled or answers.unknown or answers.unreadable:
         logs.error(
             "the output of a batch job is not what was asked for: lines are told by their names",
@@ -81,7 +80,7 @@ def collect(kept: KeptRecord, job: BatchJob | None, ports: BatchPorts) -> None:
         _publish([each.event for each in settled if each is not None and each.event is not None], ports)
         answered += sum(each is not None and each.answered for each in settled)
     _put_back(record, answers, ports)
-    _delete_files(record, job, ports)
+    batch_files.delete(record, job, ports)
     batch_log.change(kept, record.closed(answered=answered, left=len(record.lines) - answered), ports)
     logs.info("a batch job is done", number=record.number, lines=len(record.lines), answered=answered)
 
@@ -99,26 +98,9 @@ def give_up(kept: KeptRecord, ports: BatchPorts, *, reason: str) -> None:
         settled = concurrently([partial(settle, line, refusal) for line in some])
         _publish([each.event for each in settled if each is not None and each.event is not None], ports)
     _put_back(record, batches.JobAnswers(dict.fromkeys(record.line_ids, refusal)), ports)
-    _delete_files(record, None, ports)
+    batch_files.delete(record, None, ports)
     batch_log.change(kept, record.closed(answered=0, left=len(record.lines)), ports)
     logs.error("a batch job is given up: its images are asked about one by one", number=record.number, reason=reason)
-
-
-def _texts(record: BatchRecord, job: BatchJob | None, ports: BatchPorts) -> Iterator[bytes]:
-    """Yield the lines of a job's output, however it ended: what was done before its end is there on Vertex."""
-    if not ports.settings.enterprise:
-        data = None
-        if job is not None and job.answers is not None:
-            try:
-                data = ports.batches.download(job.answers, timeout_s=_DOWNLOAD_S)
-            except FileUnavailableError as error:
-                logs.error("the answers of a batch job are gone", number=record.number, reason=str(error))
-        yield from (data or b"").splitlines()
-        return
-    bucket, below = ports.settings.work_bucket, batch_making.answers_folder(record)
-    for name in ports.store.list_names(bucket, below):
-        if name.endswith(".jsonl"):
-            yield from ports.store.read(bucket, name, max_bytes=_MAX_ANSWERS_BYTES).splitlines()
 
 
 def _settle(
@@ -238,18 +220,3 @@ def _unspent(line: TakenLine, answer: LineAnswer | None, model: str, day: dt.dat
     said = read_answer(answer.response)
     spent = prices.spent_usd(model, served=said.served_model, usage=said.usage, day=day)
     return 0 if spent is None else max(0, line.nano_usd - budget.nano_usd(prices.BATCH_FACTOR * spent))
-
-
-def _delete_files(record: BatchRecord, job: BatchJob | None, ports: BatchPorts) -> None:
-    """Delete input and output of a job: they hold images, and what is said of them. What cannot be deleted is told."""
-    if ports.settings.enterprise:
-        bucket = ports.settings.work_bucket
-        for name in ports.store.list_names(bucket, batch_making.job_folder(record)):
-            ports.store.delete(bucket, name)
-        return
-    answers = job.answers if job else None
-    for name in (batch_making.input_file(record), *([answers] if answers else [])):
-        try:
-            ports.model.delete_file(name, timeout_s=_DELETE_S)
-        except (TransientError, FileUnavailableError, PermanentError) as error:
-            logs.warning("a file of a batch job stays until it expires", file=name, reason=str(error))

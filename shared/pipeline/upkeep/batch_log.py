@@ -78,6 +78,14 @@ def change(kept: KeptRecord, record: BatchRecord, ports: Ports) -> KeptRecord | 
     return KeptRecord(record, generation, 0.0)
 
 
+def followed_job(number: int, ports: Ports) -> str | None:
+    """Return the name of the job that a record says is its own by now, or None where it has none."""
+    name = batch_records.record_name(number, folder=BATCH_RECORDS)
+    there = ports.store.stat(ports.settings.work_bucket, name)
+    kept = _read(name, number, generation=there.generation, age_s=there.age_s, ports=ports) if there else None
+    return kept.record.job if kept else None
+
+
 def _own(name: str, record: BatchRecord, ports: Ports) -> KeptRecord | None:
     """Return the record if it is this very write, whose answer was lost. Its attempt tells it from all others."""
     there = ports.store.stat(ports.settings.work_bucket, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from shared.core.delivery.batch_lines import STATE, BatchLineError
 from shared.core.delivery.batch_records import CREATING_S, BatchRecord, JobLimits, TakenLine
 from shared.core.delivery.budget import NANO, Ceiling
 from shared.core.errors import (
-    AlreadyExistsError,
     ChangedError,
     ConfigurationError,
     FileUnavailableError,
@@ -21,23 +21,25 @@ from shared.core.errors import (
     ParkError,
     RefusedError,
 )
-from shared.core.gemini import batches, transport
-from shared.core.naming import BATCH_FILES, BATCH_LINES
+from shared.core.gemini import batches
+from shared.core.naming import BATCH_LINES
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.instance.budgets import Budgets
-from shared.pipeline.upkeep import batch_log, vouching
+from shared.pipeline.upkeep import batch_files, batch_log, vouching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shared.core.delivery.batch_lines import WaitingLine
+    from shared.core.gemini.batches import BatchJob
+    from shared.pipeline.instance.budgets import NestedBudget, NestedReservation
     from shared.pipeline.ports import BatchPorts
     from shared.pipeline.upkeep.batch_log import KeptRecord
 
 MOST_UNFINISHED = batches.MAX_UNFINISHED - 10
 """Others of the project may have jobs of their own."""
 
-CALL_S, SEND_S = 60.0, 180.0
+CALL_S = 60.0
 _AT_A_TIME = 100
 _RESERVE_S = 1.0
 _MAX_LINE_BYTES = 64_000_000
@@ -64,12 +66,12 @@ def plan_jobs(ports: BatchPorts) -> Iterator[KeptRecord]:
             return
         record = BatchRecord(
             number=number,
-            model=counted[0].model,
-            lines=tuple(TakenLine(x.name, x.generation, x.line_id, x.nano_usd, x.tries) for x in counted),
+            model=counted[0].line.model,
+            lines=tuple(each.taken() for each in counted),
             made_at=ports.clock.now_iso(),
             attempt=ports.new_id(),
         )
-        kept = batch_log.add(record, ports)
+        kept = _written(record, counted, ports)
         if kept is None:  # somebody else makes jobs at this moment: the next tick sees which lines are left
             return
         logs.info("a batch job is planned", number=number, model=record.model, lines=len(record.lines))
@@ -87,9 +89,10 @@ def begin_job(kept: KeptRecord, ports: BatchPorts) -> KeptRecord | None:
     lines = _lines_to_send(kept.record, ports)
     if not lines:
         logs.info("no line of a batch job is left", number=kept.record.number)
+        batch_files.delete(kept.record, None, ports)  # an earlier tick may have sent it
         batch_log.change(kept, kept.record.closed(answered=0, left=0), ports)
         return None
-    _send(kept.record, lines, ports)
+    batch_files.send(kept.record, lines, ports)
     mine = batch_log.change(kept, kept.record.creating(ports.new_id()), ports)
     if mine is None:
         return None
@@ -97,8 +100,8 @@ def begin_job(kept: KeptRecord, ports: BatchPorts) -> KeptRecord | None:
     try:
         job = ports.batches.create(
             model=record.model,
-            source=_source(record, ports),
-            destination=_destination(record, ports),
+            source=batch_files.source(record, ports),
+            destination=batch_files.destination(record, ports),
             display_name=record.display_name,
             timeout_s=CALL_S,
         )
@@ -108,7 +111,10 @@ def begin_job(kept: KeptRecord, ports: BatchPorts) -> KeptRecord | None:
         batch_log.change(mine, record.planned(), ports)
         return None
     logs.info("a batch job is created", number=record.number, job=job.name, lines=len(lines))
-    return batch_log.change(mine, record.created(job), ports)
+    followed = batch_log.change(mine, record.created(job), ports)
+    if followed is None:
+        _cancel_unless_followed(record.number, job, ports)
+    return followed
 
 
 def find_job(kept: KeptRecord, ports: BatchPorts) -> KeptRecord | None:
@@ -128,27 +134,34 @@ def find_job(kept: KeptRecord, ports: BatchPorts) -> KeptRecord | None:
     return batch_log.change(kept, kept.record.created(job), ports)
 
 
-def input_file(record: BatchRecord) -> str:
-    """Return the name of a job's input at the Files API: always the same, so that it is sent once."""
-    return transport.file_name(record.display_name.encode())
+def _cancel_unless_followed(number: int, job: BatchJob, ports: BatchPorts) -> None:
+    """Cancel a job that this tick has made so late that another one was made, or is about to be, in its place."""
+    name = batch_log.followed_job(number, ports)
+    if name != job.name:
+        logs.error("a batch job was created twice: the later one is cancelled", number=number, job=job.name)
+        ports.batches.cancel(job.name, timeout_s=CALL_S)
 
 
-def job_folder(record: BatchRecord) -> str:
-    """Return the folder of the work bucket that holds input and output of a job on Vertex."""
-    return f"{BATCH_FILES}{record.display_name}/"
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A line whose cost is taken out of today's ceiling and budgets, and by which guard."""
+
+    line: WaitingLine
+    guard: NestedBudget
+    reserved: NestedReservation
+
+    def taken(self) -> TakenLine:
+        """Return the line as a record names it."""
+        line = self.line
+        return TakenLine(line.name, line.generation, line.line_id, line.nano_usd, line.tries)
 
 
-def answers_folder(record: BatchRecord) -> str:
-    """Return the folder that a job on Vertex writes its answers to."""
-    return f"{job_folder(record)}answers/"
-
-
-def _counted(lines: Sequence[WaitingLine], budgets: Budgets, ports: BatchPorts) -> list[WaitingLine]:
-    """Take what the lines can cost out of today's ceiling and budgets; return as many as there is room for.
+def _counted(lines: Sequence[WaitingLine], budgets: Budgets, ports: BatchPorts) -> list[_Counted]:
+    """Take what the lines can cost out of today's ceiling and budgets: of as many as there is room for.
 
     All of it counts as spent from then on: whoever dies before the job is written down has lost it to the day.
     """
-    counted: list[WaitingLine] = []
+    counted: list[_Counted] = []
     for line in lines:
         guard = budgets.of(batch_lines.source_at(line.name))
         try:
@@ -156,11 +169,25 @@ def _counted(lines: Sequence[WaitingLine], budgets: Budgets, ports: BatchPorts) 
         except ParkError as error:
             logs.warning("the day has no more room for batch jobs", left=len(lines) - len(counted), why=error.message)
             break
-        guard.settle(reserved, None, ports)
-        counted.append(line)
-    if counted:
-        budgets.of(batch_lines.source_at(counted[0].name)).put_back(ports.new_id(), ports)
+        guard.settle(reserved, None, ports)  # or a job would be as small as what may be under way at once
+        counted.append(_Counted(line, guard, reserved))
     return counted
+
+
+def _written(record: BatchRecord, counted: Sequence[_Counted], ports: BatchPorts) -> KeptRecord | None:
+    """Write a record down, and put back what the day has given beyond its lines; all where somebody else was faster.
+
+    Raises:
+        TransientError: nobody knows whether it is there: what its lines can cost stays spent.
+    """
+    kept = batch_log.add(record, ports)
+    identity = ports.new_id()
+    for each in counted:
+        if kept is None:
+            each.guard.take_back(each.reserved)
+    for each in counted:
+        each.guard.put_back(identity, ports)  # each guard has something to put back once
+    return kept
 
 
 def _lines_to_send(record: BatchRecord, ports: BatchPorts) -> list[bytes]:
@@ -214,25 +241,3 @@ def why_foreign(taken: TakenLine, line: batch_lines.BatchLine, ports: BatchPorts
     if line.line_id != taken.line_id or b"\n" in line.request:
         return "it is not what its metadata say"
     return vouching.why_unvouched(event, ports)
-
-
-def _send(record: BatchRecord, lines: Sequence[bytes], ports: BatchPorts) -> None:
-    """Put the input where the service reads it; what is there already is the same."""
-    data = b"\n".join(lines) + b"\n"
-    with contextlib.suppress(AlreadyExistsError):
-        if ports.settings.enterprise:
-            ports.store.create(
-                ports.settings.work_bucket, f"{job_folder(record)}input.jsonl", data, content_type="application/jsonl"
-            )
-        else:
-            ports.model.upload(input_file(record), data, mime_type="application/jsonl", timeout_s=SEND_S)
-
-
-def _source(record: BatchRecord, ports: BatchPorts) -> str:
-    if ports.settings.enterprise:
-        return f"gs://{ports.settings.work_bucket}/{job_folder(record)}input.jsonl"
-    return input_file(record)
-
-
-def _destination(record: BatchRecord, ports: BatchPorts) -> str | None:
-    return f"gs://{ports.settings.work_bucket}/{answers_folder(record)}" if ports.settings.enterprise else None

@@ -151,7 +151,7 @@ def _read(job: Job, reply: JournalledReply, wanted: Iterable[str]) -> _Read:
 def _share(job: Job, reply: JournalledReply, read: _Read, ports: Ports, *, number: int) -> None:
     """Let other uploads of the same content have an answer, if all of it is good enough for them."""
     if all(sharing.may_be_shared(*each) for each in read.values()):
-        reuse.share(job, reply, ports, ask=number)
+        reuse.keep_copy(job, reply, ports, ask=number)
 
 
 def _again(job: Job, read: _Read) -> dict[str, str]:
@@ -279,7 +279,7 @@ def _ask(
     """
     asked = joint.asked_for(wanted)
     request = requests.request_for(prompt.of(job.event), model_id=job.asks.model, tasks=asked, additions=wanted)
-    content = reuse.content_of(job, request, prompt, ports, tasks=asked)
+    content = reuse.content_asked_about(job, request, prompt, ports, tasks=asked)
     if content is None:
         reply = _pay(job, request, prompt, ports, number=number, wanted=wanted)
         return reply, _read(job, reply, wanted)
@@ -317,7 +317,7 @@ def _take_over(
     job: Job, reply: JournalledReply, read: _Read, ports: Ports, *, number: int, wanted: Mapping[str, str]
 ) -> tuple[JournalledReply, _Read]:
     """Keep an answer that another upload has paid for: a copy for others first, lest it be gone in between."""
-    reuse.share(job, reply, ports, ask=number)
+    reuse.keep_copy(job, reply, ports, ask=number)
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
     return kept, read if kept is reply else _read(job, kept, wanted)
 

@@ -15,7 +15,7 @@ from shared import logs
 from shared.core.delivery import batch_lines, budget, journal
 from shared.core.delivery.batch_lines import BatchLine, BatchLineError
 from shared.core.delivery.journal import JournalledReply
-from shared.core.errors import AlreadyExistsError, BatchedError, NotFoundError, PermanentError
+from shared.core.errors import AlreadyExistsError, BatchedError, NotFoundError, PermanentError, TransientError
 from shared.core.events.envelopes import BATCH_LANE
 from shared.core.gemini import batches, prices
 from shared.core.gemini.wire import request_document
@@ -128,8 +128,12 @@ def _keep(job: Job, line: BatchLine, attached: Attached, ports: WorkerPorts) -> 
             )
         except AlreadyExistsError:
             there = _stored(job, ports)
-            if there is None or there.entry.key != job.key or there.state != "waiting":
+            if there is None or there.entry.key != job.key:
                 return  # somebody else's ask has the place: this one is made at once
+            if there.state != "waiting":
+                raise TransientError(
+                    "The ask was in a batch job meanwhile: the next delivery sees what came of it."
+                ) from None
         raise BatchedError("The ask waits for a batch job.")
 
     with_retries(job, ports, create)

@@ -67,7 +67,7 @@ class _Asking:
         return sharing.lease_name(self.content, self.job.paths.task)
 
 
-def content_of(
+def content_asked_about(
     job: Job, request: ModelRequest, prompt: Prompt, ports: Ports, *, tasks: Sequence[str]
 ) -> Content | None:
     """Return what a request is about, or None where its answer is not shared.
@@ -114,7 +114,7 @@ def note_use(job: Job, content: str, ports: Ports) -> None:
     _keep(job.paths.use(content), sharing.format_use(content), ports, attempt=job.attempt)
 
 
-def share(job: Job, reply: JournalledReply, ports: Ports, *, ask: int) -> None:
+def keep_copy(job: Job, reply: JournalledReply, ports: Ports, *, ask: int) -> None:
     """Keep this upload's copy of an answer, which others then find; there may be one already."""
     if reply.content is not None:
         name = sharing.copy_name(reply.content, job.paths, ask=ask)

@@ -27,6 +27,8 @@ FAVOUR = 1.3
 """So much farther from the middle than from the surroundings a piece may be: a box holds mostly its thing."""
 OUTSIDE_SHARE = 0.05
 """A piece that makes up so much of the surroundings is one of theirs, however far it reaches into the box."""
+BEGINNING = 1e-6
+"""What it costs to begin a path: almost nothing, as a step that costs nothing is none to the library."""
 LEAST_SHARE = 0.2
 """A thing fills at least so much of its box; what was cut smaller is an ellipse in the box instead."""
 
@@ -39,7 +41,10 @@ def cut_out(graph: Superpixels, box: tuple[float, float, float, float]) -> Bools
     inside = box_mask(graph.labels.shape, box)
     middle = _ellipse(graph.labels.shape, box, INNER)
     near, far = _reached(graph, middle, share=1.0), _reached(graph, _surroundings(inside), share=OUTSIDE_SHARE)
-    chosen = np.asarray((near <= FAVOUR * far)[graph.labels]) & inside
+    held = np.bincount(graph.labels[inside], minlength=len(graph.pixels)) / graph.pixels
+    # A piece that is the middle's as well as theirs is the thing's only where most of it lies in the box.
+    pieces = (near <= FAVOUR * far) & ((far > BEGINNING) | (held >= 0.5))  # noqa: PLR2004 - most
+    chosen = np.asarray(pieces[graph.labels]) & inside
     mask = _with_middle(binary_fill_holes(binary_closing(chosen, iterations=2) & inside), middle)
     if mask.sum() >= LEAST_SHARE * inside.sum():
         return mask
@@ -88,7 +93,7 @@ def _reached(graph: Superpixels, seeds: Bools, *, share: float) -> NDArray[np.fl
     held = np.bincount(graph.labels[seeds], minlength=count)
     covered = held / graph.pixels
     begins = np.flatnonzero((covered >= min(0.5, covered.max())) | (held >= share * held.sum()))
-    cost = np.concatenate([graph.step + STEP_COST, np.full(len(begins), 1e-6)])
+    cost = np.concatenate([graph.step + STEP_COST, np.full(len(begins), BEGINNING)])
     start = np.concatenate([graph.pairs[:, 0], np.full(len(begins), count)])
     end = np.concatenate([graph.pairs[:, 1], begins])
     paths = coo_array((cost, (start, end)), shape=(count + 1, count + 1))

@@ -7,6 +7,8 @@ import { Story } from "./story.js";
 import { answerOf, bestTask, classesOf, element, factsOf, problemsOf, resultsOf, shortName, smallPrint, stateWords, warningsOf, wordsOf } from "./words.js";
 import { Zoom } from "./zoom.js";
 
+const STORY_EVERY_MS = 2000;
+
 export class Large {
   constructor(find, { filters, closed }) {
     Object.assign(this, { $: find, filters, closed });
@@ -67,7 +69,8 @@ export class Large {
       this.told = told;
       this.render();
     }
-    this.story.show(image);
+    // Not everything in a story changes the image: while it is open, it is asked for again and again.
+    if (another) this.story.show(image);
   }
 
   get result() {
@@ -190,6 +193,7 @@ export class Large {
   }
 
   listen() {
+    setInterval(() => this.open && this.image && this.story.show(this.image), STORY_EVERY_MS);
     const on = (id, act) => this.$(id).addEventListener("click", act);
     on("large-close", () => this.close());
     on("large-before", () => this.step(this.before));

@@ -19,7 +19,9 @@ export class Story {
     } catch (error) {
       events = [{ at: new Date().toISOString(), kind: "problem", task: "", text: error.message }];
     }
-    if (this.image.key !== key) return;
+    const told = JSON.stringify(events);
+    if (this.image.key !== key || this.told === told) return;
+    this.told = told;
     this.list.replaceChildren(...events.map(lineOf));
   }
 

@@ -85,7 +85,7 @@ def collect(kept: KeptRecord, job: BatchJob | None, ports: BatchPorts) -> None:
     logs.info("a batch job is done", number=record.number, lines=len(record.lines), answered=answered)
 
 
-def give_up(kept: KeptRecord, ports: BatchPorts, *, reason: str) -> None:
+def give_up_job(kept: KeptRecord, ports: BatchPorts, *, reason: str) -> None:
     """Have the lines of a job that the service does not take asked about by ordinary calls, and close it.
 
     Raises:
@@ -133,6 +133,8 @@ def _settle(
         )
     except ChangedError:
         there = ports.store.stat(bucket, taken.name)
+        if there is not None and there.generation == taken.generation:
+            raise TransientError(f"{taken.name} is said to have changed, and has not.") from None
         return None if there is None else _settled_before(record, taken.name, there, ports)
     return None if verdict == "again" else _Settled(line.event, verdict == "answered")
 

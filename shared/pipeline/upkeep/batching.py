@@ -69,13 +69,13 @@ def _begin(kept: KeptRecord, ports: BatchPorts) -> None:
         records, _ = batch_log.read_log(ports)
         for each in records:
             if each.record.number == kept.record.number:
-                batch_collecting.give_up(each, ports, reason=error.message)
+                batch_collecting.give_up_job(each, ports, reason=error.message)
 
 
 def _go_on(kept: KeptRecord, ports: BatchPorts) -> None:
     record = kept.record
     if record.state == "planned" and _age_s(record.made_at, ports) > GIVE_UP_S:
-        batch_collecting.give_up(kept, ports, reason="the service has not taken the job for a day")
+        batch_collecting.give_up_job(kept, ports, reason="the service has not taken the job for a day")
     elif record.state in ("planned", "creating"):
         _begin(kept, ports)
     else:

@@ -105,8 +105,10 @@ def _leave_to_batch(progress: _Progress, ports: WorkerPorts) -> None:
     """Let the lease go, and say of those parts that are left that they wait for a batch job."""
     try:
         park.tell_waiting(progress.left(), ErrorCode.BATCH, until=budget.tomorrow(ports.clock.now_iso()), ports=ports)
-    finally:
-        lease.release(progress.job, progress.held, ports)
+    except Exception as error:
+        lease.release(progress.job, progress.held, ports, past=lease.after(error, progress.held))
+        raise
+    lease.release(progress.job, progress.held, ports)
 
 
 def _park(progress: _Progress, reason: ParkError, ports: WorkerPorts) -> None:

@@ -10,14 +10,12 @@ from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.delivery import budget, journal, sharing
-from shared.core.delivery.interpret import MAX_ASKS, another_ask, asked_in, interpret
+from shared.core.delivery import journal, sharing
+from shared.core.delivery.interpret import MAX_ASKS, another_ask, asked_in, entry_tasks, interpret
 from shared.core.delivery.journal import Asked, JournalError, JournalledReply
 from shared.core.errors import (
     AlreadyExistsError,
-    ErrorCode,
     NotFoundError,
-    ParkError,
     PermanentError,
     TransientError,
 )
@@ -30,6 +28,7 @@ from shared.pipeline.retry import with_retries
 from shared.pipeline.worker import batch_line, call, inputs, refusals, reuse, send, source_image
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
+from shared.pipeline.worker.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -100,7 +99,7 @@ def obtain_answers(
         if reply is None and number == 0:
             reply, prompt = _by_batch(job, held, ports, wanted=left)
         if reply is None:
-            _require_model(job, ports)
+            call.require_model(job, ports)
             if not shares_answers(job, ports):  # an answer that is there already needs no room
                 ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
@@ -131,12 +130,14 @@ def _by_batch(
         BatchedError: the ask waits for a batch job.
     """
     line = batch_line.look(job, held, ports)
+    if line is not None and line.state == "answered" and _answers(line.entry, job, wanted):
+        reply = replace(line.entry, attempt=job.attempt)  # as if it had been paid for here
+        return _journal(job, reply, ports, number=0, wanted=wanted), None
     if line is not None:
-        answered = line.state == "answered" and _answers(line.entry, job, wanted)
-        return _journal(job, line.entry, ports, number=0, wanted=wanted) if answered else None, None
+        return None, None
     if not batch_line.may_wait(job, ports):
         return None, None
-    _require_model(job, ports)
+    call.require_model(job, ports)
     prompt = inputs.read_prompt(job, ports)
     batch_line.wait(job, prompt, ports, wanted=wanted)
     return None, prompt
@@ -200,18 +201,6 @@ def _reused_from(job: Job, reply: JournalledReply) -> str | None:
     """Return the id of the result that bears the cost of a reply, where that is another upload's."""
     own = reply.paid_by is None or reply.paid_by == _paying(job, asked_in(job.event, reply))
     return None if own else reply.paid_by
-
-
-def _require_model(job: Job, ports: WorkerPorts) -> None:
-    """Hold the event where nobody answers the model that it names.
-
-    Raises:
-        ParkError: until the rules, the settings or the model registry are mended.
-    """
-    if job.asks.refused is None:
-        return
-    logs.error("the deployment must be mended: this event is held", reason=job.asks.refused)
-    raise ParkError(ErrorCode.CONFIGURATION, job.asks.refused, until=budget.next_hour(ports.clock.now_iso()))
 
 
 def _ask_while_there(
@@ -307,7 +296,7 @@ def _adopted(
         image=prompt.images[0].info,
         timing_ms={"download": prompt.download_ms},
         files=(),
-        tasks=_tasks_of(job, asked),
+        tasks=entry_tasks(job.event, asked),
     )
     read = _read(job, reply, wanted)
     return (reply, read) if all(sharing.may_be_shared(*each) for each in read.values()) else None
@@ -322,11 +311,6 @@ def _take_over(
     return kept, read if kept is reply else _read(job, kept, wanted)
 
 
-def _tasks_of(job: Job, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a journal entry says of the tasks that were asked for."""
-    return () if asked == job.event.tasks[:1] else asked
-
-
 def _pay(
     job: Job,
     request: ModelRequest,
@@ -338,7 +322,7 @@ def _pay(
     content: Content | None = None,
 ) -> JournalledReply:
     """Ask the model and return the journalled reply: ours, or that of whoever was faster; raises what `_ask` does."""
-    watch = _Watch(ports, {"download": prompt.download_ms})
+    watch = Watch(ports, {"download": prompt.download_ms})
     asked = joint.asked_for(wanted)
     has_schema, about = request.schema is not None, "+".join(asked)
     if ports.refused_schemas.knows(request.model, about):
@@ -362,27 +346,13 @@ def _pay(
         asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
         without_schema=has_schema and attached.request.schema is None,
         files=attached.files,
-        tasks=_tasks_of(job, asked),
+        tasks=entry_tasks(job.event, asked),
         content=content.name if content and shared else None,
         paid_by=_paying(job, asked) if shared else None,
     )
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
     ports.in_flight.reply_kept(job.attempt)
     return kept
-
-
-class _Watch:
-    """Whole milliseconds between laps, by step."""
-
-    def __init__(self, ports: Ports, laps_ms: dict[str, int]) -> None:
-        self._ports = ports
-        self._last_s = ports.clock.monotonic_s()
-        self.laps_ms = laps_ms
-
-    def lap(self, step: str) -> None:
-        now_s = self._ports.clock.monotonic_s()
-        self.laps_ms[step] = round((now_s - self._last_s) * 1000)
-        self._last_s = now_s
 
 
 def _journal(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core.delivery import batch_lines, budget, journal
 from shared.core.delivery.batch_lines import BatchLine, BatchLineError
+from shared.core.delivery.interpret import entry_tasks
 from shared.core.delivery.journal import JournalledReply
 from shared.core.errors import AlreadyExistsError, BatchedError, NotFoundError, PermanentError, TransientError
 from shared.core.events.envelopes import BATCH_LANE
@@ -98,7 +99,7 @@ def wait(job: Job, prompt: Prompt, ports: WorkerPorts, *, wanted: Mapping[str, s
         response={},
         without_schema=without_schema,
         files=attached.files,
-        tasks=() if asked == job.event.tasks[:1] else asked,
+        tasks=entry_tasks(job.event, asked),
     )
     _keep(job, BatchLine(job.event, entry), attached, ports)
 

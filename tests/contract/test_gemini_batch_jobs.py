@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.emulators import Control, Fault
 from shared.adapters.gemini import GeminiModel
 from shared.adapters.gemini_access import ByKey, OnVertex
 from shared.adapters.gemini_batches import GeminiBatches
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 PNG = PICTURES["image/png"]
 MODEL = "gemini-3.8-flash"
 TIMEOUT_S = 60.0
+LINES = ("a", "b", "c")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,81 @@ def test_vertex_takes_lines_from_a_bucket_and_answers_into_it_and_a_label_tells_
     found = batches.read_answers(texts, {"a", "b"}, "vertex").by_line
     assert "bright orange" in json.dumps(found["a"].response)
     assert found["b"].response is None
+
+
+@dataclass
+class Backend:
+    """One of both, with jobs of three lines of the same picture."""
+
+    name: Any
+    url: str
+    bucket: str
+    jobs: int = 0
+
+    def __post_init__(self) -> None:
+        access = ByKey("local") if self.name == "developer" else OnVertex("p1", "global")
+        self.service = GeminiBatches(access, base_url=self.url, connections=2)
+        self._store = GoogleStorage(project="p1", emulator_host=self.bucket, connections=2)
+
+    def begin(self) -> BatchJob:
+        """Create a job."""
+        self.jobs += 1
+        name, destination = f"files/faulty-{self.jobs}", None
+        data = b"\n".join(line(each, InlineImage(PNG, "image/png"), self.name) for each in LINES)
+        if self.name == "developer":
+            model = GeminiModel(ByKey("local"), base_url=self.url, connections=2)
+            model.upload(name, data, mime_type="application/jsonl", timeout_s=TIMEOUT_S)
+        else:
+            self._store.create("work", f"{name}/input.jsonl", data, content_type="application/jsonl")
+            name, destination = f"gs://work/{name}/input.jsonl", f"gs://work/{name}/answers/"
+        return self.service.create(
+            model=MODEL, source=name, destination=destination, display_name="faulty", timeout_s=TIMEOUT_S
+        )
+
+    def output(self, job: BatchJob) -> list[bytes]:
+        """Return the lines of a job's output; none where there is none."""
+        if self.name == "developer":
+            data = self.service.download(job.answers, timeout_s=TIMEOUT_S) if job.answers else None
+            return (data or b"").splitlines()
+        names = self._store.list_names("work", f"files/faulty-{self.jobs}/answers/")
+        return [text for name in names for text in self._store.read("work", name, max_bytes=10**7).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def backend(request: pytest.FixtureRequest, url: str, bucket: str) -> Backend:
+    return Backend(request.param, url, bucket)
+
+
+CASES: dict[str, tuple[list[Fault], str, list[str], int]] = {
+    "nothing": ([], "SUCCEEDED", ["a", "b", "c"], 0),
+    "in another order": ([Fault("reordered")], "SUCCEEDED", ["c", "b", "a"], 0),
+    "a line is missing": ([Fault("missing", skip=1)], "SUCCEEDED", ["a", "c"], 0),
+    "a line is there twice": ([Fault("doubled")], "SUCCEEDED", ["a", "b", "c"], 1),
+    "it expires": ([Fault("ends", bytes=2)], "EXPIRED", ["a", "b"], 0),
+    "a part": ([Fault("ends", body="PARTIALLY_SUCCEEDED", bytes=1)], "PARTIALLY_SUCCEEDED", ["a"], 0),
+    "it fails": ([Fault("ends", body="FAILED")], "FAILED", [], 0),
+    "it is cancelled": ([Fault("ends", body="CANCELLED")], "CANCELLED", [], 0),
+    "two at once": ([Fault("ends", bytes=3), Fault("doubled", skip=2)], "EXPIRED", ["a", "b", "c"], 1),
+}
+
+
+BOTH_AND_CASES = [("developer", case) for case in CASES if case != "a part"] + [("vertex", case) for case in CASES]
+"""The Developer API has no such state."""
+
+
+@pytest.mark.parametrize(("backend", "case"), BOTH_AND_CASES, indirect=["backend"])
+def test_a_job_ends_as_its_faults_say_and_its_output_is_read_for_what_it_is(backend: Backend, case: str) -> None:
+    faults, state, answered, doubled = CASES[case]
+    control = Control(backend.url)
+    before = control.call("GET", "/_control/calls")["lines"]
+    with control.planned(*faults):
+        job = ended(backend.service, backend.begin())
+    found = batches.read_answers(backend.output(job), LINES, backend.name)
+
+    assert (job.state, list(found.by_line), found.doubled) == (state, answered, doubled)
+    assert (found.unknown, found.unreadable) == (0, 0)
+    assert all(each.response for each in found.by_line.values())
+    assert control.call("GET", "/_control/calls")["lines"] - before == len(answered)
 
 
 @pytest.mark.parametrize("access", [ByKey("local"), OnVertex("p1", "global")], ids=["developer", "vertex"])

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from infra.evaluation.labelled import to_truth
 from infra.evaluation.photographs import photographs
@@ -74,7 +74,7 @@ def write_set(folder: Path, *, small: bool = False) -> int:
     pictures = [*photographs(), *drawn]
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for each in pictures:
-        options = {"quality": 92} if each.name.endswith(".jpg") else {}
+        options: dict[str, Any] = {"quality": 92} if each.name.endswith(".jpg") else {}
         each.picture.save(folder / "pictures" / each.name, **options)
     truth = to_truth(pictures, question=QUESTION, counted="cat")
     (folder / "truth.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")

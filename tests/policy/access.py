@@ -87,7 +87,7 @@ WRITE_SPANS: Final = "roles/cloudtrace.agent"
 
 
 def project_roles(infra: Infra) -> list[str]:
-    """No account that runs our code has a role on the project, but to ask models, to make batch jobs, to write spans."""
+    """No account that runs our code has a role on the project, but to ask models, make batch jobs and write spans."""
     problems = [
         f"{block.address}: takes the project's policy over, others lose their rights. Use google_project_iam_member."
         for block in infra.of("google_project_iam_binding", "google_project_iam_policy")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.planted import Planted, plant
+from infra.bench.planted import Planted, plant
 from tests.browser.rig import look_at, opened
 
 if TYPE_CHECKING:

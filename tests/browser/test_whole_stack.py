@@ -13,6 +13,7 @@ from PIL import Image
 from skimage import data
 
 from infra.local import resources
+from infra.local.breakable import PREFIX
 from infra.local.viewer.faults import OFFERS
 from tests.browser.rig import card, drop, look_at, opened
 from tests.browser.whole_stack import started
@@ -147,6 +148,21 @@ def test_a_used_up_day_holds_the_work_until_it_is_let_go_on(browser: Browser, st
         page.get_by_role("button", name=FAULTS["release"].title).click()
         page.wait_for_function("() => document.querySelector('#broken').textContent.includes('events released')")
         page.wait_for_function("() => !document.querySelector('#overview').textContent.includes('held')")
+
+
+def test_a_used_up_ceiling_holds_its_own_images_alone_until_it_is_new(browser: Browser, stack: Endpoints) -> None:
+    with opened(browser, str(stack.viewer)) as page:
+        break_it(page, "ceiling")
+        story_says(page, "caption: result event: held", "segment: result event: held")
+        assert "the model is asked" not in page.locator("#story").inner_text()
+        page.keyboard.press("Escape")
+        drop(page, {"elsewhere.jpg": jpeg(data.coffee())})
+        page.get_by_role("searchbox").fill("elsewhere")
+        wait_for_state(page, "elsewhere.jpg", "done")
+        page.get_by_role("button", name=FAULTS["release"].title).click()
+        page.wait_for_function("() => document.querySelector('#broken').textContent.includes('events released')")
+        page.get_by_role("searchbox").fill(PREFIX)
+        wait_for_state(page, "coffee.heic", "done")
 
 
 def test_a_killed_worker_is_replaced_and_every_result_arrives_once(browser: Browser, stack: Endpoints) -> None:

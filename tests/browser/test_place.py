@@ -44,8 +44,12 @@ def test_what_is_looked_at_stays_where_it_is_while_uploads_arrive(browser: Brows
             upload(bare_viewer, f"new-{number}.jpg", jpeg((24, 24), seed=number))
         arrived(page, THERE + NEW)
         assert abs(page.evaluate(TOP_OF, seen["name"]) - seen["top"]) <= 1
-        page.evaluate("() => scrollTo(0, 0)")
-        page.wait_for_function(f"() => document.querySelector('.card h2').textContent === 'new-{NEW - 1}.jpg'")
-        upload(bare_viewer, "last.jpg", jpeg((24, 24)))
-        page.wait_for_function("() => document.querySelector('.card h2').textContent === 'last.jpg'")
+
+
+def test_at_its_beginning_the_list_shows_what_is_new(browser: Browser, bare_viewer: Stack) -> None:
+    plant(bare_viewer.storage, [Planted(f"there-{number}.jpg") for number in range(9)])
+    with opened(browser, bare_viewer.viewer, size=(390, 844)) as page:  # one column: each upload moves all others
+        arrived(page, 9)
+        upload(bare_viewer, "new.jpg", jpeg((24, 24)))
+        page.wait_for_function("() => document.querySelector('.card h2').textContent === 'new.jpg'")
         assert page.evaluate("() => scrollY") == 0

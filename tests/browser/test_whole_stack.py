@@ -15,6 +15,7 @@ from skimage import data
 from infra.local import resources
 from infra.local.breakable import PREFIX
 from infra.local.viewer.faults import OFFERS
+from tests.browser.access import serious, too_small
 from tests.browser.rig import card, drop, look_at, opened
 from tests.browser.whole_stack import started
 from tests.waiting import WAIT_S, wait_until
@@ -86,8 +87,7 @@ FAULTS = {each.name: each for each in OFFERS}
 
 def break_it(page: Page, name: str) -> None:
     """Press a button, and open the story of the sample that it happens to."""
-    if not page.locator("#breaking").get_attribute("open"):
-        page.evaluate("() => { document.querySelector('#breaking').open = true; }")
+    page.get_by_role("button", name="Break it", exact=True).click()
     page.get_by_role("button", name=FAULTS[name].title).click()
     page.get_by_role("button", name="Watch its story").click()
     page.wait_for_selector("#story li")
@@ -113,6 +113,15 @@ def events(page: Page, text: str) -> int:
         "text => [...document.querySelectorAll('#story li')].filter(it => it.innerText.includes(text)).length", text
     )
     return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_buttons_keep_nobody_out(browser: Browser, stack: Endpoints, scheme: str) -> None:
+    with opened(browser, str(stack.viewer), size=(390, 844), scheme=scheme) as page:
+        page.get_by_role("button", name="Break it", exact=True).click()
+        page.wait_for_function("() => document.activeElement.matches('#breaking summary')")
+        assert page.locator("#faults button").count() == len(FAULTS)
+        assert (serious(page), too_small(page)) == ([], [])
 
 
 def test_an_event_that_comes_three_times_is_answered_once(browser: Browser, stack: Endpoints) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.browser.mutants.judging import Mutant
+from tests.browser.mutants.judging import PAGE, Mutant
 
 _WHOLE: Final = "test_whole_stack.py::"
 _VIEWER: Final = "infra/local/viewer/"
@@ -25,6 +25,14 @@ STACK_MUTANTS: Final = (
         "if each.usd is None or not is_local(",
         "if True or not is_local(",
         'assert "dollars)" in story.inner_text()',
+    ),
+    Mutant(
+        "what_a_button_does_is_hardly_to_be_read",
+        f"{_WHOLE}test_the_buttons_keep_nobody_out",
+        f"{PAGE}style.css",
+        "font-style: normal; color: var(--soft); }",
+        "font-style: normal; color: #888; opacity: 0.5; }",
+        "assert (serious(page), too_small(page)) == ([], [])",
     ),
     Mutant(
         "a_key_is_never_taken",

@@ -135,7 +135,7 @@ _PLACE_MUTANTS: Final = (
     ),
     Mutant(
         "new_images_are_kept_out_of_sight_at_the_beginning_too",
-        "test_place.py::test_what_is_looked_at_stays_where_it_is_while_uploads_arrive",
+        "test_place.py::test_at_its_beginning_the_list_shows_what_is_new",
         f"{PAGE}gallery.js",
         "if (this.root.getBoundingClientRect().top >= 0) return null;",
         "",

@@ -214,7 +214,7 @@ _ONE_MUTANTS: Final = (
         f"{PAGE}large.js",
         "ArrowLeft: () => this.step(this.before)",
         "ArrowLeft: () => this.step(this.after)",
-        "#large-title",
+        "arg=expected",
     ),
     Mutant(
         "the_focus_is_lost_with_the_dialog",
@@ -278,7 +278,7 @@ _ONE_MUTANTS: Final = (
         f"{PAGE}large.js",
         'history.replaceState(null, "", `#${encodeURIComponent(image.key)}`);',
         "",
-        "#large-title",
+        "arg=LYING.name",
     ),
     Mutant(
         "a_telephone_gets_two_columns",
@@ -286,7 +286,7 @@ _ONE_MUTANTS: Final = (
         f"{PAGE}large.css",
         "@media (max-width: 52rem)",
         "@media (max-width: 5rem)",
-        "assert",
+        'assert dialog.evaluate("it => it.scrollWidth") <= 390',
     ),
 )
 

@@ -24,7 +24,7 @@ from tests.browser.mutants.table import MUTANTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 STACK_PATIENCE_S = 150.0
 """Of the tests that start a whole stack, and wait for the lease of a dead worker."""
 

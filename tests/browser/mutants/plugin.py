@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+import tests.browser.whole_stack
+import tests.services  # noqa: F401 - see below
 from tests import waiting
 from tests.browser.mutants import copied
 from tests.browser.mutants.judging import Mutant, Ran
@@ -27,8 +29,9 @@ PATIENCE_VARIABLE: Final = "BROWSER_MUTANTS_PATIENCE_S"
 _SAID_CHARS: Final = 300
 _ROOT: Final = Path(__file__).parents[3]
 
-# Before anything imports it by value.
+# Before the tests import it by value, and after those who start services have: that takes as long as it takes.
 waiting.WAIT_S = float(os.environ.get(PATIENCE_VARIABLE, waiting.WAIT_S))
+(waiting.wait_until.__kwdefaults__ or {})["timeout_s"] = waiting.WAIT_S
 _CHOSEN: Final = [each for each in MUTANTS if each.name in os.environ.get(MUTANTS_VARIABLE, "").split()]
 
 

@@ -144,6 +144,35 @@ resource "google_project_iam_custom_role" "ask_models" {
   depends_on = [google_project_service.api, google_project_service.chosen]
 }
 
+# Batch jobs have no resource of their own either, before they are made.
+resource "google_project_iam_custom_role" "batch_jobs" {
+  count = var.backend == "vertex" && var.batch ? 1 : 0
+
+  project = var.project
+  role_id = "${replace(var.prefix, "-", "_")}_batch_jobs_${google_service_account.build.unique_id}"
+  title   = "Uplook: make and follow batch jobs"
+  permissions = [
+    "aiplatform.batchPredictionJobs.cancel",
+    "aiplatform.batchPredictionJobs.create",
+    "aiplatform.batchPredictionJobs.get",
+    "aiplatform.batchPredictionJobs.list",
+  ]
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [google_project_service.api, google_project_service.chosen]
+}
+
+resource "google_project_iam_member" "batch_jobs" {
+  for_each = var.backend == "vertex" && var.batch ? local.releasers : {}
+
+  project = var.project
+  role    = google_project_iam_custom_role.batch_jobs[0].name
+  member  = google_service_account.function[each.key].member
+}
+
 resource "google_project_iam_member" "ask_models" {
   for_each = var.backend == "vertex" ? local.workers : {}
 

@@ -98,6 +98,13 @@ variable "forget" {
   nullable    = false
 }
 
+variable "batch" {
+  description = "Whether images that may wait (lane = \"batch\" in the rules, backfill --batch) go into batch jobs, at half the price. It gives release the right to make such jobs."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "strip_metadata" {
   description = "Whether metadata (EXIF with the place, XMP, comments) is taken out of an image before it leaves the project for Gemini."
   type        = bool

@@ -18,6 +18,7 @@ from shared.core.errors import SettingsError
 from shared.core.tracing import NO_TRACES
 
 if TYPE_CHECKING:
+    from shared.adapters.gemini_access import ByKey, OnVertex
     from shared.adapters.tracing import OpenTelemetryTracer
     from shared.config import Settings
     from shared.core.planning.rules import Rules
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from shared.core.tracing import Tracer
     from shared.pipeline.instance.in_flight import InFlight
     from shared.pipeline.job import WorkerPorts
-    from shared.pipeline.ports import Ports
+    from shared.pipeline.ports import BatchPorts, Ports
 
 _lock = threading.Lock()
 
@@ -71,6 +72,16 @@ def with_copies(found: Ports) -> Ports:
         return found
     with _lock:
         return replace(found, model=_copies())
+
+
+def batch_ports() -> BatchPorts | None:
+    """Return what follows batch jobs, or None where there are none (BATCH).
+
+    Raises:
+        SettingsError: no way to reach Gemini is configured.
+    """
+    with _lock:
+        return _batch_ports() if _settings().batch else None
 
 
 def in_flight() -> InFlight:
@@ -190,23 +201,45 @@ def _worker_ports() -> WorkerPorts:
     )
 
 
+@cache
+def _batch_ports() -> BatchPorts:
+    from shared.adapters.gemini_batches import GeminiBatches
+    from shared.pipeline.ports import BatchPorts
+
+    loaded, base = _settings(), _ports()
+    return BatchPorts(
+        settings=loaded,
+        store=base.store,
+        publisher=base.publisher,
+        clock=base.clock,
+        new_id=base.new_id,
+        jitter=base.jitter,
+        budgets=base.budgets,
+        tracer=base.tracer,
+        model=_model(loaded),
+        batches=GeminiBatches(_access(loaded), base_url=loaded.gemini_base_url, connections=2),
+    )
+
+
 def _model(loaded: Settings) -> VisionModel:
     from shared.adapters.gemini import GeminiModel
-    from shared.adapters.gemini_access import ByKey, OnVertex
 
-    access: ByKey | OnVertex
-    if loaded.enterprise and loaded.project:
-        access = OnVertex(loaded.project, loaded.location)
-    elif loaded.gemini_api_key:
-        access = ByKey(loaded.gemini_api_key)
-    else:
-        raise SettingsError(
-            "GEMINI_API_KEY is not set: workers need it to reach Gemini."
-            " On Vertex (GOOGLE_GENAI_USE_ENTERPRISE=true) there is no key."
-        )
-    model = GeminiModel(access, base_url=loaded.gemini_base_url, connections=2 * loaded.threads)
+    model = GeminiModel(_access(loaded), base_url=loaded.gemini_base_url, connections=2 * loaded.threads)
     if not loaded.trace_exporters:
         return model
     from shared.adapters.traced_ports import TracedModel
 
     return TracedModel(model, _tracer(), provider="gcp.vertex_ai" if loaded.enterprise else "gcp.gemini")
+
+
+def _access(loaded: Settings) -> ByKey | OnVertex:
+    from shared.adapters.gemini_access import ByKey, OnVertex
+
+    if loaded.enterprise and loaded.project:
+        return OnVertex(loaded.project, loaded.location)
+    if not loaded.gemini_api_key:
+        raise SettingsError(
+            "GEMINI_API_KEY is not set: workers need it to reach Gemini."
+            " On Vertex (GOOGLE_GENAI_USE_ENTERPRISE=true) there is no key."
+        )
+    return ByKey(loaded.gemini_api_key)

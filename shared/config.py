@@ -64,6 +64,8 @@ class Settings:
     enterprise: bool = False
     location: str = "global"
     register_files: bool = False
+    batch: bool = False
+    batch_lines: int = 1000
     strip_metadata: bool = False
     reuse_answers: bool = False
     use_successors: bool = False
@@ -127,6 +129,8 @@ class Settings:
             enterprise=reader.flag("GOOGLE_GENAI_USE_ENTERPRISE"),
             location=reader.optional("GOOGLE_CLOUD_LOCATION") or cls.location,
             register_files=reader.flag("REGISTER_FILES"),
+            batch=reader.flag("BATCH"),
+            batch_lines=reader.count("BATCH_LINES", cls.batch_lines),
             strip_metadata=reader.flag("STRIP_METADATA"),
             reuse_answers=reader.flag("REUSE_ANSWERS"),
             use_successors=reader.flag("USE_SUCCESSORS"),
@@ -221,7 +225,8 @@ def check_at_start() -> None:
     if target:
         settings = load_settings()
         read_rules(settings)
-        if target in TASKS and not (settings.gemini_api_key or settings.enterprise):
+        asks = target in TASKS or (settings.batch and target == "release")
+        if asks and not (settings.gemini_api_key or settings.enterprise):
             raise SettingsError(
                 f"Uplook cannot start: {target} asks Gemini, and neither GEMINI_API_KEY is set nor"
                 " GOOGLE_GENAI_USE_ENTERPRISE=true, which needs no key."

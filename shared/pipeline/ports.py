@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shared.config import Settings
     from shared.core.delivery.budget import Ceiling
-    from shared.core.ports import Clock, ObjectStore, Publisher, VisionModel
+    from shared.core.ports import BatchService, Clock, ObjectStore, Publisher, VisionModel
     from shared.core.tracing import Tracer
 
 
@@ -32,3 +32,11 @@ class Ports:
     model: VisionModel | None = None
     budgets: tuple[Ceiling, ...] = ()
     tracer: Tracer = NO_TRACES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPorts(Ports):
+    """What follows batch jobs needs these two as well: files go to the service by its `model`."""
+
+    model: VisionModel
+    batches: BatchService

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explore(chain(map(tell_share, every), map(tell_seeds, seeds)), seed=options.seed)
     # Spawned: a fork would inherit the actors' pool without its threads.
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        told = chain(pool.imap(tell_share, every), pool.imap(tell_seeds, seeds))
+        told = chain(pool.imap_unordered(tell_share, every), pool.imap_unordered(tell_seeds, seeds))
         return _explore(told, seed=options.seed)
 
 

@@ -21,6 +21,7 @@ BACKFILL_IMAGE: Final = "us-central1-docker.pkg.dev/a-project/uplook-images/uplo
 _ALL: Final[Mapping[str, Any]] = {
     "forget": True,
     "alert_email": "operators@example.com",
+    "batch": True,
     "bigquery": True,
     "backfill_image": BACKFILL_IMAGE,
     "reuse_answers": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tests.policy.computed import ASK_MODELS
+from tests.policy.computed import ASK_MODELS, BATCH_JOBS
 from tests.policy.conditions import Asked, holds
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "roles/cloudtrace.agent": frozenset({"cloudtrace.traces.patch"}),
     "roles/artifactregistry.writer": frozenset({"artifactregistry.repositories.uploadArtifacts"}),
     ASK_MODELS: frozenset({"aiplatform.endpoints.predict"}),
+    BATCH_JOBS: frozenset(f"aiplatform.batchPredictionJobs.{may}" for may in ("cancel", "create", "get", "list")),
 }
 """What each role that the HCL names allows, as far as anything here is asked for."""
 

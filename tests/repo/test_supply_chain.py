@@ -30,6 +30,7 @@ FILES = (
     "requirements-conformance.txt",
     "requirements-consumers.txt",
     "requirements-parquet.txt",
+    "requirements-evaluate.txt",
     "requirements-tracing.txt",
 )
 FLOOR = tomllib.loads(Path(__file__).with_name("advisories.toml").read_text(encoding="utf-8"))
@@ -133,11 +134,12 @@ def test_what_builds_upon_another_lock_has_its_very_versions(smaller: str, large
     assert found[smaller] - found[larger] == set()
 
 
-def test_what_reads_and_what_makes_a_parquet_file_is_what_we_test_with() -> None:
-    """The optional pyarrow is the one of the development environment, file by file."""
+@pytest.mark.parametrize("name", ["requirements-parquet.txt", "requirements-evaluate.txt"])
+def test_an_optional_package_is_what_we_test_with(name: str) -> None:
+    """It is the one of the development environment, file by file."""
     dev = {(each.name, each.version, each.sha256) for each in PINS["requirements-dev.txt"]}
 
-    assert {(each.name, each.version, each.sha256) for each in PINS["requirements-parquet.txt"]} <= dev
+    assert {(each.name, each.version, each.sha256) for each in PINS[name]} <= dev
 
 
 def test_tools_that_read_exports_use_the_packages_that_we_use() -> None:

@@ -6,9 +6,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
+from shared.core.delivery import budget
 from shared.core.errors import (
+    ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
+    ParkError,
     RefusedError,
     ThrottledError,
     TransientError,
@@ -84,3 +87,15 @@ def _never_made(reserved: NestedReservation, guard: NestedBudget) -> Iterator[No
     except Exception:
         guard.refund(reserved)
         raise
+
+
+def require_model(job: Job, ports: WorkerPorts) -> None:
+    """Hold the event where nobody answers the model that it names.
+
+    Raises:
+        ParkError: until the rules, the settings or the model registry are mended.
+    """
+    if job.asks.refused is None:
+        return
+    logs.error("the deployment must be mended: this event is held", reason=job.asks.refused)
+    raise ParkError(ErrorCode.CONFIGURATION, job.asks.refused, until=budget.next_hour(ports.clock.now_iso()))

@@ -48,6 +48,12 @@ class Attached:
     sizes_px: tuple[tuple[int, int], ...]
     refused: frozenset[str] = frozenset()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the copies that the Files API keeps of these images."""
+        referenced = [part.uri for part in self.request.images if isinstance(part, ReferencedImage)]
+        return tuple(dict.fromkeys(name for name in map(transport.file_at, referenced) if name))
+
 
 @dataclass(frozen=True, slots=True)
 class _Sending:

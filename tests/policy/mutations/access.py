@@ -76,7 +76,7 @@ MUTATIONS: Final = (
         "identities.tf",
         '["aiplatform.endpoints.predict"]',
         '["aiplatform.endpoints.predict", "aiplatform.customJobs.create"]',
-        "permission to ask models alone",
+        "the permissions of its purpose alone",
     ),
     Mutation(
         "everybody may read results",

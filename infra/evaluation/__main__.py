@@ -47,6 +47,7 @@ _SYNONYMS: Final = {
     "triangle": ["red triangle", "blue triangle", "green triangle", "yellow triangle"],
 }
 _PATIENCE_S: Final = 300.0
+_QUALITY: Final = 92
 _MISSING: Final = 3
 
 
@@ -74,8 +75,7 @@ def write_set(folder: Path, *, small: bool = False) -> int:
     pictures = [*photographs(), *drawn]
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for each in pictures:
-        options = {"quality": 92} if each.name.endswith(".jpg") else {}
-        each.picture.save(folder / "pictures" / each.name, **options)
+        each.picture.save(folder / "pictures" / each.name, quality=_QUALITY)  # of JPEGs; a PNG has none
     truth = to_truth(pictures, question=QUESTION, counted="cat")
     (folder / "truth.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")
     (folder / "synonyms.json").write_text(json.dumps(_SYNONYMS, indent=1) + "\n", encoding="utf-8")

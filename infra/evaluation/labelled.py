@@ -39,7 +39,8 @@ def to_truth(pictures: Sequence[LabelledPicture], *, question: str, counted: str
     """Return the labelled set as a document; `question` asks how many things of the label `counted` there are."""
     labels = sorted({thing.label for each in pictures for thing in each.things})
     ids = {label: number for number, label in enumerate(labels, 1)}
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, each in enumerate(pictures, 1):
         images.append(_image(number, each, question=question, counted=counted))
         annotations += [

@@ -90,7 +90,9 @@ def test_a_labelled_set_that_cannot_be_used_says_where_and_what_was_expected(wro
         parse_truth(wrong)
 
 
-LEAVES = st.sampled_from([None, True, -1, 0, 1.5, 10**400, "", "x", [], [[]], [1, 2], {}, {"id": 1}])
+LEAVES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 0, 1.5, 10**400, "", "x", [], [[]], [1, 2], {}, {"id": 1}]
+)
 EVERYTHING = {
     "images": [
         {

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from infra.evaluation.labelled import to_truth
 from infra.evaluation.photographs import photographs
@@ -47,7 +47,6 @@ _SYNONYMS: Final = {
     "triangle": ["red triangle", "blue triangle", "green triangle", "yellow triangle"],
 }
 _PATIENCE_S: Final = 300.0
-_QUALITY: Final = 92
 _MISSING: Final = 3
 
 
@@ -75,7 +74,8 @@ def write_set(folder: Path, *, small: bool = False) -> int:
     pictures = [*photographs(), *drawn]
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     for each in pictures:
-        each.picture.save(folder / "pictures" / each.name, quality=_QUALITY)  # of JPEGs; a PNG has none
+        options: dict[str, Any] = {"quality": 92} if each.name.endswith(".jpg") else {}
+        each.picture.save(folder / "pictures" / each.name, **options)
     truth = to_truth(pictures, question=QUESTION, counted="cat")
     (folder / "truth.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")
     (folder / "synonyms.json").write_text(json.dumps(_SYNONYMS, indent=1) + "\n", encoding="utf-8")

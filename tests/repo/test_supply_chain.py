@@ -31,6 +31,7 @@ FILES = (
     "requirements-consumers.txt",
     "requirements-parquet.txt",
     "requirements-evaluate.txt",
+    "requirements-tracing.txt",
 )
 FLOOR = tomllib.loads(Path(__file__).with_name("advisories.toml").read_text(encoding="utf-8"))
 PINS = {name: parse_pins((ROOT / name).read_text(encoding="utf-8")) for name in FILES}
@@ -120,7 +121,11 @@ def test_everything_that_is_wanted_is_pinned(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("smaller", "larger"),
-    [("requirements.txt", "requirements-local.txt"), ("requirements-local.txt", "requirements-dev.txt")],
+    [
+        ("requirements.txt", "requirements-local.txt"),
+        ("requirements-local.txt", "requirements-dev.txt"),
+        ("requirements.txt", "requirements-tracing.txt"),
+    ],
 )
 def test_what_builds_upon_another_lock_has_its_very_versions(smaller: str, larger: str) -> None:
     """With their markers: the same release on the same machine."""

@@ -47,7 +47,7 @@ class Call:
 
 
 class CallLog:
-    """Counts since the start or the last reset."""
+    """Counts since the start or the last reset. A line of a batch is a call, too: `lines` says how many were done."""
 
     def __init__(self) -> None:
         self.reset()
@@ -56,6 +56,7 @@ class CallLog:
         """Forget everything."""
         self.uploads = 0
         self.deletes = 0
+        self.lines = 0
         self._models: Counter[str] = Counter()
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
 
@@ -73,10 +74,18 @@ class CallLog:
             self._models[model] += 1
             self._calls.append(call)
 
+    @contextlib.contextmanager
+    def line(self, model: str) -> Iterator[Call]:
+        """Record one line of a batch in the same way; one that a fault leaves out is none."""
+        with self.call(model) as call:
+            yield call
+        self.lines += call.fault != "missing"
+
     def document(self) -> dict[str, Any]:
         """Return it all as JSON."""
         return {
             "total": self._models.total(),
+            "lines": self.lines,
             "by_model": dict(self._models),
             "uploads": self.uploads,
             "deletes": self.deletes,

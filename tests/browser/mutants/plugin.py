@@ -17,7 +17,7 @@ import tests.browser.whole_stack
 import tests.services  # noqa: F401 - see below
 from tests import waiting
 from tests.browser.mutants import copied
-from tests.browser.mutants.judging import Mutant, Ran
+from tests.browser.mutants.judging import Mutant, Outcome, Ran
 from tests.browser.mutants.table import MUTANTS
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "call" or report.outcome != "passed":
         chosen, error = mutant_of(item), call.excinfo
-        outcome = report.outcome if call.when == "call" or report.outcome == "skipped" else "error"
+        outcome: Outcome = report.outcome if call.when == "call" or report.outcome == "skipped" else "error"
         at = [str(each.statement).strip() for each in error.traceback if _of_a_test(each.path)] if error else []
         said = " ".join(str(error.value).split())[:_SAID_CHARS] if error else ""
         ran = Ran(item.name, chosen.name if chosen else None, outcome, at, said, call.duration)

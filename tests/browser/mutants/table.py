@@ -286,7 +286,7 @@ _ONE_MUTANTS: Final = (
         f"{PAGE}large.css",
         "@media (max-width: 52rem)",
         "@media (max-width: 5rem)",
-        'assert dialog.evaluate("it => it.scrollWidth") <= 390',
+        'assert side["y"] >= frame["y"] + frame["height"]',
     ),
 )
 

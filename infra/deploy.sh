@@ -292,6 +292,7 @@ environment() { # of a function of this part with this concurrency, as gcloud re
         "LOG_FORMAT=json"
         "MAX_CALLS_PER_DAY=${MAX_CALLS_PER_DAY-2000}"
         "MAX_USD_PER_DAY=${MAX_USD_PER_DAY-5}"
+        "OTEL_TRACES_EXPORTER=none"
         "RESULTS_BUCKET=${project}-${prefix}-results"
         "RESULT_TOPIC=$(topic results)"
         "REUSE_ANSWERS=${reuse}"

@@ -38,6 +38,7 @@ locals {
     LOG_FORMAT                  = "json"
     MAX_CALLS_PER_DAY           = var.max_calls_per_day == null ? "" : tostring(var.max_calls_per_day)
     MAX_USD_PER_DAY             = var.max_usd_per_day == null ? "" : tostring(var.max_usd_per_day)
+    OTEL_TRACES_EXPORTER        = var.tracing ? "gcp_trace" : "none"
     RESULTS_BUCKET              = google_storage_bucket.results.name
     RESULT_TOPIC                = google_pubsub_topic.image_results.id
     REUSE_ANSWERS               = tostring(var.reuse_answers)
@@ -57,6 +58,8 @@ locals {
     "INLINE_LIMIT_BYTES",
     "MAX_IMAGES_PER_QUESTION",
     "MAX_PIXELS",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
     "REGISTER_FILES",
     "RESULTS_PREFIX",
     "RULES_FILE",
@@ -123,6 +126,7 @@ resource "google_cloudfunctions2_function" "pushed" {
     google_project_iam_member.build_source,
     google_project_iam_member.eventarc_agent,
     google_project_iam_member.storage_agent,
+    google_project_iam_member.tracing,
     google_project_iam_member.trigger,
     google_pubsub_topic_iam_member.image_backfill_published_by_release,
     google_pubsub_topic_iam_member.image_events_published_by,

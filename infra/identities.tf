@@ -1,5 +1,6 @@
 # Who acts. Rights stand beside the resource they are for; this file holds accounts, and the few rights that can only
-# be given on a whole project, none of which goes to an account that runs our code except the right to ask a model.
+# be given on a whole project, none of which goes to an account that runs our code except the rights to ask a model and to
+# write spans.
 
 # One account per function. https://cloud.google.com/run/docs/securing/service-identity
 resource "google_service_account" "function" {
@@ -178,4 +179,15 @@ resource "google_project_iam_member" "ask_models" {
   project = var.project
   role    = google_project_iam_custom_role.ask_models[0].name
   member  = google_service_account.function[each.key].member
+}
+
+# Cloud Trace has no resource to grant on, either. The role writes spans and reads none: https://cloud.google.com/trace/docs/iam
+resource "google_project_iam_member" "tracing" {
+  for_each = var.tracing ? local.functions : {}
+
+  project = var.project
+  role    = "roles/cloudtrace.agent"
+  member  = google_service_account.function[each.key].member
+
+  depends_on = [google_project_service.chosen]
 }

@@ -257,6 +257,13 @@ variable "settings" {
   }
 }
 
+variable "tracing" {
+  description = "Whether the functions send spans to Cloud Trace: one trace from each upload to its result events, see docs/tracing.md."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "vertex_location" {
   description = "For the vertex backend: where models are asked; global has the most capacity, a region pins the data."
   type        = string

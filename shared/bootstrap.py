@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 
 from shared import config, logs
 from shared.core.errors import SettingsError
+from shared.core.tracing import NO_TRACES
 
 if TYPE_CHECKING:
     from shared.adapters.gemini_access import ByKey, OnVertex
+    from shared.adapters.tracing import OpenTelemetryTracer
     from shared.config import Settings
     from shared.core.planning.rules import Rules
     from shared.core.ports import Publisher, VisionModel
+    from shared.core.tracing import Tracer
     from shared.pipeline.instance.in_flight import InFlight
     from shared.pipeline.job import WorkerPorts
     from shared.pipeline.ports import BatchPorts, Ports
@@ -44,6 +47,14 @@ def publisher() -> Publisher:
     """Return this instance's publisher: all that ingest needs."""
     with _lock:
         return _publisher()
+
+
+def tracer() -> Tracer:
+    """Return what makes spans of this instance's work: nothing at all, unless they are wanted."""
+    if not settings().trace_exporters:
+        return NO_TRACES
+    with _lock:
+        return _tracer()
 
 
 def ports() -> Ports:
@@ -113,7 +124,20 @@ def _rules() -> Rules:
 def _publisher() -> Publisher:
     from shared.adapters.pubsub import GooglePublisher
 
-    return GooglePublisher(emulator_host=_settings().pubsub_emulator_host)
+    found = GooglePublisher(emulator_host=_settings().pubsub_emulator_host)
+    if not _settings().trace_exporters:
+        return found
+    from shared.adapters.traced_ports import TracedPublisher
+
+    return TracedPublisher(found, _tracer())
+
+
+@cache
+def _tracer() -> OpenTelemetryTracer:
+    from shared.adapters.tracing import started
+
+    loaded = _settings()
+    return started(loaded.service_name, loaded.trace_exporters, version=loaded.revision)
 
 
 @cache
@@ -133,6 +157,7 @@ def _ports() -> Ports:
         new_id=lambda: uuid.uuid4().hex,
         jitter=random.random,
         budgets=config.read_rules(loaded).budgets,
+        tracer=_tracer() if loaded.trace_exporters else NO_TRACES,
     )
 
 
@@ -172,6 +197,7 @@ def _worker_ports() -> WorkerPorts:
         budgets=found.budgets,
         pacer=Pacer(),
         in_flight=_in_flight(),
+        tracer=base.tracer,
     )
 
 
@@ -189,6 +215,7 @@ def _batch_ports() -> BatchPorts:
         new_id=base.new_id,
         jitter=base.jitter,
         budgets=base.budgets,
+        tracer=base.tracer,
         model=_model(loaded),
         batches=GeminiBatches(_access(loaded), base_url=loaded.gemini_base_url, connections=2),
     )
@@ -197,7 +224,12 @@ def _batch_ports() -> BatchPorts:
 def _model(loaded: Settings) -> VisionModel:
     from shared.adapters.gemini import GeminiModel
 
-    return GeminiModel(_access(loaded), base_url=loaded.gemini_base_url, connections=2 * loaded.threads)
+    model = GeminiModel(_access(loaded), base_url=loaded.gemini_base_url, connections=2 * loaded.threads)
+    if not loaded.trace_exporters:
+        return model
+    from shared.adapters.traced_ports import TracedModel
+
+    return TracedModel(model, _tracer(), provider="gcp.vertex_ai" if loaded.enterprise else "gcp.gemini")
 
 
 def _access(loaded: Settings) -> ByKey | OnVertex:

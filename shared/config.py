@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from shared import trace_settings
 from shared.core.errors import SettingsError
 from shared.core.gemini import limits
 from shared.core.gemini.service import Service
@@ -72,6 +73,9 @@ class Settings:
     max_images_per_question: int = 20
     storage_emulator_host: str | None = None
     pubsub_emulator_host: str | None = None
+    trace_exporters: tuple[str, ...] = ()
+    service_name: str = "uplook"
+    revision: str | None = None
 
     @property
     def backend(self) -> Backend:
@@ -134,6 +138,10 @@ class Settings:
             max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),
             storage_emulator_host=reader.optional("STORAGE_EMULATOR_HOST"),
             pubsub_emulator_host=reader.optional("PUBSUB_EMULATOR_HOST"),
+            trace_exporters=trace_settings.exporters(environ, reader.problems),
+            # What Cloud Run calls the service, else functions-framework the function.
+            service_name=reader.optional("K_SERVICE") or reader.optional("FUNCTION_TARGET") or cls.service_name,
+            revision=reader.optional("K_REVISION"),
         )
         problems = reader.problems + _contradictions(settings)
         if problems:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.core.delivery import batch_records
+from shared.core.errors import BatchedError
 from shared.core.gemini import batches
 from shared.core.gemini.batches import JobAnswers, LineAnswer
 from shared.core.naming import BATCH_LINES
@@ -139,7 +140,7 @@ def tell_before_the_line_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def _pretend_to_keep(*_: Any) -> None:
-    raise batch_line.BatchedError("The ask waits for a batch job.")
+    raise BatchedError("The ask waits for a batch job.")
 
 
 def forget_no_line(patch: pytest.MonkeyPatch) -> None:

@@ -82,8 +82,12 @@ HELPERS: Final = {
 """What those may do who run no code of ours; what functions need, tests/policy/test_rights.py finds by running them."""
 
 
+WRITE_SPANS: Final = "roles/cloudtrace.agent"
+"""It has no other permission, and spans have no resource to grant it on."""
+
+
 def project_roles(infra: Infra) -> list[str]:
-    """No account that runs our code has a role on the project, but to ask a model, and release's to make batch jobs."""
+    """No account that runs our code has a role on the project, but to ask models, make batch jobs and write spans."""
     problems = [
         f"{block.address}: takes the project's policy over, others lose their rights. Use google_project_iam_member."
         for block in infra.of("google_project_iam_binding", "google_project_iam_policy")
@@ -92,7 +96,7 @@ def project_roles(infra: Infra) -> list[str]:
     for grant in (each for each in all_grants(infra) if each.type == "google_project_iam_member"):
         key, wanted = (grant.who, grant.role), CONDITIONS.get((grant.who, grant.role))
         makes_jobs = grant.role == BATCH_JOBS and grant.who == _MAKES_JOBS
-        if grant.who in functions and grant.role != ASK_MODELS and not makes_jobs:
+        if grant.who in functions and grant.role not in (ASK_MODELS, WRITE_SPANS) and not makes_jobs:
             problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which runs our code.")
         elif grant.who not in functions and key not in PROJECT_ROLES:
             problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which has no reason.")

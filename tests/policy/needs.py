@@ -32,6 +32,8 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "roles/logging.logWriter": frozenset({"logging.logEntries.create"}),
     # https://cloud.google.com/pubsub/docs/create-bigquery-subscription#assign_bigquery_service_account
     "roles/bigquery.dataEditor": frozenset({"bigquery.tables.get", "bigquery.tables.updateData"}),
+    # https://cloud.google.com/trace/docs/iam
+    "roles/cloudtrace.agent": frozenset({"cloudtrace.traces.patch"}),
     "roles/artifactregistry.writer": frozenset({"artifactregistry.repositories.uploadArtifacts"}),
     ASK_MODELS: frozenset({"aiplatform.endpoints.predict"}),
     BATCH_JOBS: frozenset(f"aiplatform.batchPredictionJobs.{may}" for may in ("cancel", "create", "get", "list")),

@@ -22,6 +22,7 @@ _HEAD: Final = "| who | on | may | role | only where |\n|---|---|---|---|---|\n"
 _WORDS: Final = {
     "roles/artifactregistry.writer": "write images",
     "roles/bigquery.dataEditor": "write rows",
+    "roles/cloudtrace.agent": "write spans",
     "roles/eventarc.eventReceiver": "receive events",
     "roles/eventarc.serviceAgent": "make triggers",
     "roles/iam.serviceAccountOpenIdTokenCreator": "sign its tokens",
@@ -42,6 +43,7 @@ _OPTIONS: Final[dict[str, tuple[object, str]]] = {
     "batch": (False, "batch = true"),
     "bigquery": (False, "bigquery = true"),
     "reuse_answers": (False, "reuse_answers = true"),
+    "tracing": (False, "tracing = true"),
 }
 """Variables that are off by default and give rights: their value then, and the words for any other."""
 _FOLDER: Final = re.compile(r'/objects/((?:[a-z]+/)+)"')

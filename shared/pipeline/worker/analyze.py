@@ -16,6 +16,7 @@ from shared.core.errors import (
     TransientError,
 )
 from shared.core.results import documents, result_files
+from shared.core.tracing import step
 from shared.pipeline.job import begin
 from shared.pipeline.worker import ask, batch_line, commit, lease, park, source_image
 from shared.pipeline.worker.lease import HeldLease, Past
@@ -56,6 +57,7 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
         key=job.key[:16],
         attempt=job.attempt,
     ):
+        ports.tracer.note({"uplook.tasks": event.tasks, "uplook.run": event.run, "uplook.key": job.key[:16]})
         claim = lease.claim(job, ports)  # 1 and 2
         if not isinstance(claim, HeldLease):
             for each in claim:
@@ -174,8 +176,9 @@ def _outcomes(progress: _Progress, ports: WorkerPorts) -> Iterator[_Outcome]:
 
 def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
     part, reply, reading = answered.part, answered.reply, answered.reading
-    masks = result_files.mask_files(reading, reply.image, part.paths)
-    soft = result_files.soft_files(reading, reply.image, part.paths)
+    with ports.tracer.span("masks"):
+        masks = result_files.mask_files(reading, reply.image, part.paths)
+        soft = result_files.soft_files(reading, reply.image, part.paths)
     made = _pictures(part, ports, reply=reply, reading=reading, image=answered.image)
     files = [*masks.values(), *soft.values(), *made.overlay, *made.crops.values()]
     document = documents.answered(
@@ -196,6 +199,7 @@ def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
     return part, document, files
 
 
+@step("overlay")
 def _pictures(
     job: Job, ports: Ports, *, reply: JournalledReply, reading: Reading, image: Image | None
 ) -> result_files.Pictures:

@@ -22,6 +22,7 @@ from shared.core.errors import (
 from shared.core.replies.answer import read_answer
 from shared.core.results.documents import ByBatch
 from shared.core.tasks.common import joint, requests
+from shared.core.tracing import step
 from shared.core.values import NOTHING_USED, Usage
 from shared.pipeline.job import shares_answers
 from shared.pipeline.retry import with_retries
@@ -105,7 +106,7 @@ def obtain_answers(
             prompt = prompt or inputs.read_prompt(job, ports)
             reply, read = _ask_while_there(job, prompt, ports, number=number, wanted=left)
         else:
-            read = _read(job, reply, left)
+            read = _read(job, reply, left, ports)
             if shares_answers(job, ports) and reply.content is not None:  # whoever journalled it may have died over it
                 reuse.note_use(job, reply.content, ports)
                 _share(job, reply, read, ports, number=number)
@@ -143,10 +144,11 @@ def _by_batch(
     return None, prompt
 
 
-def _read(job: Job, reply: JournalledReply, wanted: Iterable[str]) -> _Read:
+def _read(job: Job, reply: JournalledReply, wanted: Iterable[str], ports: Ports) -> _Read:
     """Return what a reply says to those of these tasks that it was asked for."""
     parts = {part.event.task: part for part in job.parts()}
-    return {task: interpret(parts[task].event, reply) for task in _answers(reply, job, wanted)}
+    with ports.tracer.span("read"):
+        return {task: interpret(parts[task].event, reply) for task in _answers(reply, job, wanted)}
 
 
 def _share(job: Job, reply: JournalledReply, read: _Read, ports: Ports, *, number: int) -> None:
@@ -271,14 +273,14 @@ def _ask(
     content = reuse.content_asked_about(job, request, prompt, ports, tasks=asked)
     if content is None:
         reply = _pay(job, request, prompt, ports, number=number, wanted=wanted)
-        return reply, _read(job, reply, wanted)
+        return reply, _read(job, reply, wanted, ports)
     adopt = partial(_adopted, job=job, prompt=prompt, ports=ports, wanted=wanted)
     with reuse.claimed(job, content.name, ports, ask=number, adopt=adopt) as adopted:
         if adopted is not None:
             return _take_over(job, *adopted, ports, number=number, wanted=wanted)
         ports.budget.of(job.event.source).check(ports)
         reply = _pay(job, request, prompt, ports, number=number, wanted=wanted, content=content)
-        read = _read(job, reply, wanted)
+        read = _read(job, reply, wanted, ports)
         _share(job, reply, read, ports, number=number)
         return reply, read
 
@@ -298,7 +300,7 @@ def _adopted(
         files=(),
         tasks=entry_tasks(job.event, asked),
     )
-    read = _read(job, reply, wanted)
+    read = _read(job, reply, wanted, ports)
     return (reply, read) if all(sharing.may_be_shared(*each) for each in read.values()) else None
 
 
@@ -308,7 +310,7 @@ def _take_over(
     """Keep an answer that another upload has paid for: a copy for others first, lest it be gone in between."""
     reuse.keep_copy(job, reply, ports, ask=number)
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
-    return kept, read if kept is reply else _read(job, kept, wanted)
+    return kept, read if kept is reply else _read(job, kept, wanted, ports)
 
 
 def _pay(
@@ -366,6 +368,7 @@ def _journal(
     return with_retries(job, ports, lambda: _keep(job, reply, entry, ports, number=number, wanted=wanted))
 
 
+@step("journal")
 def _keep(
     job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, number: int, wanted: Collection[str]
 ) -> JournalledReply:

@@ -18,6 +18,7 @@ from shared.core.errors import (
 )
 from shared.core.gemini import prices
 from shared.core.replies.answer import is_answer, read_answer
+from shared.core.tracing import step
 from shared.pipeline.job import remaining_s, require_time, today
 from shared.pipeline.retry import with_retries
 
@@ -43,6 +44,7 @@ def answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any
     return with_retries(job, ports, lambda: _call(job, request, most_usd, ports))
 
 
+@step("call")
 def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) -> Mapping[str, Any]:
     """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
     ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))

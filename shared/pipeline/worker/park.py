@@ -22,6 +22,7 @@ from shared.core.errors import (
 )
 from shared.core.events.envelopes import format_image_event
 from shared.core.results import documents
+from shared.core.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,6 +57,7 @@ def parking(held: HeldLease, ports: Ports) -> Iterator[None]:
         raise ParkError(ErrorCode.MODEL_AWAY, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
+@step("hold")
 def park(job: Job, waiting: Sequence[Job], reason: ParkError, ports: Ports) -> None:
     """Keep the event until its time comes, and say so of those parts of the job that are `waiting`.
 

@@ -14,6 +14,7 @@ from shared.core.gemini import transport
 from shared.core.gemini.registry import profile
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.gemini.transport import BY_REFERENCE, Transport
+from shared.core.tracing import step
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s
 from shared.pipeline.worker import files_api, source_image
@@ -71,6 +72,7 @@ class _Sending:
     troubles: list[TransientError] = field(default_factory=list)
 
 
+@step("transport")
 def attach(job: Job, request: ModelRequest, images: Sequence[Image], ports: WorkerPorts) -> Attached:
     """Choose a way for each image and take it.
 

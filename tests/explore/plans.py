@@ -41,8 +41,8 @@ Afterwards another one comes, and all are forgotten."""
 BATCHED: Final = ("batch", "halfdone", "withdrawn")
 """Two uploads that may wait for a batch job, whose output comes in another order, one answer twice, with others that
 nobody asked for. halfdone: on Vertex, and the job expires with one of the answers; the next one brings none. withdrawn:
-the first upload is forgotten: before there is a job, or while it is made (together) or read (twice). In the end all are
-forgotten."""
+the first upload is forgotten: before there is a job, or while it is made (twice) or its answers are read (together). In
+the end all are forgotten."""
 
 HALF_DONE: Final = ("halfdone",)
 

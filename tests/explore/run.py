@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DAYS = 12
 _HOUR_S = 3600.0
-_WITHDRAWN_AT = {"together": 0, "twice": 1}
+_WITHDRAWN_AT = {"twice": 0, "together": 1}
 """In which turn the first upload is forgotten beside the tick."""
 
 _LOGGER = logging.getLogger("uplook")

@@ -46,6 +46,8 @@ class Deployment:
     publisher: PublisherClient
     subscriber: SubscriberClient
     instances: Mapping[str, Instance]
+    env: Mapping[str, str]
+    """What the functions run with."""
 
     def upload(self, name: str, data: bytes) -> Source:
         """Put an image into the uploads bucket, which announces nothing here."""
@@ -97,8 +99,10 @@ def deployed(
     with contextlib.ExitStack() as stack:
         base = _base_env(state_dir)
         more = {"pubsub": (), "storage": (), "gemini": (), **(emulators or {})}
-        children = {name: _service(stack, name, arguments, base) for name, arguments in more.items()}
+        children = {name: _service(stack, name, more[name], base) for name in ("pubsub", "storage")}
         urls = {name: child.wait_ready(timeout_s=START_TIMEOUT_S) for name, child in children.items()}
+        children["gemini"] = _service(stack, "gemini", ("--storage", urls["storage"], *more["gemini"]), base)
+        urls["gemini"] = children["gemini"].wait_ready(timeout_s=START_TIMEOUT_S)
         endpoints = Endpoints(urls["storage"], urls["pubsub"].removeprefix("http://"), urls["gemini"])
         resources.create_topics(endpoints.pubsub)
         resources.create_buckets(endpoints.storage, notify=False)
@@ -127,6 +131,7 @@ def deployed(
             publisher=resources.publisher(endpoints.pubsub),
             subscriber=subscriber,
             instances=instances,
+            env=functions_env,
         )
 
 

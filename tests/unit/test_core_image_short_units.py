@@ -122,17 +122,20 @@ def short_box(data: bytes, unit: Unit, kept: int) -> bytes:
     )
 
 
-SAMPLES: dict[str, tuple[bytes, Callable[[bytes], Iterator[Unit]], Callable[[bytes, Unit, int], bytes]]] = {
+Sample = tuple[bytes, "Callable[[bytes], Iterator[Unit]]", "Callable[[bytes, Unit, int], bytes]"]
+MADE: dict[str, Sample] = {
     "jpeg": (saved("JPEG"), jpeg_units, short_jpeg),
     "progressive": (saved("JPEG", progressive=True), jpeg_units, short_jpeg),
     "png": (saved("PNG"), png_units, short_png),
     "webp": (saved("WEBP"), webp_units, short_webp),
     "animated webp": (saved("WEBP", save_all=True, append_images=[Image.new("RGB", (40, 24))]), webp_units, short_webp),
-} | {
+}
+BOXED: dict[str, Sample] = {
     name: (data, boxes, short_box)
     for name, data in hostile_images().items()
     if data[4:8] == b"ftyp" and len(data) < 20_000
 }
+SAMPLES = MADE | BOXED
 
 
 def taken_or_refused(data: bytes) -> None:

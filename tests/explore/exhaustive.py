@@ -54,7 +54,7 @@ def singles(scenario: str, schedule: str) -> Iterator[Plan]:
     for base in bases(scenario, schedule):
         yield base
         if not (scenario in BATCHED and schedule in _SEVERAL):
-            yield from _with_one_more(base)
+            yield from with_one_more(base)
 
 
 def pairs(scenario: str) -> Iterator[Plan]:
@@ -68,8 +68,8 @@ def interleavings(scenario: str) -> Iterator[Plan]:
 
 
 def _pair_shares(scenario: str) -> Iterator[Callable[[], Iterator[Plan]]]:
-    for first in _with_one_more(Plan(scenario, "once")):
-        yield partial(_with_one_more, first, after=first.faults[-1][0])
+    for first in with_one_more(Plan(scenario, "once")):
+        yield partial(with_one_more, first, after=first.faults[-1][0])
 
 
 def _turn_shares(scenario: str) -> Iterator[Callable[[], Iterator[Plan]]]:
@@ -126,7 +126,8 @@ def _redriven(scenario: str) -> Plan:
     return plan if number is None else replace(plan, faults=((number, "refuse"),))
 
 
-def _with_one_more(base: Plan, *, after: int = 0) -> Iterator[Plan]:
+def with_one_more(base: Plan, *, after: int = 0) -> Iterator[Plan]:
+    """Yield a plan with each further fault at each of its steps behind this one."""
     taken = {step for step, _ in base.faults}
     for step in explore(base).trace:
         if step.number > after and step.number not in taken:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from tests.explore.__main__ import main
-from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles
+from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles, with_one_more
 from tests.explore.plans import BATCHED, SCENARIOS, Plan, draw, parse
 from tests.explore.run import Explored, explore
 from tests.explore.world import AWAY_CALLS
@@ -65,6 +66,14 @@ def test_a_sample_of_single_faults_in_every_schedule_is_survived() -> None:
 @pytest.mark.fault(109)
 def test_a_sample_of_all_pairs_of_faults_is_survived() -> None:
     plans = islice(all_pairs(), 0, None, _EVERY_PAIR)
+    assert [text for plan in plans if (text := _broken(explore(plan)))] == []
+
+
+def test_an_answer_without_a_copy_yet_is_found_whatever_befalls_the_next_upload_of_the_content() -> None:
+    once = Plan("shared", "once")
+    at = next(each.number for each in explore(once).trace if (each.operation, each.target) == ("create", "copy"))
+    plans = list(with_one_more(replace(once, faults=((at, "cancel"),)), after=at))
+    assert len(plans) > 100
     assert [text for plan in plans if (text := _broken(explore(plan)))] == []
 
 

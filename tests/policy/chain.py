@@ -130,9 +130,13 @@ class Chain:
 
     def deliver(self, subscription: Made, delivery: Delivery) -> int:
         """Push a message to the function that its subscription names, and acknowledge what is acknowledged."""
-        status = _until_taken(lambda: self.push(subscription, delivery.message))
+        status = self.push_until_taken(subscription, delivery.message)
         self.settle(delivery, taken=status < 300)
         return status
+
+    def push_until_taken(self, subscription: Made, message: PubsubMessage) -> int:
+        """Push a message again until it is taken; return the status."""
+        return _until_taken(lambda: self.push(subscription, message))
 
     def push(self, subscription: Made, message: PubsubMessage) -> int:
         """Push a message to the function that its subscription names; return the status."""

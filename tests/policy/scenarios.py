@@ -75,7 +75,7 @@ def answered(chain: Chain) -> None:
             subject = f"{chain.bucket('work').name}/{folder}*"
             chain.plan.add(Fault("lost_answer", operation="object.insert", subject=subject))
         assert chain.push(worker, delivery.message) != OK
-        assert chain.push_until_taken(worker, delivery.message) == OK
+        assert chain.push(worker, delivery.message) == OK
         assert chain.deliver(worker, delivery) == OK
     assert all(rule["left"] == 0 for rule in chain.plan.documents())
     chain.plan.clear()
@@ -225,7 +225,7 @@ def given_up(chain: Chain) -> Any:
     leases = f"{chain.bucket('work').name}/{LEASES}*"
     chain.plan.add(Fault("status", operation="object.insert", subject=leases, status=412))
     for delivery in dead:
-        assert chain.push_until_taken(dead_letter, delivery.message) == OK
+        assert chain.push(dead_letter, delivery.message) == OK
         assert chain.deliver(dead_letter, delivery) == OK
     assert all(rule["left"] == 0 for rule in chain.plan.documents())
     chain.plan.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from typing import TYPE_CHECKING, Final
 
 from tests.explore.plans import BATCHED, SCENARIOS, Plan, applicable
@@ -67,6 +67,10 @@ def interleavings(scenario: str) -> Iterator[Plan]:
     return chain.from_iterable(share() for share in _turn_shares(scenario))
 
 
+def _single_shares() -> Iterator[Callable[[], Iterator[Plan]]]:
+    return (partial(singles, *each) for each in product(SCENARIOS, SCHEDULES))
+
+
 def _pair_shares(scenario: str) -> Iterator[Callable[[], Iterator[Plan]]]:
     for first in with_one_more(Plan(scenario, "once")):
         yield partial(with_one_more, first, after=first.faults[-1][0])
@@ -95,9 +99,7 @@ def redrives(scenario: str) -> Iterator[Plan]:
 
 def shares() -> Iterator[Callable[[], Iterator[Plan]]]:
     """Yield all of these plans in shares: what lists one plays other plans to do so, which a process each can do."""
-    for scenario in SCENARIOS:
-        for schedule in SCHEDULES:
-            yield partial(singles, scenario, schedule)
+    yield from _single_shares()
     for scenario in SHORT:
         yield from _turn_shares(scenario)
         yield partial(redrives, scenario)
@@ -107,15 +109,12 @@ def shares() -> Iterator[Callable[[], Iterator[Plan]]]:
 
 def all_singles() -> Iterator[Plan]:
     """Yield the single faults of all schedules and scenarios."""
-    for scenario in SCENARIOS:
-        for schedule in SCHEDULES:
-            yield from singles(scenario, schedule)
+    return chain.from_iterable(share() for share in _single_shares())
 
 
 def all_pairs() -> Iterator[Plan]:
     """Yield the pairs of all scenarios but the long one."""
-    for scenario in SHORT:
-        yield from pairs(scenario)
+    return chain.from_iterable(map(pairs, SHORT))
 
 
 def _redriven(scenario: str) -> Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -14,6 +13,7 @@ from PIL import Image
 from shared.core.errors import ImageRejectedError
 from shared.core.images.prepare import prepare
 from shared.core.images.probing import probe
+from tests.hostile_builders import box, chunk, segment
 from tests.hostile_images import hostile_images
 
 if TYPE_CHECKING:
@@ -82,26 +82,18 @@ def boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Unit]:
 
 
 def short_jpeg(data: bytes, unit: Unit, kept: int) -> bytes:
-    body = data[unit.body : unit.body + kept]
-    return data[: unit.start + 2] + struct.pack(">H", 2 + len(body)) + body + data[unit.end :]
+    return data[: unit.start] + segment(data[unit.start + 1], data[unit.body : unit.body + kept]) + data[unit.end :]
 
 
 def short_png(data: bytes, unit: Unit, kept: int) -> bytes:
     body = data[unit.body : min(unit.body + kept, unit.end - 4)]
-    chunk = data[unit.start + 4 : unit.body] + body
-    return (
-        data[: unit.start]
-        + struct.pack(">I", len(body))
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-        + data[unit.end :]
-    )
+    return data[: unit.start] + chunk(data[unit.start + 4 : unit.body], body) + data[unit.end :]
 
 
 def short_webp(data: bytes, unit: Unit, kept: int) -> bytes:
     body = data[unit.body : min(unit.body + kept, unit.end)]
-    chunk = data[unit.start : unit.start + 4] + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
-    rest = data[12 : unit.start] + chunk + data[unit.end :]
+    part = data[unit.start : unit.start + 4] + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+    rest = data[12 : unit.start] + part + data[unit.end :]
     return b"RIFF" + struct.pack("<I", 4 + len(rest)) + b"WEBP" + rest
 
 
@@ -111,15 +103,8 @@ def short_box(data: bytes, unit: Unit, kept: int) -> bytes:
     left = unit.end - unit.body - len(body)
     if 0 < left < 8:
         return data
-    filling = struct.pack(">I4s", left, b"free") + bytes(left - 8) if left else b""
-    return (
-        data[: unit.start]
-        + struct.pack(">I", 8 + len(body))
-        + data[unit.start + 4 : unit.body]
-        + body
-        + filling
-        + data[unit.end :]
-    )
+    filling = box(b"free", bytes(left - 8)) if left else b""
+    return data[: unit.start] + box(data[unit.start + 4 : unit.body], body) + filling + data[unit.end :]
 
 
 Sample = tuple[bytes, "Callable[[bytes], Iterator[Unit]]", "Callable[[bytes, Unit, int], bytes]"]

@@ -140,12 +140,13 @@ class Faults:
         if name == "release":
             return {"said": self._release(), "key": None}
         prefix = f"broken/{name}/{dt.datetime.now(dt.UTC):%H%M%S}/"
-        with self._held_up() if name == "kill" else contextlib.nullcontext():
-            self._plan(name, prefix)
-            source = upload_samples(live, only=SAMPLE, prefix=prefix)[0]
-            live.hearing.uploaded(source)
-            if name == "kill":
+        if name == "kill":
+            with self._held_up():
+                source = _sample(prefix, live)
                 self._kill_while_at_work(source, live)
+        else:
+            self._plan(name, prefix)
+            source = _sample(prefix, live)
         key = next(iter(live.catalog.keys(source)))
         return {"said": f"{offer.what} Watch {prefix}{SAMPLE}.", "key": key}
 
@@ -206,6 +207,13 @@ class Faults:
         sending = ByHand(ports.publisher, release=ports.new_id())
         unpark(replace(ports, publisher=sending), early=True)
         return f"No fault is planned any more; events released: {sending.sent}."
+
+
+def _sample(prefix: str, live: Live) -> Address:
+    """Upload the sample that something is to happen to."""
+    source = upload_samples(live, only=SAMPLE, prefix=prefix)[0]
+    live.hearing.uploaded(source)
+    return source
 
 
 def children_of(parent: int, listing: str) -> list[int]:

@@ -45,7 +45,8 @@ def table(*, usd_of_model: Mapping[Together, float]) -> str:
 def _counts(taken: Taken) -> str:
     each = len(PICTURES)
     operations = f"{taken.class_a / each:.1f} operations of class A, {taken.class_b / each:.1f} of class B"
-    return f"{operations}, {_asks(taken):g} calls"
+    calls = _asks(taken)
+    return f"{operations}, {calls:g} call{'' if calls == 1 else 's'}"
 
 
 def _asks(taken: Taken) -> float:

@@ -169,7 +169,7 @@ def _models() -> str:
 
 def _later() -> str:
     """What the default tasks cost when the announced prices of their models hold."""
-    models = {profile(KNOWN[task].model) for task in DEFAULT_TASKS}
+    models = [profile(name) for name in {KNOWN[task].model for task in DEFAULT_TASKS}]
     days = sorted({price.start for model in models for price in model.prices if price.start > checked_on()})
     rows = []
     for day in (checked_on(), *days):
@@ -258,7 +258,7 @@ def _cached() -> str:
     call, _ = max(calls, key=lambda each: (each[0].rules.text + each[0].rules.schema) / each[0].number)
     most = (call.rules.text + call.rules.schema) / call.number
     return (
-        f"  The longest prompt with its schema, that of {_calls_words(call.tasks)}, has {most:,.0f} tokens by Google's"
+        f"The longest prompt with its schema, that of {_calls_words(call.tasks)}, has {most:,.0f} tokens by Google's"
         f" rules. The service caches from {CACHED_FROM_TOKENS:,} on.\n"
     )
 

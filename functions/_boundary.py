@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
+    from shared.core.tracing import Tracer
+
 
 def _start() -> None:
     """Refuse to start a misconfigured instance in the words that mend it, which a traceback would bury."""
@@ -59,9 +61,10 @@ def boundary(event: CloudEvent) -> Iterator[None]:
     """
     settings = bootstrap.settings()  # sets the logs up, too
     in_flight = bootstrap.in_flight()
-    _shutdown.watch(in_flight)
-    trace = logs.trace_fields(request.headers.get("traceparent"), settings.project)
-    with logs.context(event=event["id"], **trace):
+    tracer = bootstrap.tracer()
+    _shutdown.watch(in_flight, tracer.stop)
+    delivery = tracer.delivery(event, request.headers.get, push=request.get_json(silent=True))
+    with delivery, logs.context(event=event["id"], **_trace(tracer, settings.project)):
         try:
             if in_flight.stopping.is_set():
                 raise TransientError("This instance is stopping.")  # noqa: TRY301 - the same answer as to any other
@@ -78,6 +81,11 @@ def boundary(event: CloudEvent) -> Iterator[None]:
         except Exception as error:
             logs.error("a bug: the event will be delivered again", exception=error)
             raise
+
+
+def _trace(tracer: Tracer, project: str | None) -> dict[str, str]:
+    """Return what joins log lines to the trace of this delivery, else to that of its request."""
+    return logs.trace_fields(tracer.traceparent() or request.headers.get("traceparent"), project)
 
 
 def work(event: CloudEvent, task: str) -> None:

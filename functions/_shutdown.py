@@ -16,9 +16,11 @@ import time
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from shared import logs
-from shared.core.delivery.shutdown import ends
+from shared.core.delivery.shutdown import TRACES_S, ends
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.pipeline.instance.in_flight import InFlight
 
 _POLL_S = 0.1
@@ -30,14 +32,14 @@ class _Server(Protocol):
 
 
 @functools.cache  # once per process; two first events at once begin two threads, which do no harm
-def watch(in_flight: InFlight) -> None:
+def watch(in_flight: InFlight, stop_traces: Callable[..., None]) -> None:
     """Begin to watch for SIGTERM; it takes a thread, so the first event calls this, behind the fork."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     if isinstance(server, _Server):
-        threading.Thread(target=_watch, args=(server, in_flight), name="stopping", daemon=True).start()
+        threading.Thread(target=_watch, args=(server, in_flight, stop_traces), name="stopping", daemon=True).start()
 
 
-def _watch(server: _Server, in_flight: InFlight) -> None:
+def _watch(server: _Server, in_flight: InFlight, stop_traces: Callable[..., None]) -> None:
     while server.alive:
         time.sleep(_POLL_S)
     begun_s = time.monotonic()
@@ -48,5 +50,6 @@ def _watch(server: _Server, in_flight: InFlight) -> None:
         in_flight.cut(since_s=time.monotonic() - begun_s)
         time.sleep(_POLL_S)
     logs.warning("stopped: requests in flight are cut, and their events will be delivered again")
+    stop_traces(timeout_s=TRACES_S)
     # Not sys.exit: it would wait for threads that wait for the model.
     os._exit(0)

@@ -27,4 +27,5 @@ def ingest(event: CloudEvent) -> None:
                 settings=bootstrap.settings(),
                 service=config.service_today(bootstrap.settings()),
                 publisher=bootstrap.publisher(),
+                tracer=bootstrap.tracer(),
             )

@@ -27,6 +27,7 @@ resource "google_project_service" "chosen" {
     var.backend == "vertex" ? ["aiplatform.googleapis.com"] : ["secretmanager.googleapis.com"],
     var.alert_email == null ? [] : ["monitoring.googleapis.com"],
     var.bigquery ? ["bigquery.googleapis.com"] : [],
+    var.tracing ? ["cloudtrace.googleapis.com"] : [],
   ))
 
   project            = var.project

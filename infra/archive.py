@@ -7,6 +7,8 @@ Of what lies in the folders that ship, git knows what belongs to the product: a 
 key, an experiment) is left out, and named. Where git does not keep these sources, such as in an unpacked download,
 nothing can tell: then every file of a kind that ships is packed, and that is said.
 
+Beside it lies the same with the exporters of spans among its requirements, for who deploys with `tracing = true`.
+
 The name holds a digest of the sources, which `infra/source.tf` computes once more: stale archives are never deployed.
 What is left out stands in `infra/.build/left-out.json`, for Terraform to leave it out, too.
 """
@@ -24,12 +26,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FILES: Final = ("main.py", "requirements.txt")
 FOLDERS: Final = ("functions", "shared")
+TRACING: Final[Mapping[str, str]] = {"requirements.txt": "requirements-tracing.txt"}
+"""What is packed under another name where spans are sent: `infra/source.tf` says the same."""
+
 SUFFIXES: Final = (".json", ".py", ".toml")
+NOTHING: Final[Mapping[str, str]] = {}
 LEFT_OUT: Final = re.compile(r"[A-Z].*|.*\..*|__pycache__", re.DOTALL)
 """The allow-list, and the folders below which nothing ships, such as `.mypy_cache/3.14`. `.gcloudignore` and
 `infra/source.tf` say the same, and tests compare all three."""
@@ -83,19 +89,20 @@ def _ships(path: Path) -> bool:
     return path.name.endswith(SUFFIXES) and not any(LEFT_OUT.fullmatch(folder) for folder in path.parts[:-1])
 
 
-def digest(root: Path = ROOT) -> str:
+def digest(root: Path = ROOT, packed_as: Mapping[str, str] = NOTHING) -> str:
     """Return what names this state of the sources."""
-    lines = (f"{hashlib.sha256((root / name).read_bytes()).hexdigest()}  {name}\n" for name in source_files(root))
+    contents = ((name, (root / packed_as.get(name, name)).read_bytes()) for name in source_files(root))
+    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in contents)
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:_DIGEST_CHARS]
 
 
-def default_path(root: Path = ROOT) -> Path:
+def default_path(root: Path = ROOT, packed_as: Mapping[str, str] = NOTHING) -> Path:
     """Return where Terraform looks for the archive of the sources as they are now."""
-    return root / "infra" / ".build" / f"source-{digest(root)}.zip"
+    return root / "infra" / ".build" / f"source-{digest(root, packed_as)}.zip"
 
 
-def write(out: Path, root: Path = ROOT) -> None:
-    """Write the archive: sorted entries, no times, no owners."""
+def write(out: Path, root: Path = ROOT, packed_as: Mapping[str, str] = NOTHING) -> None:
+    """Write the archive: sorted entries, no times, no owners. `packed_as` names files that stand in for others."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(out, "w") as archive:
         for name in source_files(root):
@@ -103,7 +110,7 @@ def write(out: Path, root: Path = ROOT) -> None:
             entry.external_attr = _MODE
             entry.create_system = 3  # Unix: else the system that runs this would show
             # Stored: what deflate writes differs between versions of zlib, and the build unpacks it at once.
-            archive.writestr(entry, (root / name).read_bytes(), zipfile.ZIP_STORED)
+            archive.writestr(entry, (root / packed_as.get(name, name)).read_bytes(), zipfile.ZIP_STORED)
 
 
 def note_left_out(root: Path = ROOT) -> None:
@@ -126,8 +133,11 @@ def main(argv: Sequence[str], *, root: Path = ROOT) -> int:
     """Write the archive and print where it is; what was left out, and why, goes to stderr."""
     parser = argparse.ArgumentParser(prog="python -m infra.archive", description="Pack what the functions are made of.")
     parser.add_argument("out", nargs="?", type=Path, metavar="OUT.zip", help="default: where Terraform looks for it")
-    out = parser.parse_args(argv).out or default_path(root)
+    chosen = parser.parse_args(argv).out
+    out = chosen or default_path(root)
     write(out, root)
+    if chosen is None:
+        write(default_path(root, TRACING), root, TRACING)
     note_left_out(root)
     for remark in _remarks(root):
         print(f"infra.archive: {remark}", file=sys.stderr)

@@ -46,7 +46,7 @@ resource "google_cloud_run_v2_job" "backfill" {
         }
 
         dynamic "env" {
-          for_each = local.environment
+          for_each = merge(local.environment, { OTEL_TRACES_EXPORTER = "none" }) # the image has no exporter
 
           content {
             name  = env.key

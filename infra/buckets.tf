@@ -112,6 +112,16 @@ resource "google_storage_bucket" "work" {
     }
   }
 
+  lifecycle_rule { # of batch jobs: not batches/lines/, which are somebody's work, too
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 45 # as above
+      matches_prefix = ["batches/files/", "batches/jobs/"]
+    }
+  }
+
   # What says which answers an image was part of lasts as long as they do: `forget` finds them by it.
   dynamic "lifecycle_rule" {
     for_each = var.results_retention_days == null ? [] : [var.results_retention_days]
@@ -166,6 +176,20 @@ resource "google_storage_bucket_iam_member" "vertex_reads_uploads" {
   member = google_project_service_identity.agent["aiplatform.googleapis.com"].member
 }
 
+# Vertex AI reads the lines of a batch job, and writes its answers, as the same agent.
+resource "google_storage_bucket_iam_member" "vertex_uses_batch_files" {
+  for_each = toset(var.backend == "vertex" && var.batch ? local.create_and_read : [])
+
+  bucket = google_storage_bucket.work.name
+  role   = each.value
+  member = google_project_service_identity.agent["aiplatform.googleapis.com"].member
+
+  condition {
+    title      = "batches/files/ of batch jobs"
+    expression = "resource.type == \"storage.googleapis.com/Object\" && resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.work.name}/objects/batches/files/\")"
+  }
+}
+
 resource "google_storage_bucket_iam_member" "results_created_by" {
   for_each = merge(local.workers, local.bookkeepers)
 
@@ -186,7 +210,7 @@ resource "google_storage_bucket_iam_member" "results_read_by" {
 # paid for, and lift the day's ceiling. So each account has the folders that it needs, and a worker in those of tasks its
 # own task's objects alone. docs/decisions/0018-rights-by-folder.md says why it is done by conditions.
 locals {
-  folders_by_task = ["answers/", "held/", "leases/", "replies/", "uses/"]
+  folders_by_task = ["answers/", "batches/lines/", "held/", "leases/", "replies/", "uses/"]
   create_and_read = ["roles/storage.objectCreator", "roles/storage.objectViewer"] # and never replace or delete
   work_roles = {
     ingester = {}
@@ -216,9 +240,22 @@ locals {
       "uses/"    = ["roles/storage.objectUser"]
     }
   }
+  batch_roles = {
+    ingester   = {}
+    worker     = { "batches/lines/" = ["roles/storage.objectUser"] }
+    bookkeeper = {}
+    releaser = {
+      "batches/files/" = ["roles/storage.objectUser"]
+      "batches/jobs/"  = ["roles/storage.objectUser"]
+      "batches/lines/" = ["roles/storage.objectUser"]
+      "spending/"      = local.create_and_read # a job counts for the ceiling when it is made
+    }
+    forgetter = { "batches/lines/" = ["roles/storage.objectUser"] }
+  }
   work_roles_by_function = {
     for name, each in local.functions : name => merge(
       local.work_roles[each.part],
+      var.batch ? local.batch_roles[each.part] : {},
       each.part == "worker" && var.reuse_answers ? { "answers/" = local.create_and_read, "uses/" = local.create_and_read } : {},
       name == "ask" ? { "seen/" = local.create_and_read } : {} # the one task that manifests have
     )

@@ -7,7 +7,7 @@
 #
 # --dry-run prints the commands that a fresh project would need, and runs none. From the environment:
 #   PREFIX=uplook  BACKEND=vertex|developer  FORGET=true|false  RUN=v1  MAX_INSTANCES=1  STRIP_METADATA=true|false
-#   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)  REUSE_ANSWERS=true|false
+#   MAX_CALLS_PER_DAY=2000  MAX_USD_PER_DAY=5  (empty: no ceiling)  REUSE_ANSWERS=true|false  BATCH=true|false
 #   GEMINI_API_KEY, for BACKEND=developer: it is stored as the secret's next version; unset, the newest is deployed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,11 +17,12 @@ readonly RUNTIME=python314
 # name part concurrency memory instances: as local.entry_points in infra/functions.tf
 readonly INSTANCES="${MAX_INSTANCES:-1}"
 WORKERS=$(tr -d '[]," ' <infra/tasks.json | sed "/./!d; s/$/ worker 8 4Gi ${INSTANCES}/")
-readonly WORKERS
+RELEASE_MEMORY=$([ "${BATCH:-false}" = true ] && printf 1Gi || printf 512Mi) # a job's lines and answers
+readonly WORKERS RELEASE_MEMORY
 readonly FUNCTIONS="\
 ${WORKERS}
 dead_letter bookkeeper 4 512Mi 2
-release releaser 1 512Mi 1
+release releaser 1 ${RELEASE_MEMORY} 1
 ingest ingester 16 512Mi 5
 forget forgetter 4 512Mi 2"
 
@@ -134,7 +135,7 @@ need_key() {
     fi
 }
 
-let_workers_ask() {
+let_functions_ask() {
     local name role secret="${prefix}-gemini-api-key"
     if [ "${backend}" = vertex ]; then
         # As in infra/identities.tf: a role's id is blocked for weeks after the role was deleted, and an account's never returns.
@@ -145,6 +146,12 @@ let_workers_ask() {
         for name in ${workers}; do
             grant projects "${project}" "$(account "${name}")" "projects/${project}/roles/${role}" --condition=None
         done
+        if [ "${batch}" = true ]; then
+            role=${role/_ask_models_/_batch_jobs_}
+            create_unless "iam roles describe ${role}" \
+                iam roles create "${role}" --title="Uplook: make and follow batch jobs" --permissions="${batch_permissions}"
+            grant projects "${project}" "$(account release)" "projects/${project}/roles/${role}" --condition=None
+        fi
         return
     fi
     create_unless "secrets describe ${secret}" \
@@ -152,13 +159,14 @@ let_workers_ask() {
     if [ -n "${GEMINI_API_KEY:-}" ]; then
         run gcloud secrets versions add "${secret}" --data-file=- --project="${project}" < <(printf '%s' "${GEMINI_API_KEY}")
     fi
-    for name in ${workers} $([ "${forget}" = true ] && printf forget); do # which deletes copies of images
+    for name in ${workers} $([ "${forget}" = true ] && printf forget) $([ "${batch}" = true ] && printf release); do
+        # forget deletes copies of images, release makes batch jobs
         grant secrets "${secret}" "$(account "${name}")" roles/secretmanager.secretAccessor --project="${project}"
     done
 }
 
 make_buckets() {
-    local name soft
+    local name soft role
     for name in uploads results work source; do
         soft=7d
         if [ "${name}" = work ] || [ "${name}" = source ] || { [ "${name}" = results ] && [ "${forget}" = true ]; }; then soft=0; fi
@@ -173,6 +181,9 @@ make_buckets() {
     done
     if [ "${backend}" = vertex ]; then # which fetches images as its own agent
         grant "storage buckets" "$(bucket uploads)" "$(agent gcp-sa-aiplatform)" roles/storage.objectViewer --condition=None
+    fi
+    if [ "${backend}:${batch}" = vertex:true ]; then # and reads the lines of a batch job, and writes its answers
+        for role in Creator Viewer; do share_with "$(agent gcp-sa-aiplatform)" batches/files/ "${role}" 'batch jobs'; done
     fi
     for name in ${workers} dead_letter; do
         grant "storage buckets" "$(bucket results)" "$(account "${name}")" roles/storage.objectCreator --condition=None
@@ -202,6 +213,7 @@ share_work() {
                 share "${name}" uses/ "${role}" "/${name}.json"
             fi
         done
+        if [ "${batch}" = true ]; then share "${name}" batches/lines/ User "/${name}.json"; fi
     done
     for role in Creator Viewer; do share dead_letter dead/ "${role}"; done
     share dead_letter leases/ User
@@ -209,20 +221,30 @@ share_work() {
     share release leases/ Viewer
     share release releases/ User
     share release replies/ Viewer
+    if [ "${batch}" = true ]; then
+        for folder in batches/files/ batches/jobs/ batches/lines/; do share release "${folder}" User; done
+        for role in Creator Viewer; do share release spending/ "${role}"; done
+    fi
     if [ "${forget}" = true ]; then
-        for folder in answers/ dead/ held/ leases/ replies/ seen/ uses/; do share forget "${folder}" User; done
+        for folder in answers/ $([ "${batch}" = true ] && printf batches/lines/) dead/ held/ leases/ replies/ seen/ uses/; do share forget "${folder}" User; done
     fi
 }
 
 # share FUNCTION FOLDER ROLE [ENDING…]: a role on the objects below a folder of the work bucket, perhaps by their endings.
 share() {
-    local name=$1 folder=$2 role=$3 ending endings='' whose='all tasks' work="${project}-${prefix}-work"
+    local name=$1 folder=$2 role=$3 ending endings='' whose='all tasks'
     shift 3
     for ending in "$@"; do endings+="${endings:+ || }resource.name.endsWith(\"${ending}\")"; done
     if [ -n "${endings}" ]; then whose=${name}; fi
+    share_with "$(account "${name}")" "${folder}" "${role}" "${whose}" "${endings:+ && (${endings})}"
+}
+
+# share_with ADDRESS FOLDER ROLE WHOSE [EXPRESSION]: the same for an account's address; WHOSE goes into the title.
+share_with() {
+    local address=$1 folder=$2 role=$3 whose=$4 work="${project}-${prefix}-work"
     local expression="resource.type == \"storage.googleapis.com/Object\""
-    expression+=" && resource.name.startsWith(\"projects/_/buckets/${work}/objects/${folder}\")${endings:+ && (${endings})}"
-    grant "storage buckets" "$(bucket work)" "$(account "${name}")" "roles/storage.object${role}" \
+    expression+=" && resource.name.startsWith(\"projects/_/buckets/${work}/objects/${folder}\")${5:-}"
+    grant "storage buckets" "$(bucket work)" "${address}" "roles/storage.object${role}" \
         --condition="title=${folder} of ${whose},expression=${expression}"
 }
 
@@ -234,6 +256,9 @@ make_topics() {
     for name in ingest release; do
         grant "pubsub topics" "$(topic events)" "$(account "${name}")" roles/pubsub.publisher
     done
+    if [ "${batch}" = true ]; then # what a job has answered goes by the lane of backfills
+        grant "pubsub topics" "$(topic backfill)" "$(account release)" roles/pubsub.publisher
+    fi
     for name in ${workers} dead_letter; do
         grant "pubsub topics" "$(topic results)" "$(account "${name}")" roles/pubsub.publisher
     done
@@ -256,7 +281,7 @@ upload_source() {
     run gcloud storage cp "${archive}" "$(bucket source)/"
 }
 
-environment() { # of a function with this concurrency, as gcloud reads it: ^;^ makes the semicolon the separator
+environment() { # of a function of this part with this concurrency, as gcloud reads it: ^;^ makes the semicolon the separator
     local pairs=(
         "BACKFILL_TOPIC=$(topic backfill)"
         "GOOGLE_CLOUD_LOCATION=global"
@@ -267,16 +292,18 @@ environment() { # of a function with this concurrency, as gcloud reads it: ^;^ m
         "LOG_FORMAT=json"
         "MAX_CALLS_PER_DAY=${MAX_CALLS_PER_DAY-2000}"
         "MAX_USD_PER_DAY=${MAX_USD_PER_DAY-5}"
+        "OTEL_TRACES_EXPORTER=none"
         "RESULTS_BUCKET=${project}-${prefix}-results"
         "RESULT_TOPIC=$(topic results)"
         "REUSE_ANSWERS=${reuse}"
         "RUN=${RUN:-v1}"
         "STRIP_METADATA=${strip}"
-        "THREADS=$1"
+        "THREADS=$2"
         "TIMEOUT_S=${WORKER_S}"
         "UPLOAD_BUCKETS=${project}-${prefix}-uploads"
         "WORK_BUCKET=${project}-${prefix}-work"
     )
+    case "$1:${batch}" in worker:true | bookkeeper:true | releaser:true) pairs+=(BATCH=true) ;; esac
     local IFS=';'
     printf '^;^%s' "${pairs[*]}"
 }
@@ -288,8 +315,8 @@ deploy_function() {
     ingester) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.finalized") ;;
     forgetter) caller=trigger flags=(--trigger-event-filters="type=google.cloud.storage.object.v1.deleted") ;;
     esac
-    case "${part}:${backend}" in
-    worker:developer | forgetter:developer)
+    case "${part}:${backend}:${batch}" in
+    worker:developer:* | forgetter:developer:* | releaser:developer:true)
         version=$(key_version)
         flags+=(--set-secrets="GEMINI_API_KEY=${prefix}-gemini-api-key:${version}")
         ;;
@@ -305,7 +332,7 @@ deploy_function() {
         --docker-repository="projects/${project}/locations/${region}/repositories/${prefix}-images" \
         --ingress-settings=internal-only --no-allow-unauthenticated \
         --cpu=1 --memory="${memory}" --timeout="${PLATFORM_S}s" --concurrency="${concurrency}" \
-        --min-instances=0 --max-instances="${instances}" --set-env-vars="$(environment "${concurrency}")" "${flags[@]}"
+        --min-instances=0 --max-instances="${instances}" --set-env-vars="$(environment "${part}" "${concurrency}")" "${flags[@]}"
     grant "run services" "${service}" "$(account "${caller}")" roles/run.invoker --region="${region}" --project="${project}"
 }
 
@@ -355,7 +382,7 @@ deploy() {
     need_key
     enable_apis
     make_identities
-    let_workers_ask
+    let_functions_ask
     make_buckets
     make_topics
     make_image_repository
@@ -385,12 +412,14 @@ if [ "${1:-}" = --dry-run ]; then
     shift
 fi
 readonly verb=${1:-} project=${2:-} region=${3:-us-central1} prefix=${PREFIX:-uplook} backend=${BACKEND:-vertex} forget=${FORGET:-false}
-readonly strip=${STRIP_METADATA:-false} reuse=${REUSE_ANSWERS:-false}
+readonly strip=${STRIP_METADATA:-false} reuse=${REUSE_ANSWERS:-false} batch=${BATCH:-false}
+readonly batch_permissions=aiplatform.batchPredictionJobs.cancel,aiplatform.batchPredictionJobs.create,aiplatform.batchPredictionJobs.get,aiplatform.batchPredictionJobs.list
 if [ -z "${project}" ]; then usage; fi
 case "${backend}" in vertex | developer) ;; *) refuse "BACKEND=${backend}: expected vertex or developer." ;; esac
 case "${forget}" in true | false) ;; *) refuse "FORGET=${forget}: expected true or false." ;; esac
 case "${strip}" in true | false) ;; *) refuse "STRIP_METADATA=${strip}: expected true or false." ;; esac
 case "${reuse}" in true | false) ;; *) refuse "REUSE_ANSWERS=${reuse}: expected true or false." ;; esac
+case "${batch}" in true | false) ;; *) refuse "BATCH=${batch}: expected true or false." ;; esac
 if ! is_prefix "${prefix}"; then
     refuse "PREFIX=${prefix}: expected 2-18 of a-z 0-9 -, beginning with a letter, not ending in a hyphen."
 fi

@@ -8,7 +8,7 @@ locals {
   other_functions = {
     ingest      = { part = "ingester", concurrency = 16, memory = "512Mi", instances = 5 }
     dead_letter = { part = "bookkeeper", concurrency = 4, memory = "512Mi", instances = 2 }
-    release     = { part = "releaser", concurrency = 1, memory = "512Mi", instances = 1 }
+    release     = { part = "releaser", concurrency = 1, memory = var.batch ? "1Gi" : "512Mi", instances = 1 }
     forget      = { part = "forgetter", concurrency = 4, memory = "512Mi", instances = 2 }
   }
   entry_points = merge(local.task_workers, local.other_functions)
@@ -19,6 +19,8 @@ locals {
   bookkeepers = { for name, each in local.functions : name => each if each.part == "bookkeeper" }
   releasers   = { for name, each in local.functions : name => each if each.part == "releaser" }
   forgetters  = { for name, each in local.functions : name => each if each.part == "forgetter" }
+
+  askers      = merge(local.workers, var.batch ? local.releasers : {}) # who asks Gemini: release makes batch jobs
 
   pushed    = merge(local.workers, local.bookkeepers, local.releasers)
   triggered = merge(local.ingesters, local.forgetters)
@@ -36,6 +38,7 @@ locals {
     LOG_FORMAT                  = "json"
     MAX_CALLS_PER_DAY           = var.max_calls_per_day == null ? "" : tostring(var.max_calls_per_day)
     MAX_USD_PER_DAY             = var.max_usd_per_day == null ? "" : tostring(var.max_usd_per_day)
+    OTEL_TRACES_EXPORTER        = var.tracing ? "gcp_trace" : "none"
     RESULTS_BUCKET              = google_storage_bucket.results.name
     RESULT_TOPIC                = google_pubsub_topic.image_results.id
     REUSE_ANSWERS               = tostring(var.reuse_answers)
@@ -49,11 +52,14 @@ locals {
 
   # What var.settings may name.
   further_settings = [
+    "BATCH_LINES",
     "IMAGE_URL_ORIGINS",
     "INLINE_HARD_LIMIT_BYTES",
     "INLINE_LIMIT_BYTES",
     "MAX_IMAGES_PER_QUESTION",
     "MAX_PIXELS",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
     "REGISTER_FILES",
     "RESULTS_PREFIX",
     "RULES_FILE",
@@ -96,10 +102,10 @@ resource "google_cloudfunctions2_function" "pushed" {
 
     environment_variables = merge(local.environment, {
       THREADS = tostring(each.value.concurrency) # or requests would queue inside of the instance
-    })
+    }, var.batch ? { BATCH = "true" } : {})
 
     dynamic "secret_environment_variables" {
-      for_each = each.value.part == "worker" ? google_secret_manager_secret_version.gemini_api_key : []
+      for_each = contains(keys(local.askers), each.key) ? google_secret_manager_secret_version.gemini_api_key : []
 
       content {
         key        = "GEMINI_API_KEY"
@@ -115,11 +121,14 @@ resource "google_cloudfunctions2_function" "pushed" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_project_iam_member.ask_models,
+    google_project_iam_member.batch_jobs,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_source,
     google_project_iam_member.eventarc_agent,
     google_project_iam_member.storage_agent,
+    google_project_iam_member.tracing,
     google_project_iam_member.trigger,
+    google_pubsub_topic_iam_member.image_backfill_published_by_release,
     google_pubsub_topic_iam_member.image_events_published_by,
     google_pubsub_topic_iam_member.image_results_published_by,
     google_secret_manager_secret_iam_member.worker,
@@ -129,6 +138,7 @@ resource "google_cloudfunctions2_function" "pushed" {
     google_storage_bucket_iam_member.results_deleted_by,
     google_storage_bucket_iam_member.results_read_by,
     google_storage_bucket_iam_member.vertex_reads_uploads,
+    google_storage_bucket_iam_member.vertex_uses_batch_files,
     google_storage_bucket_iam_member.work_listed_by,
     google_storage_bucket_iam_member.work_used_by,
     google_storage_bucket_iam_member.worker_reads_uploads,

@@ -1,5 +1,6 @@
 # Who acts. Rights stand beside the resource they are for; this file holds accounts, and the few rights that can only
-# be given on a whole project, none of which goes to an account that runs our code except the right to ask a model.
+# be given on a whole project, none of which goes to an account that runs our code except the rights to ask a model and to
+# write spans.
 
 # One account per function. https://cloud.google.com/run/docs/securing/service-identity
 resource "google_service_account" "function" {
@@ -143,10 +144,50 @@ resource "google_project_iam_custom_role" "ask_models" {
   depends_on = [google_project_service.api, google_project_service.chosen]
 }
 
+# Batch jobs have no resource of their own either, before they are made.
+resource "google_project_iam_custom_role" "batch_jobs" {
+  count = var.backend == "vertex" && var.batch ? 1 : 0
+
+  project = var.project
+  role_id = "${replace(var.prefix, "-", "_")}_batch_jobs_${google_service_account.build.unique_id}"
+  title   = "Uplook: make and follow batch jobs"
+  permissions = [
+    "aiplatform.batchPredictionJobs.cancel",
+    "aiplatform.batchPredictionJobs.create",
+    "aiplatform.batchPredictionJobs.get",
+    "aiplatform.batchPredictionJobs.list",
+  ]
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [google_project_service.api, google_project_service.chosen]
+}
+
+resource "google_project_iam_member" "batch_jobs" {
+  for_each = var.backend == "vertex" && var.batch ? local.releasers : {}
+
+  project = var.project
+  role    = google_project_iam_custom_role.batch_jobs[0].name
+  member  = google_service_account.function[each.key].member
+}
+
 resource "google_project_iam_member" "ask_models" {
   for_each = var.backend == "vertex" ? local.workers : {}
 
   project = var.project
   role    = google_project_iam_custom_role.ask_models[0].name
   member  = google_service_account.function[each.key].member
+}
+
+# Cloud Trace has no resource to grant on, either. The role writes spans and reads none: https://cloud.google.com/trace/docs/iam
+resource "google_project_iam_member" "tracing" {
+  for_each = var.tracing ? local.functions : {}
+
+  project = var.project
+  role    = "roles/cloudtrace.agent"
+  member  = google_service_account.function[each.key].member
+
+  depends_on = [google_project_service.chosen]
 }

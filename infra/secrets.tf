@@ -35,7 +35,7 @@ resource "google_secret_manager_secret_version" "gemini_api_key" {
 
 # https://cloud.google.com/secret-manager/docs/access-control
 resource "google_secret_manager_secret_iam_member" "worker" {
-  for_each = var.backend == "developer" ? merge(local.workers, local.forgetters) : {} # `forget` deletes copies of images
+  for_each = var.backend == "developer" ? merge(local.askers, local.forgetters) : {} # `forget` deletes copies of images
 
   project   = var.project
   secret_id = google_secret_manager_secret.gemini_api_key[0].secret_id

@@ -8,7 +8,9 @@ locals {
   source_files = sort(setunion(["main.py", "requirements.txt"], [
     for name in fileset(local.root, "{functions,shared}/**/*.{json,py,toml}") : name if !can(regex(local.left_out, name)) && !contains(local.untracked, name)
   ]))
-  source_digest  = substr(sha256(join("", [for name in local.source_files : "${filesha256("${local.root}/${name}")}  ${name}\n"])), 0, 16)
+  # With tracing, the archive's requirements.txt is the one that has the exporters.
+  packed_as      = var.tracing ? { "requirements.txt" = "requirements-tracing.txt" } : {}
+  source_digest  = substr(sha256(join("", [for name in local.source_files : "${filesha256("${local.root}/${lookup(local.packed_as, name, name)}")}  ${name}\n"])), 0, 16)
   source_archive = "${path.module}/.build/source-${local.source_digest}.zip"
 }
 

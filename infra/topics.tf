@@ -53,6 +53,16 @@ resource "google_pubsub_topic_iam_member" "image_events_published_by" {
   member  = google_service_account.function[each.key].member
 }
 
+# What a batch job has answered goes by the lane: it comes in thousands, and no upload should wait behind it.
+resource "google_pubsub_topic_iam_member" "image_backfill_published_by_release" {
+  for_each = var.batch ? local.releasers : {}
+
+  project = var.project
+  topic   = google_pubsub_topic.image_backfill.name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.function[each.key].member
+}
+
 resource "google_pubsub_topic_iam_member" "image_results_published_by" {
   for_each = merge(local.workers, local.bookkeepers)
 

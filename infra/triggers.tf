@@ -79,6 +79,7 @@ resource "google_cloudfunctions2_function" "triggered" {
     google_project_iam_member.build_source,
     google_project_iam_member.eventarc_agent,
     google_project_iam_member.storage_agent,
+    google_project_iam_member.tracing,
     google_project_iam_member.trigger,
     google_pubsub_subscription.worker,
     google_pubsub_subscription_iam_member.backfill_drained_by_pubsub,

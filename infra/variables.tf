@@ -98,6 +98,13 @@ variable "forget" {
   nullable    = false
 }
 
+variable "batch" {
+  description = "Whether images that may wait (lane = \"batch\" in the rules, backfill --batch) go into batch jobs, at half the price. It gives release the right to make such jobs."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "strip_metadata" {
   description = "Whether metadata (EXIF with the place, XMP, comments) is taken out of an image before it leaves the project for Gemini."
   type        = bool
@@ -248,6 +255,13 @@ variable "settings" {
     condition     = length(setsubtract(keys(var.settings), local.further_settings)) == 0
     error_message = "settings: expected only ${join(", ", local.further_settings)}. Other settings have a variable of their own."
   }
+}
+
+variable "tracing" {
+  description = "Whether the functions send spans to Cloud Trace: one trace from each upload to its result events, see docs/tracing.md."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "vertex_location" {

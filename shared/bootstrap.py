@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING
 
 from shared import config, logs
 from shared.core.errors import SettingsError
+from shared.core.tracing import NO_TRACES
 
 if TYPE_CHECKING:
+    from shared.adapters.gemini_access import ByKey, OnVertex
+    from shared.adapters.tracing import OpenTelemetryTracer
     from shared.config import Settings
     from shared.core.planning.rules import Rules
     from shared.core.ports import Publisher, VisionModel
+    from shared.core.tracing import Tracer
     from shared.pipeline.instance.in_flight import InFlight
     from shared.pipeline.job import WorkerPorts
-    from shared.pipeline.ports import Ports
+    from shared.pipeline.ports import BatchPorts, Ports
 
 _lock = threading.Lock()
 
@@ -45,6 +49,14 @@ def publisher() -> Publisher:
         return _publisher()
 
 
+def tracer() -> Tracer:
+    """Return what makes spans of this instance's work: nothing at all, unless they are wanted."""
+    if not settings().trace_exporters:
+        return NO_TRACES
+    with _lock:
+        return _tracer()
+
+
 def ports() -> Ports:
     """Return the outside world but for the model: all that keeping the books needs, and no key."""
     with _lock:
@@ -60,6 +72,16 @@ def with_copies(found: Ports) -> Ports:
         return found
     with _lock:
         return replace(found, model=_copies())
+
+
+def batch_ports() -> BatchPorts | None:
+    """Return what follows batch jobs, or None where there are none (BATCH).
+
+    Raises:
+        SettingsError: no way to reach Gemini is configured.
+    """
+    with _lock:
+        return _batch_ports() if _settings().batch else None
 
 
 def in_flight() -> InFlight:
@@ -102,7 +124,20 @@ def _rules() -> Rules:
 def _publisher() -> Publisher:
     from shared.adapters.pubsub import GooglePublisher
 
-    return GooglePublisher(emulator_host=_settings().pubsub_emulator_host)
+    found = GooglePublisher(emulator_host=_settings().pubsub_emulator_host)
+    if not _settings().trace_exporters:
+        return found
+    from shared.adapters.traced_ports import TracedPublisher
+
+    return TracedPublisher(found, _tracer())
+
+
+@cache
+def _tracer() -> OpenTelemetryTracer:
+    from shared.adapters.tracing import started
+
+    loaded = _settings()
+    return started(loaded.service_name, loaded.trace_exporters, version=loaded.revision, project=loaded.project)
 
 
 @cache
@@ -122,6 +157,7 @@ def _ports() -> Ports:
         new_id=lambda: uuid.uuid4().hex,
         jitter=random.random,
         budgets=config.read_rules(loaded).budgets,
+        tracer=_tracer() if loaded.trace_exporters else NO_TRACES,
     )
 
 
@@ -161,21 +197,49 @@ def _worker_ports() -> WorkerPorts:
         budgets=found.budgets,
         pacer=Pacer(),
         in_flight=_in_flight(),
+        tracer=base.tracer,
+    )
+
+
+@cache
+def _batch_ports() -> BatchPorts:
+    from shared.adapters.gemini_batches import GeminiBatches
+    from shared.pipeline.ports import BatchPorts
+
+    loaded, base = _settings(), _ports()
+    return BatchPorts(
+        settings=loaded,
+        store=base.store,
+        publisher=base.publisher,
+        clock=base.clock,
+        new_id=base.new_id,
+        jitter=base.jitter,
+        budgets=base.budgets,
+        tracer=base.tracer,
+        model=_model(loaded),
+        batches=GeminiBatches(_access(loaded), base_url=loaded.gemini_base_url, connections=2),
     )
 
 
 def _model(loaded: Settings) -> VisionModel:
     from shared.adapters.gemini import GeminiModel
+
+    model = GeminiModel(_access(loaded), base_url=loaded.gemini_base_url, connections=2 * loaded.threads)
+    if not loaded.trace_exporters:
+        return model
+    from shared.adapters.traced_ports import TracedModel
+
+    return TracedModel(model, _tracer(), provider="gcp.vertex_ai" if loaded.enterprise else "gcp.gemini")
+
+
+def _access(loaded: Settings) -> ByKey | OnVertex:
     from shared.adapters.gemini_access import ByKey, OnVertex
 
-    access: ByKey | OnVertex
     if loaded.enterprise and loaded.project:
-        access = OnVertex(loaded.project, loaded.location)
-    elif loaded.gemini_api_key:
-        access = ByKey(loaded.gemini_api_key)
-    else:
+        return OnVertex(loaded.project, loaded.location)
+    if not loaded.gemini_api_key:
         raise SettingsError(
             "GEMINI_API_KEY is not set: workers need it to reach Gemini."
             " On Vertex (GOOGLE_GENAI_USE_ENTERPRISE=true) there is no key."
         )
-    return GeminiModel(access, base_url=loaded.gemini_base_url, connections=2 * loaded.threads)
+    return ByKey(loaded.gemini_api_key)

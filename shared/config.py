@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from shared import trace_settings
 from shared.core.errors import SettingsError
 from shared.core.gemini import limits
 from shared.core.gemini.service import Service
@@ -63,6 +64,8 @@ class Settings:
     enterprise: bool = False
     location: str = "global"
     register_files: bool = False
+    batch: bool = False
+    batch_lines: int = 1000
     strip_metadata: bool = False
     reuse_answers: bool = False
     use_successors: bool = False
@@ -70,6 +73,9 @@ class Settings:
     max_images_per_question: int = 20
     storage_emulator_host: str | None = None
     pubsub_emulator_host: str | None = None
+    trace_exporters: tuple[str, ...] = ()
+    service_name: str = "uplook"
+    revision: str | None = None
 
     @property
     def backend(self) -> Backend:
@@ -123,6 +129,8 @@ class Settings:
             enterprise=reader.flag("GOOGLE_GENAI_USE_ENTERPRISE"),
             location=reader.optional("GOOGLE_CLOUD_LOCATION") or cls.location,
             register_files=reader.flag("REGISTER_FILES"),
+            batch=reader.flag("BATCH"),
+            batch_lines=reader.count("BATCH_LINES", cls.batch_lines),
             strip_metadata=reader.flag("STRIP_METADATA"),
             reuse_answers=reader.flag("REUSE_ANSWERS"),
             use_successors=reader.flag("USE_SUCCESSORS"),
@@ -130,6 +138,10 @@ class Settings:
             max_images_per_question=reader.count("MAX_IMAGES_PER_QUESTION", cls.max_images_per_question),
             storage_emulator_host=reader.optional("STORAGE_EMULATOR_HOST"),
             pubsub_emulator_host=reader.optional("PUBSUB_EMULATOR_HOST"),
+            trace_exporters=trace_settings.exporters(environ, reader.problems),
+            # What Cloud Run calls the service, else functions-framework the function.
+            service_name=reader.optional("K_SERVICE") or reader.optional("FUNCTION_TARGET") or cls.service_name,
+            revision=reader.optional("K_REVISION"),
         )
         problems = reader.problems + _contradictions(settings)
         if problems:
@@ -213,7 +225,8 @@ def check_at_start() -> None:
     if target:
         settings = load_settings()
         read_rules(settings)
-        if target in TASKS and not (settings.gemini_api_key or settings.enterprise):
+        asks = target in TASKS or (settings.batch and target == "release")
+        if asks and not (settings.gemini_api_key or settings.enterprise):
             raise SettingsError(
                 f"Uplook cannot start: {target} asks Gemini, and neither GEMINI_API_KEY is set nor"
                 " GOOGLE_GENAI_USE_ENTERPRISE=true, which needs no key."

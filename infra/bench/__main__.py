@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from infra.bench.registry import BENCHMARKS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.bench.model import Mode, Outcome
+    from infra.bench.model import Benchmark, Mode, Outcome
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +48,15 @@ def _outcomes(folder: Path, mode: Mode, names: Sequence[str]) -> list[Outcome]:
     return [
         judge.outcome(benchmark, measure.samples(benchmark, mode=mode, folder=folder, progress=_say))
         for benchmark in wanted
+        if _can_run(benchmark)
     ]
+
+
+def _can_run(benchmark: Benchmark) -> bool:
+    if not benchmark.needs or any(map(shutil.which, benchmark.needs)):
+        return True
+    _say(f"{benchmark.name} is left out: expected one of {', '.join(benchmark.needs)}, found none")
+    return False
 
 
 def _say(text: str) -> None:

@@ -70,5 +70,5 @@ def _with_ratios(result: Result, results: Mapping[str, Result]) -> Result:
 
 
 def _metric(result: Result, metric: Metric) -> float:
-    value: float = getattr(result, metric)
+    value: float = result.min_ms if metric == "wall_ms" else getattr(result, metric)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infra.bench import browser
 from infra.bench.bombs import REPLIES
 from infra.bench.inputs import LARGE, MASKS, PHOTO, SIDEWAYS
 from infra.bench.model import Benchmark, Target, Variant
@@ -242,4 +243,21 @@ _EVENT = Benchmark(
     ),
 )
 
-BENCHMARKS = (_MASKS, _PREPARE, _HOSTILE, _WORST, _COLD_START, _EVENT)
+_PAGE = Benchmark(
+    "page",
+    "the page of the local stack in Chromium, loaded for the first time: until something is seen, and its first cards",
+    (
+        Variant("empty", "a page with one word: the yardstick", f"{_WORK}.page:empty", quick=3),
+        Variant("paint_10", "first paint with 10 images", f"{_WORK}.page:paint", "10", against="empty", quick=3),
+        Variant("paint_1000", "first paint with 1,000", f"{_WORK}.page:paint", "1000", against="empty", quick=3),
+        Variant("cards_10", "first cards of 10 images", f"{_WORK}.page:cards", "10", against="empty", quick=3),
+        Variant("cards_1000", "first cards of 1,000", f"{_WORK}.page:cards", "1000", against="empty", quick=3),
+    ),
+    (
+        Target("first paint with 1,000 images / an empty page", "wall_ms", ("paint_1000",), "at most", 10, "empty"),
+        Target("first cards of 1,000 images / of 10", "wall_ms", ("cards_1000",), "at most", 3, "cards_10"),
+    ),
+    needs=browser.NAMES,
+)
+
+BENCHMARKS = (_MASKS, _PREPARE, _HOSTILE, _WORST, _COLD_START, _EVENT, _PAGE)

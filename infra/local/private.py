@@ -11,6 +11,7 @@ OWN_NAMES = (
     "stack.env",
     "stack.json",
     "stack.log",
+    "rules.toml",
     "pycache",
     "samples",
     "answers",

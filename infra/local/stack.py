@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import activity, endpoints, external_services, official_pubsub, resources, topology
+from infra.local import activity, breakable, endpoints, external_services, official_pubsub, resources, topology
 from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.eyes import eyes
 from infra.local.private import keep_private
 from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
 from infra.local.ticker import Ticker
+from shared.config import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +75,7 @@ class Stack:
         self._ticker: Ticker | None = None
         self._sockets: tempfile.TemporaryDirectory[str] | None = None
         self._pubsub_control: str | None = None
+        self._rules: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -132,6 +134,7 @@ class Stack:
             vertex=self._options.vertex,
             pubsub_control=self._pubsub_control,
         )
+        self._rules = self._write_rules()
         self._start_functions()
         self._ticker = Ticker(pubsub, say=self._say)
         self._ticker.start()
@@ -245,7 +248,15 @@ class Stack:
         """Return what the functions are told, and whoever acts as one of them; times that were given are kept."""
         left = endpoints.stale(self._environ)
         times = {name: self._environ[name] for name in _TIMES if name in self._environ and name not in left}
-        return self._endpoints.function_env() | ceiling(self._environ, real=self._options.real) | times
+        return self._endpoints.function_env() | ceiling(self._environ, real=self._options.real) | times | self._rules
+
+    def _write_rules(self) -> dict[str, str]:
+        """Return which rules hold: where the page can break something, with the budget that a button uses up."""
+        if self._endpoints.gemini is None or self._options.viewer_port is None:
+            return {}
+        own = self._external.environ.get("RULES_FILE", "").strip()
+        path = breakable.write_rules(Path(own) if own else Settings.rules_file, self._options.state_dir.resolve())
+        return {"RULES_FILE": str(path)}
 
     def _socket_dir(self, name: str) -> str:
         """A folder for gunicorn's control socket, which lies in one place for all of a person's servers otherwise.

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared.adapters.auth_errors import translate_auth
 from shared.adapters.gemini_access import ByKey, open_client, storage_reader
-from shared.adapters.gemini_errors import translate
-from shared.adapters.total_timeout import within
-from shared.core.errors import AwayError, FileUnavailableError, TransientError
+from shared.adapters.gemini_calls import called, http_options
+from shared.core.errors import FileUnavailableError, TransientError
 from shared.core.gemini.request import InlineImage
 from shared.core.ports import ModelFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from google.genai import errors, types
+    from google.genai import types
 
     from shared.adapters.gemini_access import OnVertex
-    from shared.core.errors import UplookError
     from shared.core.gemini.request import ImagePart, ModelRequest
 
 
@@ -39,7 +36,7 @@ class GeminiModel:
         # Vertex has all of it in the one version that the SDK asks there.
         version = "v1beta" if request.needs_beta and self._by_key else None
         contents, config = _contents(request), _config(request, timeout_s, version=version)
-        with _called("model", request.model, timeout_s):
+        with called("model", request.model, timeout_s):
             reply = self._client.models.generate_content(model=request.model, contents=contents, config=config)
         return _body(reply)
 
@@ -47,8 +44,8 @@ class GeminiModel:
         """Upload bytes under a name of our own, `files/ID`."""
         from google.genai import types
 
-        config = types.UploadFileConfig(name=name, mime_type=mime_type, http_options=_http_options(timeout_s))
-        with _called("file", name, timeout_s):
+        config = types.UploadFileConfig(name=name, mime_type=mime_type, http_options=http_options(timeout_s))
+        with called("file", name, timeout_s):
             file = self._client.files.upload(file=io.BytesIO(data), config=config)
         return _file(file, name)
 
@@ -56,9 +53,9 @@ class GeminiModel:
         """Describe an uploaded file, or None where it is gone, expired or not ours."""
         from google.genai import types
 
-        config = types.GetFileConfig(http_options=_http_options(timeout_s))
+        config = types.GetFileConfig(http_options=http_options(timeout_s))
         try:
-            with _called("file", name, timeout_s):
+            with called("file", name, timeout_s):
                 file = self._client.files.get(name=name, config=config)
         except FileUnavailableError:
             return None
@@ -68,8 +65,8 @@ class GeminiModel:
         """Delete an uploaded file; deleting what is gone is no error."""
         from google.genai import types
 
-        config = types.DeleteFileConfig(http_options=_http_options(timeout_s))
-        with suppress(FileUnavailableError), _called("file", name, timeout_s):
+        config = types.DeleteFileConfig(http_options=http_options(timeout_s))
+        with suppress(FileUnavailableError), called("file", name, timeout_s):
             self._client.files.delete(name=name, config=config)
 
     def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:
@@ -77,8 +74,8 @@ class GeminiModel:
         from google.genai import types
 
         auth = storage_reader(self._base_url)
-        config = types.RegisterFilesConfig(http_options=_http_options(timeout_s))
-        with _called("file", uri, timeout_s):
+        config = types.RegisterFilesConfig(http_options=http_options(timeout_s))
+        with called("file", uri, timeout_s):
             found = self._client.files.register_files(auth=auth, uris=[uri], config=config).files
         if not found:
             raise TransientError(f"Gemini registered no file for {uri}.")
@@ -134,14 +131,8 @@ def _config(request: ModelRequest, timeout_s: float, *, version: str | None) -> 
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         # The body as it came: the SDK's own model drops finishMessage and every field it does not know.
         should_return_http_response=True,
-        http_options=_http_options(timeout_s, version=version),
+        http_options=http_options(timeout_s, version=version),
     )
-
-
-def _http_options(timeout_s: float, *, version: str | None = None) -> types.HttpOptions:
-    from google.genai import types
-
-    return types.HttpOptions(timeout=max(1, int(timeout_s * 1000)), api_version=version)
 
 
 def _body(reply: types.GenerateContentResponse) -> Mapping[str, Any]:
@@ -169,40 +160,3 @@ def _state(state: types.FileState | None) -> Literal["PROCESSING", "ACTIVE", "FA
             return "FAILED"
         case _:
             return "PROCESSING"
-
-
-@contextmanager
-def _called(about: Literal["file", "model"], name: str, timeout_s: float) -> Iterator[None]:
-    """Bound one call of the SDK, which alone belongs in here, and translate what it ends in."""
-    import httpx2
-    from google.auth import exceptions as auth
-    from google.genai import errors
-
-    with within(timeout_s) as call:
-        try:
-            yield
-        except errors.APIError as error:
-            raise _refusal(error, about, name) from error
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise AwayError(f"Gemini could not be reached: {type(error).__name__}.") from error  # and was sent nothing
-        except httpx2.HTTPError as error:
-            # The type alone: a URL or header may hold a key.
-            raise TransientError(f"Gemini could not be reached: {type(error).__name__}.") from error
-        except auth.GoogleAuthError as error:
-            raise translate_auth(error) from error
-        except Exception as error:
-            if not call.answered:
-                raise  # a flaw of ours, which no further attempt mends
-            # The SDK trusts the service: over an answer that is not as documented it stumbles in every way there is.
-            raise TransientError(f"Gemini's answer cannot be read: {type(error).__name__}.") from error
-
-
-def _refusal(error: errors.APIError, about: Literal["file", "model"], name: str) -> UplookError:
-    return translate(
-        code=error.code,
-        message=str(error.message or ""),  # whatever JSON came in its place
-        details=error.details,
-        headers=getattr(error.response, "headers", None) or {},
-        about=about,
-        name=name,
-    )

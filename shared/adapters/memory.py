@@ -192,6 +192,7 @@ class MemoryModel:
         self.faults = Faults()
         self.requests: list[ModelRequest] = []
         self.files: dict[str, ModelFile] = {}
+        self.contents: dict[str, bytes] = {}
         self._answer = answer
 
     def generate(self, request: ModelRequest, *, timeout_s: float) -> Mapping[str, Any]:  # noqa: ARG002 - the port
@@ -208,6 +209,7 @@ class MemoryModel:
         if name in self.files:
             raise AlreadyExistsError(f"{name} exists already.")
         self.files[name] = ModelFile(name, f"memory://{name}", mime_type, "ACTIVE")
+        self.contents[name] = data
         self.faults.end("upload")
         return self.files[name]
 
@@ -220,6 +222,7 @@ class MemoryModel:
         """Forget a file."""
         self.faults.begin("delete_file")
         self.files.pop(name, None)
+        self.contents.pop(name, None)
 
     def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:  # noqa: ARG002 - the port
         """Keep the address as a file."""

@@ -132,6 +132,8 @@ def _usage(fields: Fields | None) -> Usage | None:
         total_tokens=fields.optional_whole("total_tokens"),
         cost_usd=fields.optional_number("cost_usd"),
         counted_in=fields.optional_text("counted_in"),
+        tier=fields.optional_text("tier"),
+        batch_job=fields.optional_text("batch_job"),
         saved_usd=fields.optional_number("saved_usd"),
     )
 

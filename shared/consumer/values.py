@@ -189,7 +189,8 @@ class Usage:
 
     Tasks may share a call. Its tokens and its cost then stand once: `counted_in` names the task of the same image in
     whose result they do, and what stands here is beyond that. So a sum over results is right. An answer that another
-    upload of the same content paid for costs nothing: `saved_usd` is what it would have cost.
+    upload of the same content paid for costs nothing: `saved_usd` is what it would have cost. `tier` is "batch" where
+    a batch job has brought the answer, at half the list price; `batch_job` names that job.
     """
 
     prompt_tokens: int | None
@@ -198,6 +199,8 @@ class Usage:
     total_tokens: int | None
     cost_usd: float | None
     counted_in: str | None = None
+    tier: str | None = None
+    batch_job: str | None = None
     saved_usd: float | None = None
 
 

@@ -51,6 +51,8 @@ class ErrorCode(StrEnum):
     DAILY_CEILING = "daily_ceiling"
     DAILY_QUOTA = "daily_quota"
     MODEL_AWAY = "model_away"
+    # Of events whose ask waits for a batch job: nothing is wrong.
+    BATCH = "batch"
 
     # Of one image of a manifest: its message is part of that of `bad_manifest_image`.
     IMAGE_NOT_FOUND = "image_not_found"
@@ -171,6 +173,10 @@ class ParkError(UplookError):
         self.message = message
         self.until = until
         self.budget = budget
+
+
+class BatchedError(UplookError):
+    """The ask waits for a batch job: the event is acknowledged, and comes again with the answer."""
 
 
 class SettingsError(UplookError):

@@ -26,6 +26,7 @@ MAX_NAME_BYTES = 1024
 MAX_REDRIVE = 9999
 LEASES, REPLIES, PARKED, SPENDING, DEAD, SEEN = "leases/", "replies/", "held/", "spending/", "dead/", "seen/"
 RELEASES, BACKFILL = "releases/", "backfill/"
+BATCH_LINES, BATCH_RECORDS, BATCH_FILES = "batches/lines/", "batches/jobs/", "batches/files/"
 ANSWERS, USES = "answers/", "uses/"
 """Folders of the work bucket. The rights to each are given one by one: `infra/buckets.tf`."""
 
@@ -123,6 +124,11 @@ class Paths:
     def lease(self) -> str:
         """The lease, in the work bucket."""
         return f"{LEASES}{self.folder}/{self.task}.json"
+
+    @property
+    def batch_line(self) -> str:
+        """An ask that waits for a batch job, in the work bucket."""
+        return f"{BATCH_LINES}{self.folder}/{self.task}.json"
 
     def use(self, content: str) -> str:
         """What says that this task has a part in the answer about a content (`sharing`), in the work bucket."""

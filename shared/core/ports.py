@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from shared.core.gemini.batches import BatchJob
     from shared.core.gemini.request import ModelRequest
 
 
@@ -153,6 +154,32 @@ class VisionModel(Protocol):
         Raises:
             FileUnavailableError: the service may not read it, or it is gone.
         """
+
+
+class BatchService(Protocol):
+    """Gemini's batch jobs: one call each, no retries inside."""
+
+    def create(
+        self, *, model: str, source: str, destination: str | None, display_name: str, timeout_s: float
+    ) -> BatchJob:
+        """Begin a job of the lines in `source`: `files/ID`, or a `gs://` object whose answers go below `destination`.
+
+        Raises:
+            ModelRejectedError: the service takes no such job.
+            RefusedError: it made none now; every other TransientError leaves open whether it did.
+        """
+
+    def find(self, display_name: str, *, timeout_s: float) -> Sequence[BatchJob]:
+        """Return all jobs of this name that the service knows."""
+
+    def get(self, name: str, *, timeout_s: float) -> BatchJob | None:
+        """Describe a job, or None where the service knows it no more."""
+
+    def cancel(self, name: str, *, timeout_s: float) -> None:
+        """End a job early; one that has ended, or is gone, is no error."""
+
+    def download(self, name: str, *, timeout_s: float) -> bytes | None:
+        """Return a file of answers, `files/ID`, or None where it has expired."""
 
 
 class ImageFetcher(Protocol):

@@ -13,11 +13,12 @@ from shared.core.errors import SettingsError
 from shared.core.naming import encode_object_name
 from shared.core.values import is_transposed
 from shared.export.classes import category, is_usable
-from shared.export.shapes import MaskCrop, crop_mask, stored_crop
+from shared.export.shapes import crop_mask, stored_crop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from shared.core.masks.crop import MaskCrop
     from shared.export.shapes import Frame
 
 WHOLE: Final = "default"

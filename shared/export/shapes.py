@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, Literal
 
+from shared.core.masks.crop import MaskCrop
 from shared.core.values import is_transposed
 
 if TYPE_CHECKING:
@@ -29,20 +30,6 @@ _SIGN: Final = 0x10
 _FIRST_CHAR: Final = 48
 _PLAIN_COUNTS: Final = 3
 """The first counts stand as they are; later ones as the difference to the count two before."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MaskCrop:
-    """The part of a mask that holds all of it: `inside` (rows by columns) lies at `left`, `top` of the image."""
-
-    inside: NDArray[np.bool_]
-    left: int
-    top: int
-
-    @property
-    def area(self) -> int:
-        """Pixels inside the mask."""
-        return int(self.inside.sum())
 
 
 def crop_mask(data: bytes, *, width: int, height: int) -> MaskCrop:

@@ -14,8 +14,9 @@ from shared import bootstrap, config
 from shared.command_line import DONE, INCOMPLETE, SCHEME, above_zero, bucket_address, moment, task_name
 from shared.core import naming
 from shared.core.errors import SettingsError
+from shared.core.events.envelopes import BATCH_LANE
 from shared.core.planning.candidates import Selection, Shard
-from shared.core.planning.estimating import Estimate, Samples, TimeLimits, budget_uses
+from shared.core.planning.estimating import Estimate, Samples, TimeLimits, at_batch_price, budget_uses
 from shared.core.planning.marks import Mark
 from shared.core.planning.pacing import RateLimit
 from shared.core.planning.planner import Planner
@@ -25,7 +26,7 @@ from shared.operate.inventories import open_list
 from shared.pipeline.backfill.lane import Lane
 from shared.pipeline.backfill.marking import MarkBook
 from shared.pipeline.backfill.objects import ListedObjects, objects_at
-from shared.pipeline.backfill.run import Backfill
+from shared.pipeline.backfill.run import STILL_S, Backfill
 from shared.pipeline.backfill.sampling import learn
 from shared.pipeline.backfill.survey import Survey, look_over
 from shared.pipeline.job import today
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 _MOST_COUNTED = 100_000
 """Objects that are looked at beforehand, so that the time that is left can be told: a minute or two."""
 
+_MOST_IN_BATCHES = 10_000
+"""Events that may wait for batch jobs: they keep no thread of a worker, and each is looked at again and again."""
+
+_STILL_IN_BATCHES_S = 900.0
 _DIGITS = 9
 _EPILOG = """\
 Objects get the tasks that an upload would get today: by the rules, their metadata and UPLOAD_BUCKETS. What has its
@@ -79,7 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=partial(above_zero, what="a number"), metavar="N", help="publish at most N events a second"
     )
-    outstanding = "events of each task that may be on their way at once (default: half of THREADS)"
+    parser.add_argument(
+        "--batch", action="store_true", help="let all of it wait for batch jobs: half the price, within a day or two"
+    )
+    outstanding = (
+        "events of each task that may be on their way at once (default: half of THREADS; with --batch"
+        f" {_MOST_IN_BATCHES:,})"
+    )
     parser.add_argument("--outstanding", type=_count, metavar="N", help=outstanding)
     quota = "calls a minute that Gemini lets you make: for the time that --dry-run tells"
     parser.add_argument("--quota", type=partial(above_zero, what="a number"), metavar="N", help=quota)
@@ -128,6 +139,7 @@ class _Job:
     about: dict[str, Any]
     limit: int | None
     most: int
+    batch: bool
 
 
 def _job(args: argparse.Namespace) -> _Job:
@@ -135,6 +147,8 @@ def _job(args: argparse.Namespace) -> _Job:
     settings, (bucket, prefix) = ports.settings, args.where
     if bucket not in settings.upload_buckets:
         raise SettingsError(f"expected an upload bucket ({', '.join(settings.upload_buckets)}), found {bucket}.")
+    if args.batch and not settings.batch:
+        raise SettingsError("--batch needs BATCH=true: without it workers ask at once, and nobody follows batch jobs.")
     shard = args.shard or _shard_of_job()
     rules, run_name = bootstrap.rules(), args.run or settings.run
     objects: ObjectSequence
@@ -154,6 +168,7 @@ def _job(args: argparse.Namespace) -> _Job:
             results_prefix=settings.results_prefix,
             tasks=tasks,
             since=args.since,
+            lane=BATCH_LANE if args.batch else None,
         ),
         limits=TimeLimits(
             calls_per_day=settings.max_calls_per_day,
@@ -169,9 +184,11 @@ def _job(args: argparse.Namespace) -> _Job:
             "limit": args.limit,
             "rules": hashlib.sha256(repr(rules).encode()).hexdigest(),
             "results": f"{SCHEME}{settings.results_bucket}/{settings.results_prefix}",
+            **({"batch": True} if args.batch else {}),
         },
         limit=args.limit,
-        most=args.outstanding or max(1, settings.threads // 2),
+        most=args.outstanding or (_MOST_IN_BATCHES if args.batch else max(1, settings.threads // 2)),
+        batch=args.batch,
     )
 
 
@@ -183,8 +200,12 @@ def _estimated(job: _Job, begin: Mark, told: _Told, *, most: int | None) -> Esti
     look_over(job.objects, job.selection, job.ports, findings, begin=begin, most=most)
     samples = Samples()
     learn(samples, findings.estimate.asked, findings.results, job.ports, bucket=job.objects.bucket)
+    rows = findings.estimate.rows(samples)
     return EstimateReport(
-        findings, findings.estimate.rows(samples), job.limits, budgets=budget_uses(findings.budgets, samples)
+        findings,
+        [at_batch_price(row) for row in rows] if job.batch else rows,
+        job.limits,
+        budgets=budget_uses(findings.budgets, samples),
     )
 
 
@@ -206,6 +227,7 @@ def _do(job: _Job, told: _Told, progress: Progress, *, anew: bool) -> DoneReport
         book,
         begin=begin,
         rate=RateLimit(job.limits.rate_per_s),
+        still_s=_STILL_IN_BATCHES_S if job.batch else STILL_S,
     )
     pace = ProgressLine(work.state, estimated.findings, begun_s=job.ports.clock.monotonic_s())
     told.watch(lambda: pace.line(job.ports.clock.monotonic_s()))

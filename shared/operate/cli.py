@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "release": ("shared.operate.release", "publish held events again, now instead of at their hour"),
     "models": ("shared.operate.models", "say which models answer today, or compare them with a page of Google's"),
     "backfill": ("shared.operate.backfill", "look at what lay in a bucket before, or say what that would cost"),
+    "evaluate": ("shared.operate.evaluate", "say how right results are, against a labelled set, and compare runs"),
     "cost": ("shared.operate.cost", "sum up what results have cost: tokens, and US dollars at list price"),
 }
 _EPILOG = """\

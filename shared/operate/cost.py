@@ -87,7 +87,7 @@ def _sum_of(document: Mapping[str, Any], share: Number) -> Sum:
     usage = document["usage"]
     if usage is None:
         return Sum(results=share)
-    usd = _usd(document)
+    usd = list_price_usd(document)
     return Sum(
         results=share,
         answered=share,
@@ -202,8 +202,8 @@ _VALUES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 }
 
 
-def _usd(document: Mapping[str, Any]) -> float | None:
-    """Return what the document says, or what the registry knows by now about a model that it did not know then."""
+def list_price_usd(document: Mapping[str, Any]) -> float | None:
+    """Return what an answer cost: what the document says, or what the registry knows by now about its model."""
     usage = document["usage"]
     if usage["cost_usd"] is not None:
         return float(usage["cost_usd"])

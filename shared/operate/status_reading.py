@@ -8,28 +8,38 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from shared.core.delivery import budget
+from shared.core.delivery import batch_lines, budget
 from shared.core.delivery.budget import NANO, Ceiling
 from shared.core.errors import ErrorCode, NotFoundError, PermanentError
 from shared.core.events import envelopes
-from shared.core.naming import DEAD, LEASES, PARKED, SPENDING
+from shared.core.naming import BATCH_LINES, DEAD, LEASES, PARKED, SPENDING
+from shared.core.operating.batch_work import BatchWork
 from shared.core.operating.mending import model_mend
 from shared.core.operating.summary import Facts, Use, summarise
-from shared.core.operating.works import DeadEvent, Outcome, Parked, leased_work, outcome_of, parked_work, work_at
+from shared.core.operating.works import (
+    DeadEvent,
+    Outcome,
+    Parked,
+    WorkName,
+    leased_work,
+    outcome_of,
+    parked_work,
+    work_at,
+)
 from shared.export.reading import BucketResults, Tally, documents
 from shared.operate.status_scope import StatusScope
 from shared.pipeline.job import today
-from shared.pipeline.upkeep import dead_letter
+from shared.pipeline.upkeep import batch_log, dead_letter
 from shared.pipeline.upkeep.unpark import parked_places
 from shared.pipeline.worker.lease import state_of, states_of
 from shared.pipeline.worker.park import PARKED_CODE
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from shared.core.operating.summary import HeldGroup
-    from shared.core.operating.works import LeaseState, WorkName
+    from shared.core.operating.works import LeaseState
     from shared.core.ports import ObjectStore
     from shared.export.reading import Listed, Unreadable
     from shared.pipeline.ports import Ports
@@ -144,8 +154,10 @@ def read_facts(scope: StatusScope, ports: Ports, outcomes: Outcomes, *, reading:
     """
     reading("results")
     found = outcomes.read()
+    reading("batch jobs")
+    batches, batched = read_batches(scope, ports)
     reading("leases")
-    leases = tuple(each for each in _leases(scope, ports) if each.work not in outcomes.finished)
+    leases = tuple(each for each in _leases(scope, ports, batched=batched) if each.work not in outcomes.finished)
     reading("held events")
     parked = tuple(_parked(scope, ports))
     reading("dead letters")
@@ -162,6 +174,7 @@ def read_facts(scope: StatusScope, ports: Ports, outcomes: Outcomes, *, reading:
         counted=outcomes.counted,
         finished=outcomes.finished,
         failed=outcomes.failed,
+        batches=batches,
     )
 
 
@@ -198,12 +211,35 @@ def refused_models(held: Iterable[HeldGroup], ports: Ports) -> Mapping[WorkName,
     return found
 
 
-def _leases(scope: StatusScope, ports: Ports) -> Iterator[LeaseState]:
+def read_batches(scope: StatusScope, ports: Ports) -> tuple[BatchWork | None, set[WorkName]]:
+    """Return what there is of batch jobs, None where nothing is; and the works whose asks wait for one.
+
+    Jobs are the whole deployment's, lines those of the scope.
+    """
+    batched, waiting, back, oldest_s = set[WorkName](), 0, 0, 0.0
+    records, _ = batch_log.read_log(ports)
+    sent = {(line.name, line.generation) for kept in records for line in kept.record.lines}
+    for folder in scope.folders(BATCH_LINES):
+        for name, there in ports.store.list_objects(ports.settings.work_bucket, folder):
+            found = work_at(name.removeprefix(BATCH_LINES))
+            if found is None or not scope.takes(found[0]):
+                continue
+            batched.add(found[0])
+            if batch_lines.listed_line(name, there) is None:
+                back += 1
+            elif (name, there.generation) not in sent:
+                waiting, oldest_s = waiting + 1, max(oldest_s, there.age_s)
+    work = BatchWork([kept.record for kept in records], waiting, oldest_s, back)
+    return work or None, batched
+
+
+def _leases(scope: StatusScope, ports: Ports, *, batched: Collection[WorkName]) -> Iterator[LeaseState]:
     for folder in scope.folders(LEASES):
         for name, there in ports.store.list_objects(ports.settings.work_bucket, folder):
             work = leased_work(name)
             states = states_of(work, there, ttl_s=ports.settings.lease_ttl_s) if work is not None else ()
-            yield from (state for state in states if scope.takes(state.work))
+            waits = work in batched  # for a job: nothing failed, and nobody delivers it again before
+            yield from (state for state in states if scope.takes(state.work) and (state.live or not waits))
 
 
 def _parked(scope: StatusScope, ports: Ports) -> Iterator[Parked]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.core.operating.batch_work import BatchWork
     from shared.core.operating.problems import Problem
     from shared.core.operating.story import Happening, Story
     from shared.core.operating.summary import AtWork, HeldGroup, Queue, Reason, Summary, Use
@@ -43,6 +44,7 @@ def report_document(report: StatusReport) -> dict[str, Any]:
         "at_work": [_at_work(each) for each in summary.at_work],
         "waiting": [_reason(each) for each in summary.waiting],
         "held": [_held(each) for each in summary.held],
+        **({} if summary.batches is None else {"batches": _batches(summary.batches)}),
         "problems": [_problem(each) for each in report.problems],
         "settled_failures": summary.settled,
         "today": {
@@ -54,6 +56,26 @@ def report_document(report: StatusReport) -> dict[str, Any]:
         "backlog": None if isinstance(report.backlog, str) else [asdict(each) for each in report.backlog],
         "story": None if report.story is None else [_happening(each) for each in report.story.happenings],
         "unreadable": list(report.unreadable),
+    }
+
+
+def _batches(work: BatchWork) -> dict[str, Any]:
+    return {
+        "waiting": work.waiting,
+        "oldest_s": round(work.oldest_s),
+        "back": work.back,
+        "jobs": [
+            {
+                "number": each.number,
+                "name": each.display_name,
+                "job": each.job,
+                "model": each.model,
+                "lines": len(each.lines),
+                "state": each.seen.lower() or each.state,
+                "made_at": each.made_at,
+            }
+            for each in work.jobs
+        ],
     }
 
 

@@ -32,7 +32,7 @@ def report_text(report: StatusReport, *, width: int) -> str:
         parts.append(_story(report.story, width))
     else:
         parts.append(_results(report.summary, width))
-    parts += [_at_work(report.summary, width), _waiting(report.summary, width)]
+    parts += [_at_work(report.summary, width), _waiting(report.summary, width), _batches(report.summary)]
     if report.story is None:
         parts += [_today(report.summary, width), _backlog(report, width)]
     parts.append(_problems(report.problems, width))
@@ -55,6 +55,25 @@ def age(seconds: float) -> str:
 
 def _head(report: StatusReport) -> str:
     return f"{printable(report.where)}, at {clock(report.summary.at)} UTC"
+
+
+def _batches(summary: Summary) -> str:
+    """Tell of batch jobs, where there are any."""
+    work = summary.batches
+    if work is None:
+        return ""
+    lines = [f"Batch jobs: {counted(work.sent, 'ask')} in {counted(len(work.jobs), 'job')}"]
+    if work.waiting:
+        lines.append(f"  {counted(work.waiting, 'ask')} for the next tick, the oldest since {age(work.oldest_s)}")
+    if work.back:
+        lines.append(f"  {counted(work.back, 'ask')} back, and about to be committed")
+    rows = [
+        [str(each.number), each.seen.lower() or each.state, str(len(each.lines)), each.model, clock(each.made_at)]
+        for each in work.jobs[:MAX_LINES]
+    ]
+    if rows:
+        lines.append(textwrap.indent(table(["job", "state", "asks", "model", "made (UTC)"], rows), "  "))
+    return "\n".join(lines)
 
 
 def clock(moment: str) -> str:

@@ -8,6 +8,7 @@ from shared import logs
 from shared.core.events import storage_events
 from shared.core.events.envelopes import format_image_event
 from shared.core.planning.plan import plan
+from shared.core.tracing import NO_TRACES
 
 if TYPE_CHECKING:
     from shared.config import Settings
@@ -15,9 +16,18 @@ if TYPE_CHECKING:
     from shared.core.gemini.service import Service
     from shared.core.planning.rules import Rules
     from shared.core.ports import Publisher
+    from shared.core.tracing import Tracer
 
 
-def ingest(upload: Upload, *, rules: Rules, settings: Settings, service: Service, publisher: Publisher) -> None:
+def ingest(
+    upload: Upload,
+    *,
+    rules: Rules,
+    settings: Settings,
+    service: Service,
+    publisher: Publisher,
+    tracer: Tracer = NO_TRACES,
+) -> None:
     """Plan the tasks of one upload and publish their events; what is left out is logged and counted.
 
     An event that nobody answers today is published like every other: its worker holds it, and says so.
@@ -36,7 +46,8 @@ def ingest(upload: Upload, *, rules: Rules, settings: Settings, service: Service
         if own is not None:
             logs.info("left out", reason=own)
             return
-        planned = plan(upload, rules, run=settings.run, service=service)
+        with tracer.span("plan"):
+            planned = plan(upload, rules, run=settings.run, service=service)
         for text in planned.warnings:
             logs.warning("ignored", reason=text)
         for task, reason in planned.held.items():

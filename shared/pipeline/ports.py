@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.core.tracing import NO_TRACES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.config import Settings
     from shared.core.delivery.budget import Ceiling
-    from shared.core.ports import Clock, ObjectStore, Publisher, VisionModel
+    from shared.core.ports import BatchService, Clock, ObjectStore, Publisher, VisionModel
+    from shared.core.tracing import Tracer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +31,12 @@ class Ports:
     jitter: Callable[[], float]
     model: VisionModel | None = None
     budgets: tuple[Ceiling, ...] = ()
+    tracer: Tracer = NO_TRACES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPorts(Ports):
+    """What follows batch jobs needs these two as well: files go to the service by its `model`."""
+
+    model: VisionModel
+    batches: BatchService

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.bench.browser import ARGUMENTS, CHROMIUM, WHY_NOT
 from infra.local import resources
-from tests.browser.rig import ARGUMENTS, CHROMIUM, WHY_NOT
 from tests.contract.viewer_rig import Stack, environment
 from tests.services import running
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.browser.rig import ARGUMENTS, CHROMIUM, opened
+from infra.bench.browser import ARGUMENTS, CHROMIUM
+from tests.browser.rig import opened
 
 SIZE = (1280, 800)
 _QUALITY = 85

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import os
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,18 +13,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
-CHROMIUM: Final = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-WHY_NOT: Final = "there is no Chromium here: apt-get install chromium"
-ARGUMENTS: Final = (
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 _EXPECTED: Final = "Failed to load resource"
 """What Chromium says of a picture that the viewer refuses to decode: the page shows why instead."""
 
@@ -75,18 +60,6 @@ def look_at(page: Page, name: str) -> Locator:
     dialog = page.locator("#large")
     page.wait_for_function("name => document.querySelector('#large-title').textContent === name", arg=name)
     return dialog
-
-
-def jpeg(size: tuple[int, int], *, seed: int = 0, orientation: int = 1) -> bytes:
-    """Return a small picture of its own colours."""
-    from PIL import Image
-
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    made = io.BytesIO()
-    colour = (40 + seed * 37 % 200, 40 + seed * 61 % 200, 40 + seed * 13 % 200)
-    Image.new("RGB", size, colour).save(made, "JPEG", exif=exif, quality=60)
-    return made.getvalue()
 
 
 def drop(page: Page, files: Mapping[str, bytes]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.planted import Planted, plant
+from infra.bench.planted import Planted, plant
 from tests.browser.rig import opened
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MANY = 1000
 MAX_CARDS = 60
 MAX_BYTES = 300_000
+GROWS_AT_MOST = 1.1
 STATUSES = {7: "failed", 8: "waiting", 9: "none"}
 ITEMS = [("cat", (20, 20, 120, 120)), ("cup", (150, 60, 300, 220))]
 
@@ -74,6 +75,34 @@ def test_scrolling_through_a_thousand_keeps_the_page_small(browser: Browser, vie
         assert {"0999.jpg", "0000.jpg"} <= seen
         assert most <= MAX_CARDS
         assert nodes < 3000
+
+
+def walked(page: Page) -> None:
+    """Scroll from the first image to the last, and back."""
+    for step in (*range(21), 10, 0):
+        page.evaluate("share => scrollTo(0, share * (document.body.scrollHeight - innerHeight))", step / 20)
+        page.wait_for_function(ON_SCREEN)
+
+
+def held(page: Page) -> dict[str, float]:
+    """Return what the page holds once nothing is left to be collected: bytes of JavaScript, nodes, listeners."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    session.send("HeapProfiler.collectGarbage")
+    found = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    session.detach()
+    return {name: found[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+
+
+def test_another_way_through_a_thousand_takes_no_more_memory_than_the_first(browser: Browser, viewer: Stack) -> None:
+    with opened(browser, viewer.viewer) as page:
+        settled(page, "document.querySelector('#overview').textContent.startsWith('1,000')")
+        walked(page)
+        first = held(page)
+        walked(page)
+        second = held(page)
+    grown = {name: second[name] / first[name] for name in first}
+    assert max(grown.values()) <= GROWS_AT_MOST, (first, second)
 
 
 ON_SCREEN = """() => [...document.querySelectorAll(".card")].some(card => {

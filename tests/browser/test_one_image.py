@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.planted import Planted, plant, stored_box
+from infra.bench.planted import Planted, plant, stored_box
 from tests.browser.rig import card, look_at, opened
 
 if TYPE_CHECKING:
@@ -162,9 +162,14 @@ def test_the_wheel_zooms_where_it_points_and_boxes_stay_where_they_belong(browse
         loaded(page)
         bounds = page.locator("#large-frame").bounding_box()
         assert bounds
-        page.mouse.move(bounds["x"] + bounds["width"] / 4, bounds["y"] + bounds["height"] / 4)
+        at = (bounds["x"] + bounds["width"] / 4, bounds["y"] + bounds["height"] / 4)
+        page.mouse.move(*at)
         page.mouse.wheel(0, -600)
         page.wait_for_function("() => parseInt(document.querySelector('#large-scale').textContent) > 300")
+        zoomed = page.locator("#large-frame").bounding_box()
+        assert zoomed
+        shares = ((at[0] - zoomed["x"]) / zoomed["width"], (at[1] - zoomed["y"]) / zoomed["height"])
+        assert shares == pytest.approx((1 / 4, 1 / 4), abs=0.01)
         found = drawn(page)
         assert [found[side] for side in ("x0", "y0", "x1", "y1")] == pytest.approx(STANDING.items[0][1], abs=NEAR_PX)
 
@@ -173,7 +178,7 @@ def test_a_label_with_markup_stays_text(browser: Browser, viewer: Stack) -> None
     with opened(browser, viewer.viewer) as page:
         dialog = look_at(page, MANY.name)
         assert EVIL in items(dialog).nth(0).inner_text()
-        assert page.locator("#large-side img, .layer img, .items img").count() == 0
+        assert page.locator(".large-side img, .layer img, #filters img").count() == 0
         assert page.title() == "Uplook"
         assert page.locator("select[name=label] option", has_text=EVIL).count() == 1
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.rig import card, drop, jpeg, opened
+from infra.bench.planted import jpeg
+from tests.browser.rig import card, drop, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Route

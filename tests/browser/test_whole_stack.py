@@ -13,7 +13,9 @@ from PIL import Image
 from skimage import data
 
 from infra.local import resources
+from infra.local.breakable import PREFIX
 from infra.local.viewer.faults import OFFERS
+from tests.browser.access import serious, too_small
 from tests.browser.rig import card, drop, look_at, opened
 from tests.browser.whole_stack import started
 from tests.waiting import WAIT_S, wait_until
@@ -85,8 +87,7 @@ FAULTS = {each.name: each for each in OFFERS}
 
 def break_it(page: Page, name: str) -> None:
     """Press a button, and open the story of the sample that it happens to."""
-    if not page.locator("#breaking").get_attribute("open"):
-        page.evaluate("() => { document.querySelector('#breaking').open = true; }")
+    page.get_by_role("button", name="Break it", exact=True).click()
     page.get_by_role("button", name=FAULTS[name].title).click()
     page.get_by_role("button", name="Watch its story").click()
     page.wait_for_selector("#story li")
@@ -112,6 +113,15 @@ def events(page: Page, text: str) -> int:
         "text => [...document.querySelectorAll('#story li')].filter(it => it.innerText.includes(text)).length", text
     )
     return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_buttons_keep_nobody_out(browser: Browser, stack: Endpoints, scheme: str) -> None:
+    with opened(browser, str(stack.viewer), size=(390, 844), scheme=scheme) as page:
+        page.get_by_role("button", name="Break it", exact=True).click()
+        page.wait_for_function("() => document.activeElement.matches('#breaking summary')")
+        assert page.locator("#faults button").count() == len(FAULTS)
+        assert (serious(page), too_small(page)) == ([], [])
 
 
 def test_an_event_that_comes_three_times_is_answered_once(browser: Browser, stack: Endpoints) -> None:
@@ -147,6 +157,21 @@ def test_a_used_up_day_holds_the_work_until_it_is_let_go_on(browser: Browser, st
         page.get_by_role("button", name=FAULTS["release"].title).click()
         page.wait_for_function("() => document.querySelector('#broken').textContent.includes('events released')")
         page.wait_for_function("() => !document.querySelector('#overview').textContent.includes('held')")
+
+
+def test_a_used_up_ceiling_holds_its_own_images_alone_until_it_is_new(browser: Browser, stack: Endpoints) -> None:
+    with opened(browser, str(stack.viewer)) as page:
+        break_it(page, "ceiling")
+        story_says(page, "caption: result event: held", "segment: result event: held")
+        assert "the model is asked" not in page.locator("#story").inner_text()
+        page.keyboard.press("Escape")
+        drop(page, {"elsewhere.jpg": jpeg(data.coffee())})
+        page.get_by_role("searchbox").fill("elsewhere")
+        wait_for_state(page, "elsewhere.jpg", "done")
+        page.get_by_role("button", name=FAULTS["release"].title).click()
+        page.wait_for_function("() => document.querySelector('#broken').textContent.includes('events released')")
+        page.get_by_role("searchbox").fill(PREFIX)
+        wait_for_state(page, "coffee.heic", "done")
 
 
 def test_a_killed_worker_is_replaced_and_every_result_arrives_once(browser: Browser, stack: Endpoints) -> None:

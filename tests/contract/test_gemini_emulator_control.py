@@ -26,7 +26,11 @@ def calls(url: str) -> Any:
 
 
 def test_after_a_reset_nothing_was_called(url: str) -> None:
-    assert calls(url) == {"total": 0, "by_model": {}, "uploads": 0, "deletes": 0, "calls": []}
+    assert calls(url) == {
+        **dict.fromkeys(("total", "lines", "failed_lines", "uploads", "deletes"), 0),
+        "by_model": {},
+        "calls": [],
+    }
 
 
 def test_an_inline_call_is_recorded_with_its_images_hash(client: Client, url: str) -> None:

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
+from shared.core.gemini.prices import BATCH_FACTOR
 from shared.core.gemini.registry import MEDIA_RESOLUTIONS, checked_on, profile
 from shared.core.tasks.catalogue import TASKS as KNOWN
 from tests.costs import deployment
 from tests.costs.data import last_run
-from tests.costs.prices import batch_factor, sources, table, usd_of
+from tests.costs.prices import sources, table, usd_of
 from tests.costs.run import DEFAULT_TASKS, PICTURES, TASKS, Ask, Together, priced_models, tasks_of
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _ways() -> str:
         for counts in BOTH:
             cost = usd(taken, counts)
             less = f"-{saved(taken, apart, counts):.1%}" if way != "apart" else ""
-            row += [f"{cost:.2f}", less, f"{cost * batch_factor():.2f}"]
+            row += [f"{cost:.2f}", less, f"{cost * BATCH_FACTOR:.2f}"]
         rows.append(row)
     columns = [
         "dollars, by the emulator's counts",
@@ -148,7 +149,7 @@ def _cell(ask: Ask) -> str:
 
 
 def _batch(ask: Ask) -> str:
-    return " / ".join(f"{usd(last_run().of(ask), counts) * batch_factor():.2f}" for counts in BOTH)
+    return " / ".join(f"{usd(last_run().of(ask), counts) * BATCH_FACTOR:.2f}" for counts in BOTH)
 
 
 def _models() -> str:
@@ -186,8 +187,8 @@ def _others() -> str:
         for way, words in {"default": "by default", "all": "all in one call"}.items()
     ]
     ours += [
-        ("Uplook, by default, by batch", "the same, within a day", _rate(_plain("default"), batch_factor())),
-        ("Uplook, all in one call, by batch", "the same, within a day", _rate(_plain("all"), batch_factor())),
+        ("Uplook, by default, by batch", "the same, within a day", _rate(_plain("default"), BATCH_FACTOR)),
+        ("Uplook, all in one call, by batch", "the same, within a day", _rate(_plain("all"), BATCH_FACTOR)),
     ]
     on_top = "and BigQuery's own charge, which is not known for pictures"
     theirs = [

@@ -45,14 +45,6 @@ def sources() -> tuple[Source, ...]:
     return tuple(Source(each["name"], each["url"], each["as_of"]) for each in tables)
 
 
-def batch_factor() -> float:
-    """Return what a batch job costs of the list price.
-
-    This is the one place to ask the product instead, as soon as it has the number.
-    """
-    return float(table("batch")["factor"])
-
-
 def usd_per_message_byte() -> float:
     """Return what a byte of a message costs, once: in, or out of one subscription."""
     return float(table("pubsub")["usd_per_tib"]) / _BYTES_PER_TIB

@@ -231,7 +231,9 @@ def _documents(rig: Rig) -> list[dict[str, Any]]:
     documents = [json.loads(rig.store.read(rig.settings.results_bucket, name, max_bytes=10**8)) for name in names]
     found = Counter(document["status"] for document in documents)
     if not documents or found.keys() - {"ok", "empty", "partial"}:
-        raise ValueError(f"Expected an answer about every picture, found {dict(found)}: look at what the emulator says.")
+        raise ValueError(
+            f"Expected an answer about every picture, found {dict(found)}: look at what the emulator says."
+        )
     return documents
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from infra.emulators.gemini.vision import weights
 from shared.core.events.envelopes import Upload
+from shared.core.gemini.prices import BATCH_FACTOR
 from shared.core.gemini.request import InlineImage
 from shared.core.planning.plan import plan
 from shared.core.tasks.common.requests import request_for
@@ -115,7 +116,7 @@ def test_by_googles_rules_fewer_calls_save_less() -> None:
 
 
 def test_by_batch_everything_costs_half_of_that_again() -> None:
-    assert prices.batch_factor() == 0.5
+    assert BATCH_FACTOR == 0.5
     [default] = (line for line in page.blocks()["ways"].splitlines() if "by default" in line)
     cells = [cell.strip() for cell in default.split("|")]
 

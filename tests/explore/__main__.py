@@ -14,10 +14,10 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from tests.explore.exhaustive import everything
+from tests.explore.exhaustive import shares
 from tests.explore.plans import draw, parse
 from tests.explore.run import explore
-from tests.explore.telling import tell
+from tests.explore.telling import tell_seeds, tell_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,13 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = explore(options.replay)
         _say(story(found))
         return 1 if found.violations else 0
-    seeded = ((str(seed), draw(seed)) for seed in range(options.seed, options.seed + options.random))
-    every = ((repr(str(plan)), plan) for plan in (everything() if options.exhaustive else ()))
+    every = shares() if options.exhaustive else ()
+    end = options.seed + options.random
+    seeds = (range(first, min(first + _CHUNK, end)) for first in range(options.seed, end, _CHUNK))
     if options.jobs == 1:
-        return _explore(map(tell, chain(every, seeded)), seed=options.seed)
+        return _explore(chain(map(tell_share, every), map(tell_seeds, seeds)), seed=options.seed)
     # Spawned: a fork would inherit the actors' pool without its threads.
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        return _explore(pool.imap(tell, chain(every, seeded), chunksize=_CHUNK), seed=options.seed)
+        told = chain(pool.imap_unordered(tell_share, every), pool.imap_unordered(tell_seeds, seeds))
+        return _explore(told, seed=options.seed)
 
 
 def story(found: Explored) -> str:
@@ -60,10 +62,10 @@ def story(found: Explored) -> str:
     return "\n".join((str(found.plan), *steps, *ends, *broken))
 
 
-def _explore(told: Iterable[Told], *, seed: int) -> int:
+def _explore(told: Iterable[list[Told]], *, seed: int) -> int:
     start = said = time.monotonic()
     runs = steps = faults = broken = 0
-    for found in told:
+    for found in chain.from_iterable(told):
         runs += 1
         steps += found.steps
         faults += found.faults

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
+from shared.core.delivery.batch_records import CREATING_S
 from shared.core.errors import TransientError
 from shared.core.events import envelopes
 from shared.core.events.envelopes import Upload
 from shared.core.planning import redrive
-from shared.pipeline.upkeep import dead_letter, forget, unpark
+from shared.pipeline.upkeep import batching, dead_letter, forget, unpark
 from shared.pipeline.worker import analyze
 from tests.explore.invariants import events_of, kept_claim, kept_lease, left_of, unfinished
 from tests.explore.process import Cancelled, Died, Process
@@ -80,6 +81,8 @@ class Broker:
             return
         heard_s = process.waited_s if process.ended_s is None else process.ended_s
         again_s = heard_s + min(BACKOFF_S * 2 ** (copies - 1), LONGEST_BACKOFF_S)
+        if process.releases and self.world.batches:
+            again_s = heard_s + CREATING_S + 1  # as the scheduler's next tick would come
         self._schedule(
             process.event,
             process.message,
@@ -157,6 +160,8 @@ class Broker:
         try:
             if process.releases:
                 unpark.unpark_due(self.world.ports)
+                if self.world.batches:
+                    batching.follow_batches(self.world.tick_ports())
             elif process.forgets:
                 self.world.delete(process.event)
                 forget.forget(Upload(process.event.source), self.world.ports)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import chain, combinations
 from typing import TYPE_CHECKING, Final
 
-from tests.explore.plans import SCENARIOS, Plan, applicable
+from tests.explore.plans import BATCHED, SCENARIOS, Plan, applicable
 from tests.explore.run import explore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SCHEDULES: Final = ("once", "twice", "together", "dead", "redrive", "takeover", "overwrite", "sigterm")
 """once, twice in a row, twice at once with one change of turn at every point; dead: the same with a dead letter as the
@@ -18,8 +19,11 @@ second; redrive: of what the model refused, or failed without it, twice at once;
 delivery outlives its lease, another takes over and the first goes on; overwrite: of the source, at every step;
 sigterm: at every step, and delivered again."""
 
-SHORT: Final = tuple(scenario for scenario in SCENARIOS if scenario != "away")
-"""Scenarios of which all pairs are listed. `away` is four deliveries long, and most of it is the same."""
+SHORT: Final = tuple(scenario for scenario in SCENARIOS if scenario not in {"away", *BATCHED})
+"""Scenarios of which all pairs are listed. The others are four deliveries long and longer, and repeat themselves."""
+
+_SEVERAL: Final = {"together", "dead", "takeover", "overwrite", "sigterm"}
+"""Schedules that are many plans by themselves: of batch jobs without a further fault."""
 
 _MIDWAY: Final = {"takeover": "outlive", "overwrite": "overwrite", "sigterm": "cancel"}
 
@@ -49,20 +53,34 @@ def singles(scenario: str, schedule: str) -> Iterator[Plan]:
     """Yield each schedule without a fault, and with each fault at each of its steps."""
     for base in bases(scenario, schedule):
         yield base
-        yield from _with_one_more(base)
+        if not (scenario in BATCHED and schedule in _SEVERAL):
+            yield from with_one_more(base)
 
 
 def pairs(scenario: str) -> Iterator[Plan]:
     """Yield every single delivery with two faults, the second at any step that follows the first, redeliveries too."""
-    for first in _with_one_more(Plan(scenario, "once")):
-        yield from _with_one_more(first, after=first.faults[-1][0])
+    return chain.from_iterable(share() for share in _pair_shares(scenario))
 
 
 def interleavings(scenario: str) -> Iterator[Plan]:
     """Yield two deliveries at once, the turn changing at any two points; alone, and with a call that is refused."""
-    together = Plan(scenario, "together")
-    for switches in combinations(range(explore(together).decisions), 2):
-        plan = replace(together, switches=switches)
+    return chain.from_iterable(share() for share in _turn_shares(scenario))
+
+
+def _pair_shares(scenario: str) -> Iterator[Callable[[], Iterator[Plan]]]:
+    for first in with_one_more(Plan(scenario, "once")):
+        yield partial(with_one_more, first, after=first.faults[-1][0])
+
+
+def _turn_shares(scenario: str) -> Iterator[Callable[[], Iterator[Plan]]]:
+    decisions = explore(Plan(scenario, "together")).decisions
+    for first in range(decisions):
+        yield partial(_turning_first_at, scenario, first, decisions)
+
+
+def _turning_first_at(scenario: str, first: int, decisions: int) -> Iterator[Plan]:
+    for second in range(first + 1, decisions):
+        plan = replace(Plan(scenario, "together"), switches=(first, second))
         yield plan
         asked = (step.number for step in explore(plan).trace if step.operation == "generate")
         yield from (replace(plan, faults=((number, "refuse"),)) for number in asked)
@@ -75,9 +93,16 @@ def redrives(scenario: str) -> Iterator[Plan]:
         yield replace(plan, switches=switches)
 
 
-def everything() -> Iterator[Plan]:
-    """Yield all of these plans."""
-    return chain(all_singles(), chain.from_iterable(map(_turns, SHORT)), all_pairs())
+def shares() -> Iterator[Callable[[], Iterator[Plan]]]:
+    """Yield all of these plans in shares: what lists one plays other plans to do so, which a process each can do."""
+    for scenario in SCENARIOS:
+        for schedule in SCHEDULES:
+            yield partial(singles, scenario, schedule)
+    for scenario in SHORT:
+        yield from _turn_shares(scenario)
+        yield partial(redrives, scenario)
+    for scenario in SHORT:
+        yield from _pair_shares(scenario)
 
 
 def all_singles() -> Iterator[Plan]:
@@ -93,10 +118,6 @@ def all_pairs() -> Iterator[Plan]:
         yield from pairs(scenario)
 
 
-def _turns(scenario: str) -> Iterator[Plan]:
-    return chain(interleavings(scenario), redrives(scenario))
-
-
 def _redriven(scenario: str) -> Plan:
     """Return a plan whose first delivery fails, and is redriven."""
     plan = Plan(scenario, "redrive")
@@ -105,7 +126,8 @@ def _redriven(scenario: str) -> Plan:
     return plan if number is None else replace(plan, faults=((number, "refuse"),))
 
 
-def _with_one_more(base: Plan, *, after: int = 0) -> Iterator[Plan]:
+def with_one_more(base: Plan, *, after: int = 0) -> Iterator[Plan]:
+    """Yield a plan with each further fault at each of its steps behind this one."""
     taken = {step for step, _ in base.faults}
     for step in explore(base).trace:
         if step.number > after and step.number not in taken:

@@ -31,7 +31,7 @@ _KEEPING: Final = frozenset({("create", "reply"), ("read", "reply"), ("stat", "i
 """What lies between an answer and its place in the journal; the look at the image only where an address was sent."""
 
 
-_BOOKS: Final = (naming.SPENDING, naming.RELEASES)
+_BOOKS: Final = (naming.SPENDING, naming.RELEASES, naming.BATCH_RECORDS)
 """Of the whole deployment, and of no upload."""
 
 
@@ -42,16 +42,21 @@ def check(world: World, processes: Sequence[Process]) -> list[str]:
     if world.stage.over:
         return found
     found += [f"nothing is lost: {name} is still held" for name in world.held()]
+    found += [f"nothing is lost: {name} still waits" for name in world.unfinished_batches()]
     for event in events_of(processes).values():
         # Redrives are the same work: they share lease, journal and result.
         own = [process for process in processes if process.event.source.generation == event.source.generation]
-        found += _paid_once(world, _at_work_on(world, event, processes))
+        if world.batches:
+            found += _paid_once_or_by_line(world, event, own)
+        else:
+            found += _paid_once(world, _at_work_on(world, event, processes))
         if event.source.generation in world.ledger.forgotten:
             continue
         redriven = any(process.event.redrive > event.redrive for process in own)
         for view in event.views():
             found += [*_one_end(world, view, own, redriven), *_told(world, view, redriven)]
         found += _counted_once(world, event)
+    found += left_by_batches(world, events_of(processes).values())
     return [*found, *_refused_once(world.stage.trace, asks=REFUSED_BY_REFERENCE if world.by_reference else 1)]
 
 
@@ -69,7 +74,9 @@ def left_of(world: World, process: Process, processes: Sequence[Process]) -> lis
         return []  # it was taken for dead, and may go on
     folder = naming.paths(event.source, run=event.run, task=event.task).folder
     names = [
-        name for part in (naming.REPLIES, naming.USES) for name in world.store.list_names(WORK, f"{part}{folder}/")
+        name
+        for part in (naming.REPLIES, naming.USES, naming.BATCH_LINES)
+        for name in world.store.list_names(WORK, f"{part}{folder}/")
     ]
     return [f"forgotten: {name} is left" for name in [*names, *_copies(world, event)]]
 
@@ -114,7 +121,8 @@ def _unfinished(world: World, process: Process, view: ImageEvent) -> list[str]:
         return []
     if any(name in world.ledger.told for name in documents):
         return []
-    if generation in world.ledger.released or any(f"/{generation}/" in name for name in world.held()):
+    waiting = (*world.held(), *world.store.list_names(WORK, naming.BATCH_LINES))
+    if generation in world.ledger.released or any(f"/{generation}/" in name for name in waiting):
         return []  # it waits for another day, or has waited already: its release brings what is missing
     if not documents:
         return [f"acknowledged after commit: delivery {process.number} left no document"]
@@ -213,6 +221,33 @@ def _paid_once(world: World, processes: Sequence[Process]) -> list[str]:
     ]
 
 
+def _paid_once_or_by_line(world: World, event: ImageEvent, own: Sequence[Process]) -> list[str]:
+    """Return payments for an upload beyond the one that there should be: by a call, or by a line of a batch job."""
+    generation, mine = event.source.generation, set(own)
+    steps = [step for step in world.stage.trace if step.process in mine]
+    calls = sum(process in mine for process in world.ledger.paid)
+    paid = calls + world.ledger.lines_paid[generation]
+    excused = sum(map(_lost_answer, steps)) + sum(_excused(process, steps) for process in own)
+    excused += sum(_orphaned(step, world.stage.trace) for step in world.stage.trace)
+    return [f"pay once: {paid} payments, of which {1 + excused} can be explained"] if paid > 1 + excused else []
+
+
+def _orphaned(step: Step, trace: Sequence[Step]) -> bool:
+    """Whether a process that made a job much too late was broken once more, before it could cancel it."""
+    later = (each for each in trace if each.process is step.process and each.number > step.number)
+    return step.fault == "oversleep" and any(each.fault for each in later)
+
+
+def left_by_batches(world: World, events: Iterable[ImageEvent]) -> list[str]:
+    """Return lines of asks that are done: nobody would ever remove them."""
+    found = []
+    for event in events:
+        paths = naming.paths(event.source, run=event.run, task=event.task)
+        if paths.result in world.ledger.writes and world.store.stat(WORK, paths.batch_line) is not None:
+            found.append(f"line: {paths.batch_line} is left beside its result")
+    return found
+
+
 def _counted_once(world: World, event: ImageEvent) -> list[str]:
     """Return where the documents of an event do not have exactly the tokens of the answers that are in the journal."""
     best = [next(iter(documents.values())) for view in event.views() if (documents := _documents(world, view))]
@@ -270,4 +305,4 @@ def _refused_once(trace: Sequence[Step], *, asks: int) -> list[str]:
 
 def _asked_behind(process: Process, trace: Sequence[Step]) -> bool:
     asked = [step for step in trace if step.process is process and step.operation == "generate"]
-    return asked[-1].fault != "refuse"
+    return bool(asked) and asked[-1].fault != "refuse"

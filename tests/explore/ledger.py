@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import json
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -33,7 +34,8 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 class Ledger:
     """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
     `released` the generations of held events that were published again, `forgotten` those whose uploads are gone. What
-    was paid is kept by spending day; `paid_for` says what each payment of `paid` was for."""
+    was paid is kept by spending day; `paid_for` says what each payment of `paid` was for.
+    `lines_paid` counts the answers of batch jobs, by the generation that they are about."""
 
     store: MemoryStore
     contents: dict[int, bytes] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Ledger:
     told: dict[str, list[Message]] = field(default_factory=dict)
     paid: list[Process] = field(default_factory=list)
     paid_for: list[frozenset[str]] = field(default_factory=list)
+    lines_paid: Counter[int] = field(default_factory=Counter)
     begun_nano_usd: Counter[str] = field(default_factory=Counter)
     billed_nano_usd: Counter[str] = field(default_factory=Counter)
     uploads: dict[str, bytes] = field(default_factory=dict)
@@ -55,8 +58,16 @@ class Ledger:
             self.violations.append(f"one commit: {name} was written twice")
         self.writes[name] = data
         if name.endswith(".json"):
+            self._about_its_own(name, data)
             self.violations += [f"no half results: {name}: {problem}" for problem in self.missing(json.loads(data))]
             self._documented(name, data)
+
+    def _about_its_own(self, name: str, data: bytes) -> None:
+        """Judge whether an answer that says which upload it is about is about this one."""
+        about = re.search(rb"Answer \d+ about (\w+)", data)
+        generation = json.loads(data)["source"]["generation"]
+        if about is not None and about[1].decode() != generation:
+            self.violations.append(f"right bytes: {name} has an answer about {about[1].decode()}")
 
     def changed(self) -> list[str]:
         """Return which results are not what was first written."""
@@ -134,7 +145,10 @@ class Ledger:
 
     def _told_held(self, event: dict[str, Any]) -> None:
         held = any(f"/{event['source']['generation']}/" in name for name in self.store.list_names(WORK, "held/"))
-        if not held and int(event["source"]["generation"]) not in self.released:
+        waits = any(
+            f"/{event['source']['generation']}/" in name for name in self.store.list_names(WORK, "batches/lines/")
+        )
+        if not held and not waits and int(event["source"]["generation"]) not in self.released | self.forgotten:
             self.violations.append("event after commit: an event was told to be held, and is not")
 
     def leaks(self) -> list[str]:

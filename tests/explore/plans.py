@@ -15,13 +15,15 @@ ON_WRITES: Final = ("lost", "412", "own-412")
 ON_ANSWERS: Final = ("lost", "refuse")
 ON_FILES: Final = ("expire",)
 INSIDE: Final = ("die-before", "die-after", "cancel")
-KINDS: Final = (*ANYWHERE, *ON_WRITES, "refuse", "expire")
+ON_JOBS: Final = ("lost", "twice", "refuse", "not-now", "oversleep")
+KINDS: Final = (*ANYWHERE, *ON_WRITES, "refuse", "expire", "twice", "not-now", "oversleep")
 """die-before/-after: killed around the effect. cancel: an exception, as SIGTERM or a bug. 503, 429: refused for now,
 without and with Retry-After. 403: a role is missing for a moment. stall, outlive: time passes before the effect, more
 than the delivery's deadline, more than the lease's. overwrite: a new generation of the source, and its event. lost:
 done, but the answer never comes. 412, own-412: a precondition is said to fail; without any effect, or after the effect,
 as the client's own retry sees it. refuse, expire: the model refuses this request for good; it knows the uploaded file
-no longer."""
+no longer. Of the call that makes a batch job: twice: it makes two, and the answer never comes; not-now: the service
+says that it made none; oversleep: so much time passes before the effect that others take the job for never made."""
 
 UNDER_A_CEILING: Final = ("dear", "cheap")
 """The day's ceiling in dollars has room for one and a half calls. dear: every answer costs as much as it can, and the
@@ -36,11 +38,20 @@ SHARED: Final = ("shared", "forgotten")
 it. forgotten: the first is deleted and forgotten meanwhile, and where all come together, a third one comes, too.
 Afterwards another one comes, and all are forgotten."""
 
+BATCHED: Final = ("batch", "halfdone", "withdrawn")
+"""Two uploads that may wait for a batch job, whose output comes in another order, one answer twice, with others that
+nobody asked for. halfdone: on Vertex, and the job expires with one of the answers; the next one brings none. withdrawn:
+the first upload is forgotten: before there is a job, or while it is made (twice) or its answers are read (together). In
+the end all are forgotten."""
+
+HALF_DONE: Final = ("halfdone",)
+
 SCENARIOS: Final = (
     *("caption", "segment", "file", "gs", "broken", "unreadable", "held", "away"),
     *UNDER_A_CEILING,
     *SEVERAL_TASKS,
     *SHARED,
+    *BATCHED,
 )
 """held: the day's ceiling is reached. away: the model is away for some deliveries, and for a first probe after them."""
 
@@ -109,4 +120,6 @@ def applicable(operation: str, *, scenario: str) -> tuple[str, ...]:
         return (*ANYWHERE, *ON_WRITES)
     if operation == "generate":
         return (*ANYWHERE, *ON_ANSWERS, *(ON_FILES if scenario == "file" else ()))
-    return (*ANYWHERE, "lost") if operation in {"publish", "delete", "delete_file"} else ANYWHERE
+    if operation == "create_job":
+        return (*ANYWHERE, *ON_JOBS)
+    return (*ANYWHERE, "lost") if operation in {"publish", "delete", "delete_file", "cancel_job"} else ANYWHERE

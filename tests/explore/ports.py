@@ -30,6 +30,13 @@ _WORK_TARGETS: Final = {
     "seen": "seen",
     "dead": "letter",
 }
+_WITHIN: Final = {
+    "leases/_answers/": "claim",
+    "batches/lines/": "line",
+    "batches/jobs/": "record",
+    "batches/files/": "batch file",
+}
+"""Folders within those."""
 
 
 def target(bucket: str, name: str) -> str:
@@ -42,9 +49,8 @@ def target(bucket: str, name: str) -> str:
         return "error" if ".error-" in name else "document"
     if "/back-" in name:
         return "refund"
-    if name.startswith("leases/_answers/"):
-        return "claim"
-    return _WORK_TARGETS[name.partition("/")[0]]
+    folder = next((folder for folder in _WITHIN if name.startswith(folder)), None)
+    return _WITHIN[folder] if folder else _WORK_TARGETS[name.partition("/")[0]]
 
 
 class StagedStore:

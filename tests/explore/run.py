@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from shared.core.delivery import waiting
 from shared.core.delivery.interpret import interpret
-from shared.pipeline.upkeep import unpark
+from shared.pipeline.upkeep import batch_collecting, batch_making, unpark
 from shared.pipeline.worker import ask, commit
 from tests.explore import invariants
 from tests.explore.broker import Broker
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tests.explore.stage import Step
 
 _DAYS = 12
+_HOUR_S = 3600.0
+_WITHDRAWN_AT = {"twice": 0, "together": 1}
+"""In which turn the first upload is forgotten beside the tick."""
+
 _LOGGER = logging.getLogger("uplook")
 
 
@@ -46,7 +50,8 @@ def explore(plan: Plan) -> Explored:
     with _installed(world):
         _open(plan, world, broker)
         world.stage.turns.run()
-        _release(world, broker)
+        _release(plan, world, broker)
+        world.jobs.end_jobs(all_of_them=True)
         decisions, steps = world.stage.turns.decisions, len(world.stage.trace)
         found = [] if world.stage.over else _duplicate_late(world, broker)
     found += invariants.check(world, broker.processes)
@@ -54,6 +59,8 @@ def explore(plan: Plan) -> Explored:
         found += _replay(world, broker)
     if world.shares and not world.stage.over:
         found += _share_and_forget(world, broker)
+    if world.batches and not world.stage.over:
+        found += _forget_everything(world, broker)
     return Explored(plan, world.stage.trace[:steps], broker.processes, decisions, tuple(dict.fromkeys(found)))
 
 
@@ -72,6 +79,8 @@ def _open(plan: Plan, world: World, broker: Broker) -> None:
     first = broker.publish(event)
     if world.shares:
         _open_others(plan, world, broker, first)
+    if world.batches:
+        _open_another(plan, world, broker, first)
     if plan.deliveries == "twice":
         broker.follow(first, lambda: broker.publish(event))
     elif plan.deliveries == "together" and not world.shares:
@@ -96,13 +105,34 @@ def _open_others(plan: Plan, world: World, broker: Broker, first: Process) -> No
             broker.follow(first, do)
 
 
-def _release(world: World, broker: Broker) -> None:
-    """Let days pass, each with its tick, until nothing is held any more."""
-    for _ in range(_DAYS):
-        if world.held() and not world.stage.over:
+def _open_another(plan: Plan, world: World, broker: Broker, first: Process) -> None:
+    """Begin with another upload that goes into the same batch job, and perhaps forget the first one at once."""
+    other = world.upload(90, name=COPY)
+    if plan.deliveries == "together":
+        broker.publish(other)
+        return
+    broker.follow(first, lambda: broker.publish(other))
+    if plan.scenario == "withdrawn" and plan.deliveries != "twice":
+        broker.follow(first, lambda: broker.forget(first.event))
+
+
+def _release(plan: Plan, world: World, broker: Broker) -> None:
+    """Let days pass, each with its tick, until nothing is held any more; hours, where a batch job is waited for."""
+    for number in range(_DAYS):
+        held = world.held()
+        if world.stage.over or not (held or world.unfinished_batches()):
+            return
+        if held:
             world.next_day()
+        else:
+            world.clock.time_s += _HOUR_S
+        world.jobs.end_jobs()
+        broker.tick()
+        if world.batches and plan.deliveries == "together":
             broker.tick()
-            world.stage.turns.run()
+        if plan.scenario == "withdrawn" and number == _WITHDRAWN_AT.get(plan.deliveries):
+            broker.forget(broker.processes[0].event)
+        world.stage.turns.run()
 
 
 def _duplicate_late(world: World, broker: Broker) -> list[str]:
@@ -143,10 +173,15 @@ def _share_and_forget(world: World, broker: Broker) -> list[str]:
         broker.publish(world.upload(200, name=LAST))
         world.stage.turns.run()
         found = ["pay once: a further upload was paid for"] if known and len(world.ledger.paid) > before else []
+    return [*found, *_forget_everything(world, broker)]
+
+
+def _forget_everything(world: World, broker: Broker) -> list[str]:
+    with _installed(world):
         for event in broker.events():
             broker.forget(event)
         world.stage.turns.run()
-    return [*found, *world.stage.violations, *world.ledger.violations, *invariants.left_over(world, broker.processes)]
+    return [*world.stage.violations, *world.ledger.violations, *invariants.left_over(world, broker.processes)]
 
 
 @contextlib.contextmanager
@@ -164,6 +199,8 @@ def _installed(world: World) -> Iterator[None]:
         patch.object(waiting, "PARK_AFTER", PARK_AFTER),
         patch.object(commit, "concurrently", world.stage.gather),
         patch.object(unpark, "concurrently", world.stage.gather),
+        patch.object(batch_making, "concurrently", world.stage.gather),
+        patch.object(batch_collecting, "concurrently", world.stage.gather),
     ):
         _LOGGER.addHandler(lines)
         _LOGGER.setLevel(logging.INFO)

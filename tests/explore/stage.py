@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
+from shared.core.delivery.batch_records import CREATING_S
 from shared.core.errors import (
     ConfigurationError,
     ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
+    RefusedError,
     TransientError,
     UplookError,
 )
@@ -40,9 +42,10 @@ _REFUSALS: Final[dict[str, Callable[[], Exception]]] = {
     "429": lambda: TransientError("429 Too Many Requests", retry_after_s=RETRY_AFTER_S),
     "cancel": lambda: Cancelled("SIGTERM"),
     "refuse": lambda: ModelRejectedError(ErrorCode.REQUEST_REFUSED, "400 INVALID_ARGUMENT"),
+    "not-now": lambda: RefusedError("429 RESOURCE_EXHAUSTED: too many jobs are unfinished"),
     "expire": lambda: FileUnavailableError("403: you do not have permission, or it may not exist"),
 }
-_PAUSES_S: Final = {"stall": TIMEOUT_S + 1, "outlive": LEASE_TTL_S + 1}
+_PAUSES_S: Final = {"stall": TIMEOUT_S + 1, "outlive": LEASE_TTL_S + 1, "oversleep": 2 * CREATING_S + 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ class Stage:
         finally:
             if fault == "die-after":
                 self._die(process)
-        if fault == "lost":
+        if fault == "twice":
+            effect()
+        if fault in {"lost", "twice"}:
             raise TransientError("the connection was reset before the answer")
         if fault == "own-412":
             raise conflict("412: the client's own retry met its first try")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from tests.explore.__main__ import main
-from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles
-from tests.explore.plans import SCENARIOS, Plan, draw, parse
+from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles, with_one_more
+from tests.explore.plans import BATCHED, SCENARIOS, Plan, draw, parse
 from tests.explore.run import Explored, explore
 from tests.explore.world import AWAY_CALLS
 
 _EVERY_SINGLE, _EVERY_PAIR, _RANDOM = 61, 97, 1500
+_EVERY_BATCHED = 5
+"""Of batch jobs: they have seventy steps and more."""
+_SHORT = [scenario for scenario in SCENARIOS if scenario not in BATCHED]
 _DOCUMENTS = frozenset({"document", "error"})
 
 
@@ -26,7 +30,7 @@ def _steps(explored: Explored, *, delivery: int) -> list[str]:
 
 @pytest.mark.fault(101, 102, 106, 107, 109)
 @pytest.mark.parametrize("schedule", ["once", "twice"])
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", _SHORT)
 def test_every_single_fault_at_every_step_of_an_ordinary_delivery_is_survived(scenario: str, schedule: str) -> None:
     assert [text for plan in singles(scenario, schedule) if (text := _broken(explore(plan)))] == []
 
@@ -42,7 +46,13 @@ def test_two_redrives_of_one_failure_may_take_turns_at_any_two_points(scenario: 
     assert [text for plan in redrives(scenario) if (text := _broken(explore(plan)))] == []
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", BATCHED)
+def test_a_sample_of_single_faults_at_the_steps_of_batch_jobs_is_survived(scenario: str) -> None:
+    plans = islice(singles(scenario, "once"), 0, None, _EVERY_BATCHED)
+    assert [text for plan in plans if (text := _broken(explore(plan)))] == []
+
+
+@pytest.mark.parametrize("scenario", _SHORT)
 def test_every_single_fault_at_every_step_of_a_redrive_is_survived(scenario: str) -> None:
     assert [text for plan in singles(scenario, "redrive") if (text := _broken(explore(plan)))] == []
 
@@ -56,6 +66,14 @@ def test_a_sample_of_single_faults_in_every_schedule_is_survived() -> None:
 @pytest.mark.fault(109)
 def test_a_sample_of_all_pairs_of_faults_is_survived() -> None:
     plans = islice(all_pairs(), 0, None, _EVERY_PAIR)
+    assert [text for plan in plans if (text := _broken(explore(plan)))] == []
+
+
+def test_an_answer_without_a_copy_yet_is_found_whatever_befalls_the_next_upload_of_the_content() -> None:
+    once = Plan("shared", "once")
+    at = next(each.number for each in explore(once).trace if (each.operation, each.target) == ("create", "copy"))
+    plans = list(with_one_more(replace(once, faults=((at, "cancel"),)), after=at))
+    assert len(plans) > 100
     assert [text for plan in plans if (text := _broken(explore(plan)))] == []
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.explore.__main__ import main
+from tests.explore.batch_mutants import BATCH_MUTANTS
 from tests.explore.exhaustive import SCHEDULES, bases, interleavings, singles
 from tests.explore.mutants import (
     CEILING_MUTANTS,
@@ -59,6 +60,20 @@ def test_a_broken_way_of_holding_of_spending_of_naming_addresses_or_of_sharing_a
 
 @pytest.mark.parametrize(("mutate", "shown"), REUSE_MUTANTS.items(), ids=[each.__name__ for each in REUSE_MUTANTS])
 def test_a_broken_way_of_sharing_answers_is_found(
+    mutate: Mutation, shown: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutate(monkeypatch)
+    scenario, schedule, broken = shown
+    plans = singles(scenario, schedule) if schedule == "once" else bases(scenario, schedule)
+
+    found = next((explored for explored in map(explore, plans) if explored.violations), None)
+
+    assert found is not None, "no plan broke an invariant"
+    assert [violation for violation in found.violations if violation.startswith(broken)], found.violations
+
+
+@pytest.mark.parametrize(("mutate", "shown"), BATCH_MUTANTS.items(), ids=[each.__name__ for each in BATCH_MUTANTS])
+def test_a_broken_way_of_following_batch_jobs_is_found(
     mutate: Mutation, shown: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)

@@ -15,10 +15,10 @@ from PIL import Image
 from shared.adapters.memory import ManualClock, MemoryModel, MemoryPublisher, MemoryStore
 from shared.adapters.memory_web import MemoryWeb
 from shared.core import jsontext, naming
-from shared.core.delivery import budget
+from shared.core.delivery import batch_lines, batch_records, budget
 from shared.core.delivery.budget import Ceiling
 from shared.core.delivery.retry import MAX_ATTEMPTS
-from shared.core.events.envelopes import ImageEvent
+from shared.core.events.envelopes import BATCH_LANE, ImageEvent
 from shared.core.gemini.prices import reserve_usd
 from shared.core.gemini.tokens import room_for_thoughts
 from shared.core.planning import plan
@@ -29,8 +29,10 @@ from shared.core.values import Source
 from shared.pipeline.instance.budgets import Budgets
 from shared.pipeline.instance.pace import Pacer
 from shared.pipeline.job import WorkerPorts
+from shared.pipeline.ports import BatchPorts
+from tests.explore.batch_service import JobService, StagedBatches
 from tests.explore.ledger import CANARY_KEY, Ledger
-from tests.explore.plans import SEVERAL_TASKS, SHARED, UNDER_A_CEILING, Plan
+from tests.explore.plans import BATCHED, HALF_DONE, SEVERAL_TASKS, SHARED, UNDER_A_CEILING, Plan
 from tests.explore.ports import StagedClock, StagedModel, StagedPublisher, StagedStore
 from tests.explore.stage import LEASE_TTL_S, TIMEOUT_S, Stage
 from tests.explore.turns import Turns
@@ -82,6 +84,7 @@ class World:
             budget=Budgets(Ceiling()),
             pacer=Pacer(),
         )
+        self.jobs = JobService(plan.scenario, self.model, self.store, self.ledger)
         self._refusals_left = AWAY_CALLS if plan.scenario == "away" else 0
         self.ceiling = Ceiling(self.ports.settings.max_calls_per_day, self.ports.settings.max_usd_per_day)
         if plan.scenario == "held":
@@ -92,12 +95,37 @@ class World:
     @property
     def by_reference(self) -> bool:
         """Whether the model fetches images itself."""
-        return self.scenario in {"file", "gs"}
+        return self.scenario in {"file", "gs", *HALF_DONE}
 
     @property
     def shares(self) -> bool:
         """Whether uploads of the same content share an answer."""
         return self.scenario in SHARED
+
+    @property
+    def batches(self) -> bool:
+        """Whether uploads wait for batch jobs."""
+        return self.scenario in BATCHED
+
+    def tick_ports(self) -> BatchPorts:
+        """Return the ports of whoever follows batch jobs."""
+        base = self.ports
+        return BatchPorts(
+            settings=base.settings,
+            store=base.store,
+            publisher=base.publisher,
+            clock=base.clock,
+            new_id=base.new_id,
+            jitter=base.jitter,
+            model=base.model,
+            batches=StagedBatches(self.stage, self.jobs.twin),
+        )
+
+    def unfinished_batches(self) -> list[str]:
+        """Return the lines that wait for a job or its answer, and the records of jobs that are not closed."""
+        lines, records = (self.store.list_objects(WORK, each) for each in (naming.BATCH_LINES, naming.BATCH_RECORDS))
+        waiting = [name for name, info in lines if info.metadata[batch_lines.STATE] == "waiting"]
+        return [*waiting, *(name for name, info in records if info.metadata[batch_records.RECORD_STATE] != "closed")]
 
     def instance(self) -> WorkerPorts:
         """Return the ports of a new instance: it knows nothing of what others have spent."""
@@ -132,7 +160,9 @@ class World:
         )
         self.ledger.contents[generation] = data
         source = Source(UPLOADS, name, generation, len(data), "image/jpeg", jsontext.crc32c(data))
-        return _event(self.scenario, source)
+        event = _event(self.scenario, source)
+        self.jobs.generations[batch_lines.line_id_of(plan.ask_key(event))] = generation
+        return event
 
     def rewound(self, event: ImageEvent) -> World:
         """Return a calm world with this one's uploads and journal, but without any result; the leases are free."""
@@ -180,7 +210,19 @@ def _text(scenario: str, number: int, prompt: str) -> str:
     left = 10 * (number % 40)
     box = {"label": f"thing {number}", "box_2d": [100, left, 900, left + 500]}
     match scenario:
-        case "caption" | "gs" | "held" | "away" | "dear" | "cheap" | "shared" | "forgotten":
+        case (
+            "caption"
+            | "gs"
+            | "held"
+            | "away"
+            | "dear"
+            | "cheap"
+            | "shared"
+            | "forgotten"
+            | "batch"
+            | "halfdone"
+            | "withdrawn"
+        ):
             return json.dumps({"caption": f"Answer {number}."})
         case "segment":
             mask = [[left, 100], [left + 500, 100], [left + 500, 900], [left, 900]]
@@ -221,7 +263,8 @@ def _settings(scenario: str) -> Settings:
         max_calls_per_day={"held": 1, "dear": 3, "cheap": 4}.get(scenario),
         max_usd_per_day=1.5 * _most_usd() if scenario in UNDER_A_CEILING else None,
         inline_limit_bytes=2000 if scenario == "file" else SETTINGS.inline_limit_bytes,
-        enterprise=scenario == "gs",
+        enterprise=scenario in {"gs", *HALF_DONE},
+        batch=scenario in BATCHED,
         reuse_answers=scenario in SHARED,
         project="local-dev",
     )
@@ -230,7 +273,8 @@ def _settings(scenario: str) -> Settings:
 def _event(scenario: str, source: Source) -> ImageEvent:
     """Return the event that an upload becomes."""
     if scenario not in SEVERAL_TASKS:
-        return ImageEvent(source, *_task(scenario), "v1")
+        lane = BATCH_LANE if scenario in BATCHED else None
+        return ImageEvent(source, *_task(scenario), "v1", lane=lane)
     ((ask,), _) = _asks()
     return ask.event(source, run="v1")
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -217,13 +217,35 @@ def test_other_sources_have_another_digest(tmp_path: Path) -> None:
     assert archive.digest(tmp_path) != before
 
 
+def test_beside_the_archive_lies_the_one_with_the_exporters_of_spans(tmp_path: Path) -> None:
+    _litter(tmp_path)
+
+    assert archive.main([], root=tmp_path) == 0
+
+    plain, traced = (
+        zipfile.ZipFile(archive.default_path(tmp_path, each)) for each in (archive.NOTHING, archive.TRACING)
+    )
+    assert plain.filename != traced.filename
+    assert plain.namelist() == traced.namelist()
+    assert [name for name in plain.namelist() if plain.read(name) != traced.read(name)] == ["requirements.txt"]
+    assert traced.read("requirements.txt") == (ROOT / "requirements-tracing.txt").read_bytes()
+
+
+@pytest.mark.parametrize("tracing", [False, True])
+def test_terraform_computes_the_same_digest(tmp_path: Path, *, tracing: bool) -> None:
+    _litter(tmp_path)
+    expected = archive.digest(tmp_path, archive.TRACING if tracing else archive.NOTHING)
+
+    assert _computed_by_terraform(tmp_path, "source_digest", tracing=tracing) == expected
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"main\.py: expected a file that the build needs"):
         archive.write(tmp_path / "out.zip", tmp_path)
 
 
 def _litter(folder: Path) -> None:
-    for name in archive.source_files():
+    for name in (*archive.source_files(), *archive.TRACING.values()):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     for name in (
@@ -268,6 +290,12 @@ def _of_git(folder: Path) -> list[str]:
 
 def _of_terraform(folder: Path) -> list[str]:
     """Return the sources as `infra/source.tf` computes them."""
+    found: list[str] = _computed_by_terraform(folder, "source_files")
+    return found
+
+
+def _computed_by_terraform(folder: Path, name: str, *, tracing: bool = False) -> Any:
+    """Return a local of `infra/source.tf`."""
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed")
     computed = re.search(
@@ -275,18 +303,18 @@ def _of_terraform(folder: Path) -> list[str]:
     )
     assert computed is not None
     (folder / "infra").mkdir(exist_ok=True)
-    (folder / "infra" / "main.tf").write_text(computed[0])
+    chosen = f'variable "tracing" {{\n  default = {json.dumps(tracing)}\n}}\n'
+    (folder / "infra" / "main.tf").write_text(chosen + computed[0])
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
     said = subprocess.run(
         ["terraform", f"-chdir={folder / 'infra'}", "console"],
-        input="jsonencode(local.source_files)\n",
+        input=f"jsonencode(local.{name})\n",
         env=env,
         capture_output=True,
         text=True,
         check=True,
     )
-    found: list[str] = json.loads(json.loads(said.stdout))
-    return found
+    return json.loads(json.loads(said.stdout))
 
 
 def test_terraform_counts_the_same_files(tmp_path: Path) -> None:

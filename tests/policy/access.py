@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
-from tests.policy.computed import ASK_MODELS
+from tests.policy.computed import ASK_MODELS, BATCH_JOBS
 from tests.policy.conditions import Asked, holds
 from tests.policy.evaluated import anything
 from tests.policy.parsed import strings
@@ -23,11 +23,16 @@ _PUBLIC: Final = re.compile(r"\ball(?:Authenticated)?Users\b")
 _WRITES_ROWS: Final = "roles/bigquery.dataEditor"
 _READS_SECRET: Final = "roles/secretmanager.secretAccessor"
 _FORGETS: Final = "forget"
+_MAKES_JOBS: Final = "release"
+_VERTEX: Final = "agent of aiplatform"
 _LISTS: Final = "roles/storage.legacyBucketReader"
 JOB: Final = "google_cloud_run_v2_job"
 FOLDERS: Final = (
     naming.ANSWERS,
     naming.BACKFILL,
+    naming.BATCH_FILES,
+    naming.BATCH_LINES,
+    naming.BATCH_RECORDS,
     naming.DEAD,
     naming.PARKED,
     naming.LEASES,
@@ -38,6 +43,12 @@ FOLDERS: Final = (
     naming.USES,
 )
 """Of the work bucket: all that there are."""
+
+PERMISSIONS: Final = {
+    "ask_models": ["aiplatform.endpoints.predict"],
+    "batch_jobs": [f"aiplatform.batchPredictionJobs.{may}" for may in ("cancel", "create", "get", "list")],
+}
+"""What the roles of our own may do."""
 
 PROJECT_ROLES: Final = {
     ("agent of eventarc", "roles/eventarc.serviceAgent"): "an agent of Google's own",
@@ -57,7 +68,7 @@ HELPERS: Final = {
     "push": {"roles/run.invoker"},
     "trigger": {"roles/eventarc.eventReceiver", "roles/run.invoker"},
     "build": {"roles/artifactregistry.writer", "roles/logging.logWriter", "roles/storage.objectViewer"},
-    "agent of aiplatform": {"roles/storage.objectViewer"},
+    "agent of aiplatform": {"roles/storage.objectCreator", "roles/storage.objectViewer"},
     "agent of cloudscheduler": {"roles/pubsub.publisher"},
     "agent of eventarc": {"roles/eventarc.serviceAgent"},
     "agent of pubsub": {
@@ -71,8 +82,12 @@ HELPERS: Final = {
 """What those may do who run no code of ours; what functions need, tests/policy/test_rights.py finds by running them."""
 
 
+WRITE_SPANS: Final = "roles/cloudtrace.agent"
+"""It has no other permission, and spans have no resource to grant it on."""
+
+
 def project_roles(infra: Infra) -> list[str]:
-    """No account that runs our code has a role on the project, but for the one permission to ask a model."""
+    """No account that runs our code has a role on the project, but to ask models, make batch jobs and write spans."""
     problems = [
         f"{block.address}: takes the project's policy over, others lose their rights. Use google_project_iam_member."
         for block in infra.of("google_project_iam_binding", "google_project_iam_policy")
@@ -80,16 +95,17 @@ def project_roles(infra: Infra) -> list[str]:
     functions = ours(infra)
     for grant in (each for each in all_grants(infra) if each.type == "google_project_iam_member"):
         key, wanted = (grant.who, grant.role), CONDITIONS.get((grant.who, grant.role))
-        if grant.who in functions and grant.role != ASK_MODELS:
+        makes_jobs = grant.role == BATCH_JOBS and grant.who == _MAKES_JOBS
+        if grant.who in functions and grant.role not in (ASK_MODELS, WRITE_SPANS) and not makes_jobs:
             problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which runs our code.")
         elif grant.who not in functions and key not in PROJECT_ROLES:
             problems.append(f"{grant.address}: gives {grant.role} on the project to {grant.who}, which has no reason.")
         if wanted and not re.fullmatch(wanted, grant.condition or ""):
             problems.append(f"{grant.address}: gives {grant.role} under the condition {grant.condition}.")
     problems += [
-        f"{block.address}: expected the permission to ask models alone, found {block.one('permissions')}."
+        f"{block.address}: expected the permissions of its purpose alone, found {block.one('permissions')}."
         for block in infra.of("google_project_iam_custom_role")
-        if block.one("permissions") != ["aiplatform.endpoints.predict"]
+        if block.one("permissions") != PERMISSIONS.get(block.name)
     ]
     return problems
 
@@ -137,7 +153,8 @@ def nobody_overwrites(infra: Infra) -> list[str]:
     functions, workers = ours(infra), ours(infra, "worker")
     allowed = {
         "work": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer", "User")}
-        | {(who, _LISTS) for who in functions},
+        | {(who, _LISTS) for who in functions}
+        | {(_VERTEX, "roles/storage.objectCreator"), (_VERTEX, "roles/storage.objectViewer")},
         "results": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer")}
         | {(_FORGETS, "roles/storage.objectUser")},
         "uploads": {(who, "roles/storage.objectViewer") for who in (*functions, "agent of aiplatform")},
@@ -228,11 +245,12 @@ def callers(infra: Infra) -> list[str]:
 
 
 def key(infra: Infra) -> list[str]:
-    """The key is write-only, its version pinned, and readable on that secret alone, by workers and by `forget`.
+    """The key is write-only, its version pinned, and readable on that secret alone.
 
-    `forget` deletes copies of images that workers have uploaded with it.
+    Workers have it, `forget`, which deletes copies of images that they have uploaded with it, and `release`, where it
+    makes batch jobs.
     """
-    holders = ours(infra, "worker", "forgetter")
+    holders = ours(infra, "worker", "forgetter", "releaser")
     problems = [
         f"{block.address}: secret_data would lie in the state in plain text. Use secret_data_wo."
         for block in infra.of("google_secret_manager_secret_version")

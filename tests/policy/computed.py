@@ -12,6 +12,8 @@ NUMBER: Final = "123456789012"
 UNIQUE_ID: Final = "100000000000000000001"
 ASK_MODELS: Final = f"projects/{PROJECT}/roles/uplook_ask_models_{UNIQUE_ID}"
 """The role of our own; its id ends in the unique id of an account."""
+BATCH_JOBS: Final = f"projects/{PROJECT}/roles/uplook_batch_jobs_{UNIQUE_ID}"
+"""The other one, of release alone, where there are batch jobs."""
 _ACCOUNTS: Final = ".iam.gserviceaccount.com"
 
 

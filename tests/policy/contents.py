@@ -23,8 +23,12 @@ PROVIDERS: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("provider
     "providers"
 ]
 NOT_DEPLOYED: Final = {
+    "FUNCTION_TARGET": "the platform sets it",
     "GOOGLE_API_KEY": "the SDK's other name of GEMINI_API_KEY",
     "GOOGLE_GEMINI_BASE_URL": "another address of Gemini: the emulator's, or a proxy's",
+    "K_REVISION": "the platform sets it",
+    "K_SERVICE": "the platform sets it",
+    "OTEL_SDK_DISABLED": "the variable tracing says whether there are spans",
     "PUBSUB_EMULATOR_HOST": "the local stack's",
     "STORAGE_EMULATOR_HOST": "the local stack's",
 }

@@ -21,9 +21,11 @@ BACKFILL_IMAGE: Final = "us-central1-docker.pkg.dev/a-project/uplook-images/uplo
 _ALL: Final[Mapping[str, Any]] = {
     "forget": True,
     "alert_email": "operators@example.com",
+    "batch": True,
     "bigquery": True,
     "backfill_image": BACKFILL_IMAGE,
     "reuse_answers": True,
+    "tracing": True,
 }
 EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = ({**_ALL, "backend": "vertex"}, {**_ALL, "backend": "developer"})
 """Choices of variables by which everything is made that can be made."""

@@ -31,8 +31,8 @@ REPEATABLE: Final = {"source": "python -m infra.archive makes again what it hold
 MOST_INSTANCES: Final = 100
 NEW_PROJECT_GIB, NEW_PROJECT_CPUS = 40, 20
 """Of Cloud Run in one region, at first: https://github.com/googlecodelabs/feedback/issues/1856."""
-KEPT: Final = naming.PARKED
-"""The folder of the work bucket whose content is somebody's work, however long it waits."""
+KEPT: Final = (naming.PARKED, naming.BATCH_LINES)
+"""The folders of the work bucket whose content is somebody's work, however long it waits."""
 _DAYS_OF_REDELIVERY: Final = 14
 """7 in a subscription, and 7 more as a dead letter."""
 _WEEK_S: Final = 604_800
@@ -140,7 +140,7 @@ def _folders(buckets: Iterable[Made], retention_days: int | None) -> list[str]:
             each["age"] for each in conditions if any(folder.startswith(at) for at in each.get("matches_prefix", [""]))
         ]
         for folder in FOLDERS
-        if folder != KEPT
+        if folder not in KEPT
     }
     markers = ages.pop(naming.SEEN)
     problems = [f"{work}: keeps {folder} for ever." for folder, found in ages.items() if not found]
@@ -163,7 +163,9 @@ def _bucket(bucket: Made, *, forget: bool) -> list[str]:
         problems.append(f"{bucket}: keeps every deleted lease.")
     if name == "work" and (not ages or not all(_DAYS_OF_REDELIVERY < age <= 90 for age in ages)):
         problems.append(f"{bucket}: expected to delete after {_DAYS_OF_REDELIVERY + 1} to 90 days, found {ages}.")
-    if name == "work" and (wrong := [at for at in _prefixes(bucket) if at.startswith(KEPT) or KEPT.startswith(at)]):
+    if name == "work" and (
+        wrong := [at for at in _prefixes(bucket) if at.startswith(KEPT) or any(kept.startswith(at) for kept in KEPT)]
+    ):
         problems.append(f"{bucket}: deletes what waits to be released: {wrong}.")
     if name in {"results", "uploads"} and ages:
         problems.append(f"{bucket}: deletes by itself what nobody asked to delete, after {ages} days.")

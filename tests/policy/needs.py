@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tests.policy.computed import ASK_MODELS
+from tests.policy.computed import ASK_MODELS, BATCH_JOBS
 from tests.policy.conditions import Asked, holds
 
 if TYPE_CHECKING:
@@ -32,8 +32,11 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "roles/logging.logWriter": frozenset({"logging.logEntries.create"}),
     # https://cloud.google.com/pubsub/docs/create-bigquery-subscription#assign_bigquery_service_account
     "roles/bigquery.dataEditor": frozenset({"bigquery.tables.get", "bigquery.tables.updateData"}),
+    # https://cloud.google.com/trace/docs/iam
+    "roles/cloudtrace.agent": frozenset({"cloudtrace.traces.patch"}),
     "roles/artifactregistry.writer": frozenset({"artifactregistry.repositories.uploadArtifacts"}),
     ASK_MODELS: frozenset({"aiplatform.endpoints.predict"}),
+    BATCH_JOBS: frozenset(f"aiplatform.batchPredictionJobs.{may}" for may in ("cancel", "create", "get", "list")),
 }
 """What each role that the HCL names allows, as far as anything here is asked for."""
 

@@ -50,6 +50,8 @@ def _built(function: Made) -> Iterator[Need]:
 
 def _started(function: Made) -> Iterator[Need]:
     who = account(function.one("service_config", "service_account_email"))
+    if function.one("service_config", "environment_variables")["OTEL_TRACES_EXPORTER"] == "gcp_trace":
+        yield Need(who, "cloudtrace.traces.patch", "project", PROJECT, why=f"{function} sends its spans")
     for secret in function.one("service_config")[0].get("secret_environment_variables", []):
         yield Need(who, "secretmanager.versions.access", "secret", secret["secret"], why=f"{function} starts")
 

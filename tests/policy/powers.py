@@ -22,6 +22,7 @@ _HEAD: Final = "| who | on | may | role | only where |\n|---|---|---|---|---|\n"
 _WORDS: Final = {
     "roles/artifactregistry.writer": "write images",
     "roles/bigquery.dataEditor": "write rows",
+    "roles/cloudtrace.agent": "write spans",
     "roles/eventarc.eventReceiver": "receive events",
     "roles/eventarc.serviceAgent": "make triggers",
     "roles/iam.serviceAccountOpenIdTokenCreator": "sign its tokens",
@@ -35,14 +36,17 @@ _WORDS: Final = {
     "roles/storage.objectUser": "read, create, replace, delete",
     "roles/storage.objectViewer": "read",
     "uplook_ask_models": "ask models",
+    "uplook_batch_jobs": "make, look at and cancel batch jobs",
 }
 _OPTIONS: Final[dict[str, tuple[object, str]]] = {
     "backfill_image": (None, "backfill_image = …"),
+    "batch": (False, "batch = true"),
     "bigquery": (False, "bigquery = true"),
     "reuse_answers": (False, "reuse_answers = true"),
+    "tracing": (False, "tracing = true"),
 }
 """Variables that are off by default and give rights: their value then, and the words for any other."""
-_FOLDER: Final = re.compile(r'/objects/([a-z]+/)"')
+_FOLDER: Final = re.compile(r'/objects/((?:[a-z]+/)+)"')
 _OWN: Final = re.compile(r'endsWith\("/([a-z]+)\.json"\)')
 _SOURCES: Final = re.compile(r'startsWith\("projects/_/buckets/([\w-]+)"\)')
 _BUCKET: Final = re.compile(rf"{PROJECT}-uplook-(\w+)")
@@ -95,8 +99,11 @@ def _grants() -> list[tuple[Grant, str]]:
     for backend, each in given.items():
         for grant in each:
             found[grant].append(backend)
-    without = {option: set(grants(infra, **{**EVERYTHING[0], option: off})) for option, (off, _) in _OPTIONS.items()}
-    everything = set(grants(infra, **EVERYTHING[0]))
+    without = {
+        option: {grant for choice in EVERYTHING for grant in grants(infra, **{**choice, option: off})}
+        for option, (off, _) in _OPTIONS.items()
+    }
+    everything = set(found)
     return [
         (
             grant,
@@ -143,7 +150,7 @@ def _named(role: str) -> str:
 
 
 def _role(role: str) -> str:
-    return f"`{role}`" if role.startswith("roles/") else f"`{_named(role)}_…`, a role of one permission"
+    return f"`{role}`" if role.startswith("roles/") else f"`{_named(role)}_…`, a role of our own"
 
 
 def _condition(grant: Grant) -> str:

@@ -33,6 +33,11 @@ CHOICES: tuple[tuple[Mapping[str, str], Mapping[str, Hashable]], ...] = (
     ({}, {}),
     ({"FORGET": "true"}, {"forget": True}),
     ({"BACKEND": "developer", "GEMINI_API_KEY": "key"}, {"backend": "developer", "gemini_api_key": "key"}),
+    ({"BATCH": "true"}, {"batch": True}),
+    (
+        {"BACKEND": "developer", "GEMINI_API_KEY": "key", "BATCH": "true", "FORGET": "true"},
+        {"backend": "developer", "gemini_api_key": "key", "batch": True, "forget": True},
+    ),
     (
         {
             "region": "europe-west4",
@@ -72,7 +77,9 @@ esac
 """
 
 
-@pytest.mark.parametrize(("environ", "variables"), CHOICES, ids=["default", "forget", "developer", "all else"])
+@pytest.mark.parametrize(
+    ("environ", "variables"), CHOICES, ids=["default", "forget", "developer", "batch", "batch by key", "all else"]
+)
 def test_the_script_says_what_terraform_does(environ: Mapping[str, str], variables: Mapping[str, Hashable]) -> None:
     assert differences(translated(INFRA, **variables), statements(dry_run(**environ))) == set()
 

@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from shared.pipeline.job import WorkerPorts
 
 _DAY_S: Final = 86_400
-_OF_OPERATORS: Final = {naming.BACKFILL, naming.RELEASES}
-"""Folders that hold nothing about a source."""
+_OF_BATCHES: Final = {naming.BATCH_FILES, naming.BATCH_LINES, naming.BATCH_RECORDS}
+"""Folders that only a deployment with batch jobs has: tests/policy/test_batch_rights.py is about them."""
+_OF_OPERATORS: Final = {naming.BACKFILL, naming.RELEASES} | _OF_BATCHES
+"""Folders that hold nothing about a source, or that are not there."""
 
 
 def _upload(event: ImageEvent) -> Upload:

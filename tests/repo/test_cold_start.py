@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,10 @@ HEAVY = (
 )
 
 
-def _modules_after(statement: str) -> set[str]:
+def _modules_after(statement: str, **environ: str) -> set[str]:
     code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")} | environ
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
 
@@ -33,6 +35,38 @@ def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
 
     assert "shared.pipeline.worker.analyze" in loaded  # it did import the system
     assert [name for name in HEAVY if name in loaded] == []
+
+
+WORKER = {
+    "FUNCTION_TARGET": "caption",
+    "RESULTS_BUCKET": "results",
+    "WORK_BUCKET": "work",
+    "UPLOAD_BUCKETS": "uploads",
+    "IMAGE_TOPIC": "projects/local-dev/topics/image-events",
+    "RESULT_TOPIC": "projects/local-dev/topics/image-results",
+    "GEMINI_API_KEY": "a-key",
+    "GOOGLE_CLOUD_PROJECT": "local-dev",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
+    "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
+    "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1",
+}
+AT_WORK = "import main; from shared import bootstrap; bootstrap.tracer(); bootstrap.worker_ports()"
+"""All that a worker's first event brings up, but for the requests that it makes."""
+
+
+@pytest.mark.parametrize("said", [{}, {"OTEL_TRACES_EXPORTER": "none"}, {"OTEL_SERVICE_NAME": "x"}])
+def test_a_worker_without_tracing_imports_no_sdk_of_opentelemetry(said: dict[str, str]) -> None:
+    loaded = _modules_after(f"{AT_WORK}; bootstrap.publisher()._client()", **WORKER, **said)
+
+    assert {"google.pubsub_v1", "google.cloud.storage"} <= loaded  # both import OpenTelemetry's API
+    assert [name for name in loaded if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))] == []
+    assert [name for name in loaded if "trac" in name and name.startswith("shared.adapters")] == []
+
+
+def test_a_worker_with_tracing_imports_it() -> None:
+    loaded = _modules_after(AT_WORK, **WORKER, OTEL_TRACES_EXPORTER="console")
+
+    assert "opentelemetry.sdk.trace.export" in loaded
 
 
 @pytest.mark.parametrize(

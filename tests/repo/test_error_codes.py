@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("functions", "shared") for path in (ROOT / folder).rglob("*.py"))
 PAGE = (ROOT / "docs" / "consumers.md").read_text(encoding="utf-8")
-HELD = {ErrorCode.CONFIGURATION, ErrorCode.DAILY_CEILING, ErrorCode.DAILY_QUOTA, ErrorCode.MODEL_AWAY}
+HELD = {
+    ErrorCode.BATCH,
+    ErrorCode.CONFIGURATION,
+    ErrorCode.DAILY_CEILING,
+    ErrorCode.DAILY_QUOTA,
+    ErrorCode.MODEL_AWAY,
+}
 
 OF_RESULTS = set(
     known_values(load_schema(schemas.RESULT)["properties"]["error"]["anyOf"][0]["properties"]["code"]) or []

@@ -30,6 +30,8 @@ FILES = (
     "requirements-conformance.txt",
     "requirements-consumers.txt",
     "requirements-parquet.txt",
+    "requirements-evaluate.txt",
+    "requirements-tracing.txt",
 )
 FLOOR = tomllib.loads(Path(__file__).with_name("advisories.toml").read_text(encoding="utf-8"))
 PINS = {name: parse_pins((ROOT / name).read_text(encoding="utf-8")) for name in FILES}
@@ -119,7 +121,11 @@ def test_everything_that_is_wanted_is_pinned(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("smaller", "larger"),
-    [("requirements.txt", "requirements-local.txt"), ("requirements-local.txt", "requirements-dev.txt")],
+    [
+        ("requirements.txt", "requirements-local.txt"),
+        ("requirements-local.txt", "requirements-dev.txt"),
+        ("requirements.txt", "requirements-tracing.txt"),
+    ],
 )
 def test_what_builds_upon_another_lock_has_its_very_versions(smaller: str, larger: str) -> None:
     """With their markers: the same release on the same machine."""
@@ -128,11 +134,12 @@ def test_what_builds_upon_another_lock_has_its_very_versions(smaller: str, large
     assert found[smaller] - found[larger] == set()
 
 
-def test_what_reads_and_what_makes_a_parquet_file_is_what_we_test_with() -> None:
-    """The optional pyarrow is the one of the development environment, file by file."""
+@pytest.mark.parametrize("name", ["requirements-parquet.txt", "requirements-evaluate.txt"])
+def test_an_optional_package_is_what_we_test_with(name: str) -> None:
+    """It is the one of the development environment, file by file."""
     dev = {(each.name, each.version, each.sha256) for each in PINS["requirements-dev.txt"]}
 
-    assert {(each.name, each.version, each.sha256) for each in PINS["requirements-parquet.txt"]} <= dev
+    assert {(each.name, each.version, each.sha256) for each in PINS[name]} <= dev
 
 
 def test_tools_that_read_exports_use_the_packages_that_we_use() -> None:

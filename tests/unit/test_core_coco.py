@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+from shared.core.masks.crop import MaskCrop
 from shared.core.masks.png_writing import encode_mask_png
 from shared.core.values import Mask
 from shared.export.classes import category
 from shared.export.coco import Segmentation, to_coco
 from shared.export.pictures import Masks, choose_pictures
-from shared.export.shapes import MaskCrop, Rle, compressed, crop_mask, polygons, rle
+from shared.export.shapes import Rle, compressed, crop_mask, polygons, rle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

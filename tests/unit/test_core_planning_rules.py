@@ -44,7 +44,7 @@ exclude = true
 
 TASK_NAMES = ", ".join(TASKS)
 GENERAL = (
-    "tasks, exclude, uploader_tasks, uploader_settings, max_calls, together, model, thinking,"
+    "tasks, exclude, uploader_tasks, uploader_settings, max_calls, together, lane, model, thinking,"
     " temperature, system_instruction, media_resolution, safety, language, max_bytes, labels,"
     f" max_items, question, mask_threshold, soft_masks, crops, or a task's table ({TASK_NAMES})"
 )

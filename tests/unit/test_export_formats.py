@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import SettingsError
+from shared.core.masks.crop import MaskCrop
 from shared.export import cvat, label_studio, yolo
 from shared.export.classes import category
 from shared.export.folders import new_folder
 from shared.export.parquet import write_parquet
 from shared.export.pictures import DatasetImage, Thing
-from shared.export.shapes import MaskCrop, row_runs
+from shared.export.shapes import row_runs
 from tests.export_documents import document, grid, item
 
 if TYPE_CHECKING:

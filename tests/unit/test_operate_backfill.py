@@ -12,11 +12,14 @@ from shared import bootstrap
 from shared.command_line import DONE, FAILED, INCOMPLETE
 from shared.core import naming
 from shared.core.errors import TransientError
+from shared.core.events.envelopes import parse_image_event
 from shared.core.planning.budgets import read_budgets
 from shared.operate import deployment
 from shared.operate.cli import main
-from tests.backfill_rig import BackfillRig
-from tests.rig import RESULTS, UPLOADS, WORK
+from shared.pipeline.worker.analyze import analyze
+from tests.backfill_rig import LANE, BackfillRig
+from tests.batch_rig import BATCH_SETTINGS, BatchRig
+from tests.rig import RESULTS, UPLOADS, WORK, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -398,3 +401,43 @@ def test_a_parquet_report_without_pyarrow_is_told_in_words(
 
     assert main(["backfill", "gs://uploads", "--from", str(tmp_path / "list")]) == FAILED
     assert "pip install pyarrow" in capsys.readouterr().err
+
+
+def test_all_of_it_waits_for_batch_jobs_and_costs_half(
+    rig: BackfillRig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = BatchRig(replace(BATCH_SETTINGS, backfill_topic=LANE))
+    monkeypatch.setattr(deployment, "ports", lambda: batches.rig.ports)
+    for name in PHOTOS:
+        batches.rig.store.create(UPLOADS, name, picture(), content_type="image/jpeg")
+
+    def passes(_: float) -> None:
+        taken, messages = rig.taken, batches.rig.publisher.messages.get(LANE, [])
+        rig.taken = len(messages)
+        for message in messages[taken:]:
+            analyze(parse_image_event(message.data), batches.rig.ports)
+        batches.tick()
+        batches.finish()
+
+    batches.rig.clock.on_sleep = passes
+    assert main(["backfill", "--batch", "gs://uploads/photos/"]) == DONE
+
+    assert capsys.readouterr().out.startswith("12 objects: 24 image events published, 24 done, 0 failed,")
+    assert (len(batches.service.paid), batches.rig.model.requests) == (24, [])
+    assert batches.left() == []
+
+
+def test_an_estimate_for_batch_jobs_is_half_of_the_other(rig: BackfillRig, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.upload(*PHOTOS)
+    assert main(["backfill", "--dry-run", "--json", "gs://uploads/"]) == DONE
+    whole = _json(capsys)
+    rig.rig.ports = replace(rig.rig.ports, settings=replace(rig.rig.ports.settings, batch=True))
+    assert main(["backfill", "--batch", "--dry-run", "--json", "gs://uploads/"]) == DONE
+    half = _json(capsys)
+    assert half["total"]["usd"]["likely"] == pytest.approx(whole["total"]["usd"]["likely"] / 2, rel=1e-4)
+
+
+def test_batch_jobs_that_nobody_would_follow_are_refused(rig: BackfillRig, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.upload(*PHOTOS)
+    assert main(["backfill", "--batch", "gs://uploads/"]) == FAILED
+    assert "--batch needs BATCH=true" in capsys.readouterr().err

@@ -29,6 +29,7 @@ from shared.pipeline.job import begin
 from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.worker import lease
 from shared.pipeline.worker.analyze import analyze
+from tests.batch_rig import BATCH_SETTINGS, BatchRig
 from tests.planted_faults import command_in, problems_in, told
 from tests.rig import RESULTS, SETTINGS, UPLOADS, WORK, Rig, picture, reply
 
@@ -627,9 +628,7 @@ def test_an_emulator_is_uploaded_to_by_curl(rig: Rig, capsys: pytest.CaptureFixt
 
 
 def test_the_json_has_the_form_that_the_documents_promise(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
-    table = page.partition("<!-- status fields -->")[2].partition("<!-- /status fields -->")[0]
-    promised = set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))
+    promised = {each for each in _promised() if not each.startswith("batches.")}
     _plant_wrong_key(rig)
     _plant_poison_file(rig)
     rig.answer = None
@@ -646,6 +645,12 @@ def test_the_json_has_the_form_that_the_documents_promise(rig: Rig, capsys: pyte
 
     assert found <= promised
     assert promised - found == {"backlog[].subscription", "backlog[].messages", "backlog[].oldest_s"}
+
+
+def _promised() -> set[str]:
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- status fields -->")[2].partition("<!-- /status fields -->")[0]
+    return set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))
 
 
 def _paths(value: Any, path: str = "") -> list[str]:
@@ -709,3 +714,33 @@ def test_a_status_that_is_interrupted_says_how_far_it_was(
 
     assert main(["status"]) == INTERRUPTED
     assert "Stopped: 3 results read." in capsys.readouterr().err
+
+
+def test_batch_jobs_are_told_and_what_waits_for_them_has_not_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batches = BatchRig(dataclasses.replace(BATCH_SETTINGS, batch_lines=2))
+    monkeypatch.setattr(deployment, "ports", lambda: batches.rig.ports)
+    batches.deliver(*(batches.upload(f"{number}.jpg") for number in range(3)))
+    batches.tick()
+    batches.deliver(batches.upload("later.jpg"))
+
+    assert main(["status", "--json"]) == DONE
+    told = json.loads(capsys.readouterr().out)
+    assert [(each["lines"], each["state"]) for each in told["batches"]["jobs"]] == [(2, "pending"), (1, "pending")]
+    assert set(_paths(told["batches"], "batches")) == {each for each in _promised() if each.startswith("batches.")}
+    assert (told["batches"]["waiting"], told["batches"]["back"], told["waiting"]) == (1, 0, [])
+    assert main(["status"]) == DONE
+    assert "Batch jobs: 3 asks in 2 jobs" in capsys.readouterr().out
+
+    batches.finish()
+    batches.tick()
+    assert main(["status", "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out)["batches"]["back"] == 3
+    batches.work()
+    for _ in range(2):
+        batches.finish()
+        batches.tick()
+        batches.work()
+    assert main(["status", "--json"]) == DONE
+    assert "batches" not in json.loads(capsys.readouterr().out)

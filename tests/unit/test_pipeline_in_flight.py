@@ -12,6 +12,7 @@ from functions import _shutdown
 from shared.adapters.clock import SystemClock
 from shared.core.delivery.shutdown import GRACE_S, JOURNAL_S, LIMIT_S, Phase, ends, is_cut
 from shared.core.errors import TransientError
+from shared.core.tracing import NO_TRACES
 from shared.pipeline.instance.in_flight import InFlight
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import WORK, Rig
@@ -138,6 +139,6 @@ def test_nothing_is_waited_for_in_a_stopping_instance() -> None:
 def test_where_gunicorn_does_not_serve_nothing_watches_and_sigterm_ends_the_process_as_ever() -> None:
     before = threading.active_count()
 
-    _shutdown.watch(InFlight())
+    _shutdown.watch(InFlight(), NO_TRACES.stop)
 
     assert threading.active_count() == before

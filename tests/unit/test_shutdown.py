@@ -11,6 +11,7 @@ import pytest
 
 from functions import _shutdown
 from shared.core.delivery.shutdown import GRACE_S, JOURNAL_S, LIMIT_S
+from shared.core.tracing import NO_TRACES
 from shared.pipeline.instance.in_flight import InFlight
 from tests.waiting import wait_until
 
@@ -60,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
 
 def ended_after_s(clock: _Clock, in_flight: InFlight) -> float:
     with pytest.raises(_EndedError):
-        _shutdown._watch(_Server(alive=False), in_flight)
+        _shutdown._watch(_Server(alive=False), in_flight, NO_TRACES.stop)
     return clock.now_s - SIGNALLED_S
 
 
@@ -110,7 +111,7 @@ def test_nothing_is_stopped_while_the_server_lives(clock: _Clock) -> None:
 
     clock.on_sleep = look
     with pytest.raises(_EndedError):
-        _shutdown._watch(server, in_flight)
+        _shutdown._watch(server, in_flight, NO_TRACES.stop)
 
     assert seen == [False] * 3
     assert in_flight.stopping.is_set()

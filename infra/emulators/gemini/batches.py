@@ -19,6 +19,7 @@ from .responses import document
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from ..common.faults import Fault
     from .addresses import Target
     from .batch_lines import Line
     from .control import CallLog
@@ -39,6 +40,8 @@ class State(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    PARTIALLY_SUCCEEDED = "PARTIALLY_SUCCEEDED"
 
 
 UNFINISHED = (State.PENDING, State.RUNNING)
@@ -46,18 +49,22 @@ UNFINISHED = (State.PENDING, State.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a client asks for; `deliver` stores the outcomes and returns the output to show; `config` is echoed."""
+    """What a client asks for; `deliver` stores the outcomes and returns the output to show; `config` is echoed.
+
+    `fault` is what is planned for the whole job.
+    """
 
     target: Target
     display_name: str
     lines: Sequence[Line]
     deliver: Deliver
     config: dict[str, Any] = field(default_factory=dict)
+    fault: Fault | None = None
 
 
 @dataclass(slots=True)
 class Job:
-    """One batch; `number` orders listings, `output` is set once it succeeded."""
+    """One batch; `number` orders listings, `output` is set once there is some."""
 
     job_id: str
     number: int
@@ -149,11 +156,13 @@ class Jobs:
         try:
             await asyncio.sleep(self._seconds / 2)
             job.enter(State.RUNNING)
-            for line in job.order.lines:
-                job.outcomes.append(await self._outcome(job.order.target, line))
+            lines, end = _planned(job.order)
+            for line in lines:
+                job.outcomes += await self._outcomes(job.order.target, line)
             await asyncio.sleep(self._seconds / 2)
-            job.output = await job.order.deliver(job, job.outcomes)
-            job.enter(State.SUCCEEDED)
+            if job.outcomes or end is State.SUCCEEDED:
+                job.output = await job.order.deliver(job, _ordered(job))
+            job.enter(end)
         except ApiError as error:
             self._fail(job, error)
         except Exception as error:
@@ -164,13 +173,32 @@ class Jobs:
         job.error = error
         job.enter(State.FAILED)
 
-    async def _outcome(self, target: Target, line: Line) -> Outcome:
+    async def _outcomes(self, target: Target, line: Line) -> list[Outcome]:
+        """Return what became of a line: once, if no fault would have it otherwise."""
         if line.error:
-            return Outcome(line, error=line.error)
+            return [Outcome(line, error=line.error)]
+        fault: Fault | None = None
         try:
-            with self._log.call(target.model) as call:
+            with self._log.line(target.model) as call:
                 fault = await self._injector.inject_line(target.model, line.key)
+                if fault and fault.kind == "missing":
+                    call.fault = fault.kind
+                    return []
                 answer = await self._generator.answer(target, line.request, call, fault=fault)
         except ApiError as error:
-            return Outcome(line, error=error)
-        return Outcome(line, response=document(answer, vertex=target.vertex))
+            return [Outcome(line, error=error)]
+        outcome = Outcome(line, response=document(answer, vertex=target.vertex))
+        return [outcome, outcome] if fault and fault.kind == "doubled" else [outcome]
+
+
+def _planned(order: Order) -> tuple[Sequence[Line], State]:
+    """Return the lines that a job comes to, and how it ends."""
+    fault = order.fault
+    if fault is None or fault.kind != "ends":
+        return order.lines, State.SUCCEEDED
+    return order.lines[: fault.bytes], State(fault.body or State.EXPIRED)
+
+
+def _ordered(job: Job) -> Sequence[Outcome]:
+    fault = job.order.fault
+    return job.outcomes[::-1] if fault and fault.kind == "reordered" else job.outcomes

@@ -46,12 +46,12 @@ class BatchesApi:
         """Answer `models/M:batchGenerateContent`."""
         authenticate(request)
         target = Target(request.path_params["model"], "batchGenerateContent", request.path_params["version"])
-        await self._injector.inject(request, "batches.create", target.model)
+        fault = await self._injector.inject(request, "batches.create", target.model)
         body = read_body(await read_limited(request, self._inline_limit))
         check_fields(body, BATCH)
         batch = field(body, "batch", {})
         lines, deliver = self._input(field(batch, "input_config", {}))
-        order = Order(target, str(field(batch, "display_name", "")), lines, deliver)
+        order = Order(target, str(field(batch, "display_name", "")), lines, deliver, fault=fault)
         return JSONResponse(_operation(self._jobs.add(order)))
 
     async def get(self, request: Request) -> Response:

@@ -47,7 +47,10 @@ class Call:
 
 
 class CallLog:
-    """Counts since the start or the last reset."""
+    """Counts since the start or the last reset.
+
+    A line of a batch is a call, too: `lines` says how many were answered, `failed_lines` how many refused, or left out.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -56,6 +59,7 @@ class CallLog:
         """Forget everything."""
         self.uploads = 0
         self.deletes = 0
+        self.lines = self.failed_lines = 0
         self._models: Counter[str] = Counter()
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
 
@@ -73,10 +77,24 @@ class CallLog:
             self._models[model] += 1
             self._calls.append(call)
 
+    @contextlib.contextmanager
+    def line(self, model: str) -> Iterator[Call]:
+        """Record one line of a batch in the same way."""
+        done = False
+        try:
+            with self.call(model) as call:
+                yield call
+                done = call.fault != "missing"
+        finally:
+            self.lines += done
+            self.failed_lines += not done
+
     def document(self) -> dict[str, Any]:
         """Return it all as JSON."""
         return {
             "total": self._models.total(),
+            "lines": self.lines,
+            "failed_lines": self.failed_lines,
             "by_model": dict(self._models),
             "uploads": self.uploads,
             "deletes": self.deletes,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GENERATING = ("models.generateContent", "models.streamGenerateContent")
 SHOWING = ("files.finalize", "files.get")
 LINE = "batches.line"
+BATCH = "batches.create"
 OPERATIONS = (
     *GENERATING,
     "models.countTokens",
@@ -33,7 +34,7 @@ OPERATIONS = (
     "files.delete",
     "files.download",
     "files.register",
-    "batches.create",
+    BATCH,
     "batches.get",
     "batches.list",
     "batches.cancel",
@@ -60,11 +61,18 @@ KINDS = {
     "processing": "the file is PROCESSING from now on",
     "failed": "the file is FAILED from now on",
     "expired": "the file is shown once more, then it is gone: 403",
+    "ends": "the batch ends in the state of the text `body` (EXPIRED), with the answers of its first `bytes` lines",
+    "reordered": "the batch's answers are in the opposite order",
+    "missing": "the line is not done, and is not among the batch's answers",
+    "doubled": "the line is twice among the batch's answers",
 }
 ON_THE_WIRE = frozenset({"reset", "lost", "truncate", "drip", "empty", "html"})
 REFUSING = frozenset({"status", "quota"})
 IN_THE_ANSWER = frozenset({"blocked", "finish", "model", "loop"})
 ON_A_FILE = frozenset({"processing", "failed", "expired"})
+ON_A_BATCH = frozenset({"ends", "reordered"})
+ON_A_LINE = frozenset({"missing", "doubled"})
+END_STATES = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
 LOOP_CHARACTERS = 262_144
 LOOP_START = '[{"box_2d": [100, 100, 900, 900], "label": "thing", "mask": "data:image/png;base64,iVBORw0KGgoAAAA'
 
@@ -115,6 +123,8 @@ class FaultPlan(Plan):
             narrowed = replace(fault, operation="models.*Content")
         if fault.kind in ON_A_FILE and fault.operation == "*":
             narrowed = replace(fault, operation="files.finalize")
+        if fault.kind in ON_A_BATCH | ON_A_LINE and fault.operation == "*":
+            narrowed = replace(fault, operation=BATCH if fault.kind in ON_A_BATCH else LINE)
         if fault.kind in KINDS:
             _check(narrowed)
         return super().add(narrowed)
@@ -221,9 +231,13 @@ def _check(fault: Fault) -> None:
         raise FaultError(f"body: {fault.kind} expects a text, found {fault.body!r}")
     if fault.kind == "model" and not fault.body:
         raise FaultError("body: model expects the name that is to be served")
+    if fault.kind == "ends" and fault.body not in {None, *END_STATES}:
+        raise FaultError(f"body: ends expects one of {', '.join(END_STATES)}, found {fault.body!r}")
 
 
 def _able(kind: str) -> tuple[str, ...]:
     if kind in IN_THE_ANSWER:
         return (*GENERATING, LINE)
+    if kind in ON_A_BATCH | ON_A_LINE:
+        return (BATCH,) if kind in ON_A_BATCH else (LINE,)
     return SHOWING if kind in ON_A_FILE else OPERATIONS

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from .addresses import Target, authenticate, parent_of
 from .batch_lines import prediction_lines, read_jsonl
-from .batches import Order, State
+from .batches import Order
 from .errors import invalid
 from .files import timestamp
 from .message_fields import PREDICTIONS, check_fields
@@ -45,7 +45,7 @@ class PredictionsApi:
             request.path_params["version"],
             parent_of(request),
         )
-        await self._injector.inject(request, "batches.create", target.model)
+        fault = await self._injector.inject(request, "batches.create", target.model)
         check_fields(body, PREDICTIONS)
         config = {name: field(body, name) for name in ("model", "input_config", "output_config")}
         uris = field(field(config["input_config"], "gcs_source"), "uris", [])
@@ -53,7 +53,7 @@ class PredictionsApi:
         if not uris or not prefix:
             raise invalid("Expected inputConfig.gcsSource.uris and outputConfig.gcsDestination.outputUriPrefix.")
         lines = [line for uri in uris for line in read_jsonl((await self._storage.read(uri)).data)]
-        order = Order(target, str(field(body, "display_name", "")), lines, self._to_storage, config)
+        order = Order(target, str(field(body, "display_name", "")), lines, self._to_storage, config, fault)
         return JSONResponse(_resource(self._jobs.add(order)))
 
     async def get(self, request: Request) -> Response:
@@ -95,7 +95,6 @@ class PredictionsApi:
 
 def _resource(job: Job) -> dict[str, Any]:
     config = job.order.config
-    done = job.state is State.SUCCEEDED
     counts = {"successfulCount": str(len(job.outcomes) - job.failed), "failedCount": str(job.failed)}
     moments = {"startTime": job.started, "endTime": job.ended}
     return {
@@ -108,6 +107,6 @@ def _resource(job: Job) -> dict[str, Any]:
         "createTime": timestamp(job.created),
         "updateTime": timestamp(job.updated),
         **{name: timestamp(moment) for name, moment in moments.items() if moment},
-        **({"outputInfo": job.output, "completionStats": counts} if done else {}),
+        **({"outputInfo": job.output, "completionStats": counts} if job.output else {}),
         **({"error": job.error.rpc_status()} if job.error else {}),
     }

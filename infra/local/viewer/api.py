@@ -88,13 +88,12 @@ async def _preview(request: Request) -> Response:
 
 
 async def _faults(request: Request) -> Response:
-    faults = request.app.state.faults
+    faults, live = request.app.state.faults, live_of(request)
     if request.method == "GET":
-        return as_json(request, [] if faults is None else faults.documents())
+        return as_json(request, [] if faults is None else await live.in_thread(faults.documents))
     if faults is None:
         raise ApiError(409, _NO_FAULTS)
     wanted = read_object(await _body(request), "fault")
-    live = live_of(request)
     return as_json(request, await live.in_thread(lambda: faults.do(wanted["fault"], live)))
 
 

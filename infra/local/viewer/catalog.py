@@ -94,13 +94,14 @@ class Query:
 class Page:
     """A part of the images that fit a query, newest first: `records[0]` is the one at `offset` of `matched`.
 
-    `around` is the key of the one that was asked for, as it is by now.
+    `around` is the key of the one that was asked for, as it is by now, and `at` its place among them, if it fits.
     """
 
     records: tuple[Record, ...]
     offset: int
     matched: int
     around: str = ""
+    at: int | None = None
 
 
 class Catalog:
@@ -173,7 +174,7 @@ class Catalog:
         if around and at is None:
             return Page((known,) if known else (), 0, len(found), known.key if known else "")
         first = max(0, offset if at is None else at - limit // 2)
-        return Page(tuple(found[first : first + limit]), first, len(found), known.key if known else "")
+        return Page(tuple(found[first : first + limit]), first, len(found), known.key if known else "", at)
 
     def find(self, key: str) -> Record | None:
         """Return the record of a key; what had no run when it was asked for may have one by now."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from infra.emulators.client import Control
 from infra.emulators.common.faults import Fault
-from infra.local import endpoints
+from infra.local import breakable, endpoints
+from infra.local.viewer import spending
 from infra.local.viewer.errors import ApiError
 from infra.local.viewer.samples import upload_samples
 from infra.local.viewer.waiting import wait_for
@@ -82,15 +83,23 @@ OFFERS: Final = (
     ),
     Offer(
         "quota",
-        "Use up the day",
+        "Use up the model's quota",
         "The model answers that today's quota is used up, until somebody lets the work go on.",
         "The sample's tasks are held, with the hour at which they are tried again, instead of being tried in vain.",
         "gemini",
     ),
     Offer(
+        "ceiling",
+        "Use up the ceiling",
+        f"The {breakable.BUDGET.calls} calls a day that this stack's rules allow below {breakable.PREFIX} are spent.",
+        "The sample's tasks are held before the model is asked, so they cost nothing. A budget holds"
+        " what lies below its prefix, and nothing else.",
+        "gemini",
+    ),
+    Offer(
         "release",
         "Let the work go on",
-        "All planned faults end, and what is held is published again.",
+        "All planned faults end, the ceiling is as new as in the morning, and what is held is published again.",
         "Held tasks get their results.",
     ),
 )
@@ -130,7 +139,7 @@ class Faults:
             raise ApiError(409, reason)
         if name == "release":
             return {"said": self._release(), "key": None}
-        prefix = f"broken/{dt.datetime.now(dt.UTC):%H%M%S}-{name}/"
+        prefix = f"broken/{name}/{dt.datetime.now(dt.UTC):%H%M%S}/"
         with self._held_up() if name == "kill" else contextlib.nullcontext():
             self._plan(name, prefix)
             source = upload_samples(live, only=SAMPLE, prefix=prefix)[0]
@@ -141,8 +150,11 @@ class Faults:
         return {"said": f"{offer.what} Watch {prefix}{SAMPLE}.", "key": key}
 
     def _unable(self, offer: Offer) -> str:
-        missing = offer.service and offer.service not in self._controls
-        return f"Not here: {offer.service} is not an emulator of this stack." if missing else ""
+        if offer.service and offer.service not in self._controls:
+            return f"Not here: {offer.service} is not an emulator of this stack."
+        if offer.name == "ceiling" and breakable.BUDGET not in bootstrap.ports().budgets:
+            return f"Not here: the rules of this stack have no budget for {breakable.PREFIX}."
+        return ""
 
     def _plan(self, name: str, prefix: str) -> None:
         asking = Fault("status", operation="models.generateContent")
@@ -155,6 +167,8 @@ class Faults:
             self._controls["storage"].add(Fault("lost_answer", operation="object.insert", subject=written))
         elif name == "quota":
             self._controls["gemini"].add(replace(asking, kind="quota", times=0))
+        elif name == "ceiling":
+            spending.use_up(bootstrap.ports())
 
     @contextlib.contextmanager
     def _held_up(self) -> Iterator[None]:
@@ -188,6 +202,7 @@ class Faults:
         for control in self._controls.values():
             control.clear()
         ports = bootstrap.ports()
+        spending.begin_anew(ports)
         sending = ByHand(ports.publisher, release=ports.new_id())
         unpark(replace(ports, publisher=sending), early=True)
         return f"No fault is planned any more; events released: {sending.sent}."

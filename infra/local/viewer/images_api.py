@@ -37,6 +37,7 @@ async def _images(request: Request) -> Response:
             "offset": found.offset,
             "matched": found.matched,
             "around": found.around,
+            "at": found.at,
             "overview": catalog.overview(),
             "images": [record.document() for record in found.records],
         },

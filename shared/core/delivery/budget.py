@@ -368,6 +368,15 @@ def end_of(day: str) -> str:
     return f"{end.isoformat()}T{DAY_BEGINS_HOUR_UTC:02d}"
 
 
+def tomorrow(now_iso: str) -> str:
+    """Return the hour that comes a day later (UTC): batch jobs are answered within one, or nearly all are.
+
+    >>> tomorrow("2026-11-21T23:10:00.000Z")
+    '2026-11-23T00'
+    """
+    return (dt.datetime.fromisoformat(now_iso) + dt.timedelta(hours=25)).strftime("%Y-%m-%dT%H")
+
+
 def next_hour(now_iso: str) -> str:
     """Return the hour that comes next (UTC).
 

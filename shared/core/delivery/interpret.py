@@ -22,6 +22,11 @@ MAX_ASKS = 2
 """A deliberate second ask is paid for, too: there is never a third."""
 
 
+def entry_tasks(event: ImageEvent, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a journal entry says of the tasks that were asked for: nothing where it is the leading one alone."""
+    return () if asked == event.tasks[:1] else asked
+
+
 def asked_in(event: ImageEvent, reply: JournalledReply) -> tuple[str, ...]:
     """Return the tasks that a reply was asked for; the first of them bears its cost."""
     return reply.tasks or (event.tasks[0],)

@@ -54,7 +54,8 @@ class JournalledReply:
     `without_schema` says that the model refused the schema of the answer, and was asked without it.
     `image` and `transport` are those of the first image where several were `asked` about. `key` is the job's: the same
     image and task may be asked about in other words, after a change of the rules. `tasks` are those that were asked
-    for, where it is not the leading one alone; the first of them bears the cost.
+    for, where it is not the leading one alone; the first of them bears the cost. `batch` is the service's name of the
+    batch job that brought the answer, at half the price.
 
     Where answers are shared, `content` is what the answer is about (`sharing.content_of`), and `paid_by` the id of the
     result that bears its cost: this upload's own, or that of another upload of the same content.
@@ -72,6 +73,7 @@ class JournalledReply:
     without_schema: bool = False
     files: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    batch: str | None = None
     content: str | None = None
     paid_by: str | None = None
 
@@ -95,6 +97,7 @@ def format_reply(reply: JournalledReply) -> bytes:
         **({"without_schema": True} if reply.without_schema else {}),
         **({"files": list(reply.files)} if reply.files else {}),
         **({"tasks": list(reply.tasks)} if reply.tasks else {}),
+        **({"batch": reply.batch} if reply.batch else {}),
         **({"content": reply.content, "paid_by": reply.paid_by} if reply.content else {}),
     }
     return json.dumps(document).encode()
@@ -124,6 +127,7 @@ def parse_reply(data: bytes) -> JournalledReply:
             without_schema=document.get("without_schema") is True,
             files=_texts(document, "files") if "files" in document else (),
             tasks=_texts(document, "tasks") if "tasks" in document else (),
+            batch=_field(document, "batch", str) if "batch" in document else None,
             content=_field(document, "content", str) if "content" in document else None,
             paid_by=_field(document, "paid_by", str) if "paid_by" in document else None,
         )

@@ -17,6 +17,9 @@ JOURNAL_S = 6.0
 LIMIT_S = 7.0
 """When the instance ends, whatever is left: leases are released by then, or their store is away."""
 
+TRACES_S = 2.0
+"""How long a process that ends waits for its last spans to be sent."""
+
 Phase = Literal["working", "asking", "answered"]
 """`asking`: a model call is under way; `answered`: its answer is not in the journal yet."""
 

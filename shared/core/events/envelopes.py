@@ -23,6 +23,9 @@ IMAGE_SCHEMA = "uplook.image/1"
 JOINT_SCHEMA = "uplook.image/1.1"
 """Of events with several tasks. Whoever knows version 1 alone would do the first one, and lose the others unseen."""
 
+BATCH_LANE = "batch"
+"""The lane of asks that may wait for a batch job, at half the price."""
+
 MAX_BATCH_BYTES = 8_000_000
 """Most data to publish at once: Pub/Sub refuses a request over 10,000,000 bytes, attributes and all."""
 
@@ -64,7 +67,8 @@ class ImageEvent:
     """One ask about one image generation: all a worker needs. `redrive` counts deliberate second chances.
 
     `parts` are all tasks of an ask with several, the leading one first; of an ask with one it is empty. `task` and
-    `settings` are those of the leading task; in the view of another task (`views`) they are its own.
+    `settings` are those of the leading task; in the view of another task (`views`) they are its own. `lane` is
+    BATCH_LANE where the answer may wait for a batch job: that is no part of what is asked, nor of its key.
     """
 
     source: Source
@@ -73,6 +77,7 @@ class ImageEvent:
     run: str
     redrive: int = 0
     parts: tuple[AskPart, ...] = ()
+    lane: str | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -135,6 +140,7 @@ def format_image_event(event: ImageEvent) -> Message:
         **({"with": others} if others else {}),
         "run": event.run,
         "redrive": event.redrive,
+        **({"lane": event.lane} if event.lane else {}),
     }
     attributes = {
         "schema": schema,
@@ -175,6 +181,8 @@ def parse_image_event(data: bytes) -> ImageEvent:
         run=json_fields.name(document, "run", is_run_name, "1-32 of a-z 0-9 . _ -"),
         redrive=_redrive(document.get("redrive", 0)),
         parts=_parts(leading, document.get("with")),
+        # One of another name is a later version's: whoever does not know it asks at once.
+        lane=BATCH_LANE if document.get("lane") == BATCH_LANE else None,
     )
 
 

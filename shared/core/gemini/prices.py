@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.core.gemini.registry import Price, known_models, profile
 from shared.core.gemini.tokens import Tokens, estimate_tokens, most_tokens, room_for_thoughts
+from shared.core.values import NOTHING_USED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from shared.core.gemini.registry import ModelProfile
     from shared.core.gemini.request import ModelRequest
     from shared.core.values import Usage
+
+BATCH_FACTOR = 0.5
+"""What a batch job costs of the list price: https://ai.google.dev/gemini-api/docs/pricing, and Vertex's page alike."""
 
 _MILLION = 1_000_000
 _A_DAY = dt.timedelta(days=1)
@@ -33,13 +37,15 @@ def billed(requested: str, served: str | None) -> ModelProfile:
     return answered if answered.known else profile(requested)
 
 
-def cost_usd(model: ModelProfile, usage: Usage, *, day: dt.date) -> float | None:
-    """Return what a call cost at the list price of that day, or None where price or tokens are unknown."""
-    if usage.prompt_tokens is None:
-        return None
-    output_tokens = (usage.output_tokens or 0) + (usage.thought_tokens or 0)
+def cost_usd(model: ModelProfile, usage: Usage, *, day: dt.date, by_batch: Usage = NOTHING_USED) -> float | None:
+    """Return what calls cost at the list price of that day, or None where price or tokens are unknown.
+
+    `by_batch` is the part of the usage that a batch job has brought, at its own price.
+    """
     price = price_on(model, day)
-    return None if price is None else round(_usd(price, Tokens(usage.prompt_tokens, output_tokens)), 8)
+    if usage.prompt_tokens is None or price is None:
+        return None
+    return round(_usd(price, _billed_tokens(usage)) - (1 - BATCH_FACTOR) * _usd(price, _billed_tokens(by_batch)), 8)
 
 
 def estimate_usd(request: ModelRequest, *, images_px: Sequence[tuple[int, int]], day: dt.date) -> float | None:
@@ -98,6 +104,10 @@ def dearest_on(model: ModelProfile, day: dt.date) -> Price | None:
         price for each in _answering(model, days[-1]) for when in days if (price := price_on(each, when)) is not None
     ]
     return _highest(found) if found else None
+
+
+def _billed_tokens(usage: Usage) -> Tokens:
+    return Tokens(usage.prompt_tokens or 0, (usage.output_tokens or 0) + (usage.thought_tokens or 0))
 
 
 def _answering(model: ModelProfile, day: dt.date) -> Sequence[ModelProfile]:

@@ -141,7 +141,7 @@ def _has_all_scans(data: bytes, segments: list[_Segment], frame: _Frame) -> bool
     numbers: dict[int, int] = {}
     for segment in segments:
         header = data[segment.body : segment.end]
-        if segment.marker != _SOS or len(header) < 4 + 2 * header[0]:
+        if segment.marker != _SOS or not header or len(header) < 4 + 2 * header[0]:
             continue
         first, last, bits = header[1 + 2 * header[0] :][:3]
         for name in header[1 : 1 + 2 * header[0] : 2]:

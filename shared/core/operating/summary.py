@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from shared.core.delivery.budget import Ceiling
     from shared.core.delivery.holding import Place
+    from shared.core.operating.batch_work import BatchWork
     from shared.core.operating.works import DeadEvent, LeaseState, Outcome, Parked, WorkName
 
 MAX_EXAMPLES: Final = 3
@@ -64,6 +65,7 @@ class Facts:
     counted: Mapping[tuple[str, str], int] = field(default_factory=dict)
     finished: AbstractSet[WorkName] = frozenset()
     failed: AbstractSet[WorkName] = frozenset()
+    batches: BatchWork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class Summary:
     usd_today: float = 0.0
     unpriced_today: int = 0
     used: Sequence[Use] = ()
+    batches: BatchWork | None = None
 
 
 def summarise(facts: Facts) -> Summary:
@@ -178,6 +181,7 @@ def summarise(facts: Facts) -> Summary:
         usd_today=sum(each.usd or 0.0 for each in paid),
         unpriced_today=sum(each.usd is None for each in paid),
         used=tuple(facts.used),
+        batches=facts.batches,
     )
 
 

@@ -58,10 +58,10 @@ class Ask:
         """Their names."""
         return tuple(part.task for part in self.parts)
 
-    def event(self, source: Source, *, run: str) -> ImageEvent:
+    def event(self, source: Source, *, run: str, lane: str | None = None) -> ImageEvent:
         """Return the image event of this ask."""
-        leading = self.parts[0]
-        return ImageEvent(source, leading.task, leading.settings, run, parts=self.parts if len(self.parts) > 1 else ())
+        leading, parts = self.parts[0], self.parts if len(self.parts) > 1 else ()
+        return ImageEvent(source, leading.task, leading.settings, run, parts=parts, lane=lane)
 
 
 def into_asks(tasks: Sequence[str], choices: Choices, resolve: Resolve) -> tuple[tuple[Ask, ...], tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.core import naming
@@ -74,7 +74,10 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a backfill is about. `tasks` are the only ones wanted (None: all); `since` is the oldest last write."""
+    """What a backfill is about. `tasks` are the only ones wanted (None: all); `since` is the oldest last write.
+
+    `lane` is that of all its events; None leaves it to the rules.
+    """
 
     planner: Planner
     upload_buckets: Collection[str]
@@ -82,6 +85,7 @@ class Selection:
     results_prefix: str
     tasks: Collection[str] | None = None
     since: dt.datetime | None = None
+    lane: str | None = None
 
     def candidate(self, bucket: str, name: str, info: ObjectInfo, *, now: dt.datetime) -> Candidate:
         """Return the work of an object, by the same rules as an upload's."""
@@ -109,10 +113,11 @@ class Selection:
 
     def _views(self, event: ImageEvent) -> Sequence[ImageEvent]:
         """Return an event as each of those tasks sees it that are wanted; the others are not asked for."""
+        laned = event if self.lane is None else replace(event, lane=self.lane)
         if self.tasks is None:
-            return event.views()
+            return laned.views()
         wanted = [task for task in event.tasks if task in self.tasks]
-        return event.only(wanted).views() if wanted else ()
+        return laned.only(wanted).views() if wanted else ()
 
     def _refused(self, upload: Upload, info: ObjectInfo, now: dt.datetime) -> str | None:
         if upload.source.bucket not in self.upload_buckets:

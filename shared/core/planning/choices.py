@@ -44,6 +44,7 @@ class Choices:
     may choose, and the most model calls of one upload. None: all of them, or any number.
 
     `together` are groups of tasks that one call is to answer. None: detect with segment, where both are asked alike.
+    `lane` says whether an upload may wait for a batch job (`batch`) or is asked about at once (`now`, and None).
     """
 
     tasks: tuple[str, ...] | None = None
@@ -54,6 +55,7 @@ class Choices:
     uploader_settings: tuple[str, ...] | None = None
     max_calls: int | None = None
     together: tuple[tuple[str, ...], ...] | None = None
+    lane: str | None = None
 
     def of(self, task: str) -> TaskChoices:
         """Return how one task is to be done."""

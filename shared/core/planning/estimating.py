@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from shared.core.gemini.prices import billed, dearest_on, price_on
+from shared.core.gemini.prices import BATCH_FACTOR, billed, dearest_on, price_on
 from shared.core.gemini.registry import profile
 from shared.core.gemini.tokens import Tokens, estimate_tokens, most_tokens, room_for_thoughts
 from shared.core.planning.model_checks import model_to_ask
@@ -197,6 +197,12 @@ class Estimate:
             count, cost = found.get((each.task, each.model), (0, CallEstimate()))
             found[each.task, each.model] = count + each.count, cost.plus(each.cost.times(each.count))
         return found
+
+
+def at_batch_price(row: Row) -> Row:
+    """Return what a row costs by batch jobs."""
+    usd = row.cost.usd
+    return replace(row, cost=replace(row.cost, usd=None if usd is None else usd.times(BATCH_FACTOR)))
 
 
 def total(rows: Sequence[Row]) -> CallEstimate:

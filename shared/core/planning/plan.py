@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core import jsontext
 from shared.core.delivery.interpret import MAX_ASKS
-from shared.core.events.envelopes import ImageEvent, settings_document
+from shared.core.events.envelopes import BATCH_LANE, ImageEvent, settings_document
 from shared.core.events.manifest import is_manifest
 from shared.core.gemini.registry import profile
 from shared.core.planning import asks, model_checks
@@ -104,7 +104,8 @@ def plan(upload: Upload, rules: Rules, *, run: str, service: Service | None = No
     beyond = [name for each in planned[len(doable) :] for name in each.tasks]
     if beyond:
         warnings += (f"{', '.join(beyond)}: left out, {beyond_calls(choices)}",)
-    events = tuple(each.event(source, run=run) for each in doable)
+    lane = BATCH_LANE if choices.lane == BATCH_LANE else None
+    events = tuple(each.event(source, run=run, lane=lane) for each in doable)
     return Plan(
         events=events,
         warnings=(*warnings, *apart, *(text for each in doable for text in each.warnings)),

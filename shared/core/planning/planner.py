@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from shared.core.events.envelopes import ImageEvent
 from shared.core.events.manifest import is_manifest
 from shared.core.planning.metadata import PREFIX
 from shared.core.planning.plan import Plan, plan, unlike_a_question
@@ -38,7 +37,7 @@ class Planner:
         if unlike is not None:
             return Plan(left_out=unlike)
         known = self._plan_like(upload)
-        own = tuple(ImageEvent(source, each.task, each.settings, each.run, parts=each.parts) for each in known.events)
+        own = tuple(replace(each, source=source) for each in known.events)
         return Plan(own, known.left_out, known.warnings, known.held, known.beyond)
 
     def _plan_like(self, upload: Upload) -> Plan:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.delivery.interpret import MAX_ASKS
 from shared.core.errors import SettingsError
+from shared.core.events.envelopes import BATCH_LANE
 from shared.core.gemini.registry import MEDIA_RESOLUTIONS, THINKING_LEVELS
 from shared.core.planning.budgets import read_budgets
 from shared.core.planning.choices import OF_AN_OBJECT, Choices, Level, TaskChoices
@@ -32,6 +33,7 @@ HARM_CATEGORIES = tuple(
     for name in ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY")
 )
 HARM_THRESHOLDS = ("BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF")
+LANES = ("now", BATCH_LANE)
 _OF_ALL_TASKS = (
     "model",
     "thinking",
@@ -295,6 +297,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "uploader_settings": _uploader_settings_problem,
     "max_calls": _max_calls_problem,
     "together": _groups_problem,
+    "lane": _word_of(LANES),
     "labels": _labels_problem,
     "multi_label": _flag_problem,
     "question": _text_problem,

@@ -43,6 +43,14 @@ class ResultFile:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ByBatch:
+    """What a batch job has brought of an answer's usage; `job` is the service's name of it."""
+
+    usage: Usage
+    job: str
+
+
 def answered(
     event: ImageEvent,
     key: str,
@@ -55,6 +63,7 @@ def answered(
     soft_files: Mapping[int, str] | None = None,
     crop_files: Mapping[int, str] | None = None,
     counted_in: str | None = None,
+    by_batch: ByBatch | None = None,
     reused_from: str | None = None,
     saved: Usage | None = None,
 ) -> dict[str, Any]:
@@ -63,7 +72,8 @@ def answered(
     `mask_files` maps item index to file name; so do `soft_files` for maps of probabilities and `crop_files` for crops,
     if they are wanted. `counted_in` is the task whose document has the cost of an ask that both shared. `reused_from`
     is the id of the result that has the cost of an answer which another upload of the same content paid for, and
-    `saved` what would have been used for it.
+    `saved` what would have been used for it. `by_batch` is what of the answer's usage is billed at the price of a batch
+    job.
     """
     served = answer.served_model
     document = _head(event, key, reading.status, reply.answered_at)
@@ -72,7 +82,7 @@ def answered(
         "model": {"requested": reply.model, "served": served, **_known("reused_from", reused_from)},
         "transport": _transport(reply.transport),
         "usage": {
-            **_usage(reply, answer),
+            **_usage(reply, answer, by_batch),
             **_known("counted_in", counted_in),
             **({} if saved is None else {"saved_usd": _usd(reply, answer, saved)}),
         },
@@ -254,22 +264,24 @@ def _known(name: str, value: str | None) -> dict[str, str]:
     return {} if value is None else {name: value}
 
 
-def _usage(reply: JournalledReply, answer: Answer) -> dict[str, Any]:
+def _usage(reply: JournalledReply, answer: Answer, by_batch: ByBatch | None) -> dict[str, Any]:
     usage = answer.usage
+    cheaper = NOTHING_USED if by_batch is None else by_batch.usage
     return {
         "prompt_tokens": usage.prompt_tokens,
         "output_tokens": usage.output_tokens,
         "thought_tokens": usage.thought_tokens,
         "total_tokens": usage.total_tokens,
         # Nothing costs nothing, whatever its price is.
-        "cost_usd": 0.0 if usage == NOTHING_USED else _usd(reply, answer, usage),
+        "cost_usd": 0.0 if usage == NOTHING_USED else _usd(reply, answer, usage, by_batch=cheaper),
+        **({} if by_batch is None else {"tier": "batch", "batch_job": by_batch.job}),
     }
 
 
-def _usd(reply: JournalledReply, answer: Answer, usage: Usage) -> float | None:
+def _usd(reply: JournalledReply, answer: Answer, usage: Usage, *, by_batch: Usage = NOTHING_USED) -> float | None:
     # The day of the answer, not of this replay: a redelivery after a price change writes the same document.
     day = dt.date.fromisoformat(reply.answered_at[:10])
-    return cost_usd(billed(reply.model, answer.served_model), usage, day=day)
+    return cost_usd(billed(reply.model, answer.served_model), usage, day=day, by_batch=by_batch)
 
 
 def _soft(item: Item, soft_files: Mapping[int, str] | None) -> dict[str, Any]:

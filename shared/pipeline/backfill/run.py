@@ -33,7 +33,10 @@ _OPEN_CHUNKS = 100
 """Chunks that may be unsettled at once: one event that is held, or tried again for hours, must not stop the others."""
 
 _TRIES, _FIRST_WAIT_S = 5, 5.0
-_STILL_S, _KEEP_EACH_S = 30.0, 2.0
+_KEEP_EACH_S = 2.0
+STILL_S = 30.0
+"""How long nothing moves before what is outstanding is looked at more closely, one by one."""
+
 _ALL_READ, _THEN_EACH = 40, 10
 
 _T = TypeVar("_T")
@@ -96,7 +99,15 @@ class Backfill:
     """One run of it, from a mark to the end."""
 
     def __init__(
-        self, objects: ObjectSequence, selection: Selection, lane: Lane, book: MarkBook, *, begin: Mark, rate: RateLimit
+        self,
+        objects: ObjectSequence,
+        selection: Selection,
+        lane: Lane,
+        book: MarkBook,
+        *,
+        begin: Mark,
+        rate: RateLimit,
+        still_s: float = STILL_S,
     ) -> None:
         self._objects = objects
         self._selection = selection
@@ -105,6 +116,7 @@ class Backfill:
         self._ports = lane.ports
         self._clock = lane.ports.clock
         self._rate = rate
+        self._still_s = still_s
         self._mark = begin
         self._limit_left = begin.limit_left
         self._at = begin.after
@@ -195,7 +207,7 @@ class Backfill:
         now_s = self._clock.monotonic_s()
         if done or not self._lane.outstanding:
             self._moved_s, self._held = now_s, {}
-        elif now_s - max(self._moved_s, self._looked_s) > _STILL_S:
+        elif now_s - max(self._moved_s, self._looked_s) > self._still_s:
             self._looked_s, self._held = now_s, self._again(self._lane.held)
             done = self._again(self._lane.drop_gone)
         for each in done:

@@ -117,6 +117,13 @@ class DayBudget:
         for day in reserved.days:
             self._end(reserved, day, unspent=reserved.amount)
 
+    def take_back(self, reserved: Reservation) -> None:
+        """Make free again what was settled as spent, and certainly was not."""
+        with self._lock:
+            for day in reserved.days:
+                if day in self._ledgers:
+                    self._ledgers[day].left = self._ledgers[day].left.plus(reserved.amount)
+
     def put_back(self, identity: str, ports: Ports) -> None:
         """Put what this instance does not need back into the pool; `identity` is of one delivery.
 

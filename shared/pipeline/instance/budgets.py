@@ -90,6 +90,11 @@ class NestedBudget:
         for guard, part in zip(self._guards, reserved.parts, strict=False):
             guard.refund(part)
 
+    def take_back(self, reserved: NestedReservation) -> None:
+        """Make free again in all of them what was settled as spent, and certainly was not."""
+        for guard, part in zip(self._guards, reserved.parts, strict=True):
+            guard.take_back(part)
+
     def put_back(self, identity: str, ports: Ports) -> None:
         """Put what this instance does not need back into the pools."""
         for guard in self._guards:

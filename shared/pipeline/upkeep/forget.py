@@ -45,6 +45,7 @@ NOT_REACHED: Final = (
     "manifests that name it: they are uploads of their own",
     "copies at the Files API that no journalled reply names: they expire 48 hours after their upload",
     "what the model's provider keeps, by its own terms",
+    "a batch job that the image is part of, until it has ended and its answers were read: three days at most",
     "the mark of the last held event that went ahead as a probe, with the object's name, for 45 days at most",
     "the mark of a backfill, with the names of the last objects that it has come to, for 45 days at most",
     "dead letters that say of no object that they are about it: they are deleted after 45 days",
@@ -130,6 +131,7 @@ def _places(ports: Ports) -> Sequence[_Place]:
     days = ports.store.list_folders(work, naming.PARKED)
     return [
         _Place(work, naming.REPLIES),
+        _Place(work, naming.BATCH_LINES),
         *(_Place(work, day) for day in days),
         _Place(ports.settings.results_bucket, ports.settings.results_prefix),
         _Place(work, naming.USES),
@@ -177,7 +179,8 @@ def _traces(paths: Paths, ports: Ports, *, manifest: bool) -> Traces:
     """Return what is known of a task's images: of a manifest's also by its documents, which outlive the journal."""
     settings = ports.settings
     replies = _Place(settings.work_bucket, naming.REPLIES)
-    known = traces.of_replies(replies.of(paths, ports), ports)
+    lines = _Place(settings.work_bucket, naming.BATCH_LINES)
+    known = traces.of_replies(replies.of(paths, ports), ports).plus(traces.of_lines(lines.of(paths, ports), ports))
     if not manifest:
         return known
     results = _Place(settings.results_bucket, settings.results_prefix)

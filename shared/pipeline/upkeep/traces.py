@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core.delivery import journal
+from shared.core.delivery import batch_lines, journal
+from shared.core.delivery.batch_lines import BatchLineError
 from shared.core.delivery.journal import JournalError
 from shared.core.errors import NotFoundError, PermanentError
 from shared.core.values import Source
@@ -50,6 +51,17 @@ def of_replies(names: Iterable[str], ports: Ports) -> Traces:
         for each in reply.asked.images if reply.asked else ():
             images.update(_source(each.uri, each.generation))
     return Traces(frozenset(images), frozenset(files))
+
+
+def of_lines(names: Iterable[str], ports: Ports) -> Traces:
+    """Return what these batch lines say; one that cannot be read is told, and says nothing."""
+    files = set[str]()
+    for name, data in _read(ports.settings.work_bucket, names, ports):
+        try:
+            files.update(batch_lines.parse_line(data).entry.files)
+        except BatchLineError as error:
+            logs.error("not one of our batch lines", object=name, reason=str(error))
+    return Traces(files=frozenset(files))
 
 
 def of_documents(names: Iterable[str], ports: Ports) -> Traces:

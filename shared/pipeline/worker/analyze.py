@@ -6,10 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
-from shared.core.errors import ErrorCode, ImageRejectedError, ParkError, PermanentError, TransientError
+from shared.core.delivery import budget
+from shared.core.errors import (
+    BatchedError,
+    ErrorCode,
+    ImageRejectedError,
+    ParkError,
+    PermanentError,
+    TransientError,
+)
 from shared.core.results import documents, result_files
+from shared.core.tracing import step
 from shared.pipeline.job import begin
-from shared.pipeline.worker import ask, commit, lease, park, source_image
+from shared.pipeline.worker import ask, batch_line, commit, lease, park, source_image
 from shared.pipeline.worker.lease import HeldLease, Past
 from shared.pipeline.worker.source_image import SourceGoneError
 
@@ -48,17 +57,22 @@ def analyze(event: ImageEvent, ports: WorkerPorts) -> None:
         key=job.key[:16],
         attempt=job.attempt,
     ):
+        ports.tracer.note({"uplook.tasks": event.tasks, "uplook.run": event.run, "uplook.key": job.key[:16]})
         claim = lease.claim(job, ports)  # 1 and 2
         if not isinstance(claim, HeldLease):
             for each in claim:
                 logs.info("already done: announced again", status=each.document.get("status"))
                 commit.announce(each, ports)
+            if all(each.document.get("status") != "failed" for each in claim):
+                batch_line.drop(job, ports)  # whoever committed it may have died before that
             return
         progress = _Progress(job, claim)
         try:
             with ports.in_flight.holding(job.attempt, lambda: lease.release(job, claim, ports, past=_STOPPED)):
                 _work(progress, ports)
                 ports.budget.of(job.event.source).put_back(job.attempt, ports)
+        except BatchedError:
+            _leave_to_batch(progress, ports)
         except ParkError as reason:
             _park(progress, reason, ports)
         except Exception as error:
@@ -87,6 +101,16 @@ class _Progress:
         """Note that a task is committed and announced."""
         self._ended.add(task)
         self.failed |= settled.document["status"] == "failed"
+
+
+def _leave_to_batch(progress: _Progress, ports: WorkerPorts) -> None:
+    """Let the lease go, and say of those parts that are left that they wait for a batch job."""
+    try:
+        park.tell_waiting(progress.left(), ErrorCode.BATCH, until=budget.tomorrow(ports.clock.now_iso()), ports=ports)
+    except Exception as error:
+        lease.release(progress.job, progress.held, ports, past=lease.after(error, progress.held))
+        raise
+    lease.release(progress.job, progress.held, ports)
 
 
 def _park(progress: _Progress, reason: ParkError, ports: WorkerPorts) -> None:
@@ -121,6 +145,7 @@ def _work(progress: _Progress, ports: WorkerPorts) -> None:
         ):  # a role that was lost, at whatever step: the journal has what was paid
             outcome = next(outcomes, None)  # 3, 4 and 5
             if outcome is None:
+                batch_line.drop(progress.job, ports)
                 return
             part, document, files = outcome
             settled = commit.commit(part, document, files, ports)  # 6
@@ -151,8 +176,9 @@ def _outcomes(progress: _Progress, ports: WorkerPorts) -> Iterator[_Outcome]:
 
 def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
     part, reply, reading = answered.part, answered.reply, answered.reading
-    masks = result_files.mask_files(reading, reply.image, part.paths)
-    soft = result_files.soft_files(reading, reply.image, part.paths)
+    with ports.tracer.span("masks"):
+        masks = result_files.mask_files(reading, reply.image, part.paths)
+        soft = result_files.soft_files(reading, reply.image, part.paths)
     made = _pictures(part, ports, reply=reply, reading=reading, image=answered.image)
     files = [*masks.values(), *soft.values(), *made.overlay, *made.crops.values()]
     document = documents.answered(
@@ -166,12 +192,14 @@ def _answered(answered: Answered, ports: WorkerPorts) -> _Outcome:
         soft_files={index: file.name for index, file in soft.items()} if part.event.settings.soft_masks else None,
         crop_files={index: file.name for index, file in made.crops.items()} if part.event.settings.crops else None,
         counted_in=answered.counted_in,
+        by_batch=answered.by_batch,
         reused_from=answered.reused_from,
         saved=answered.saved,
     )
     return part, document, files
 
 
+@step("overlay")
 def _pictures(
     job: Job, ports: Ports, *, reply: JournalledReply, reading: Reading, image: Image | None
 ) -> result_files.Pictures:

@@ -10,20 +10,26 @@ from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.delivery import budget, journal, sharing
-from shared.core.delivery.interpret import MAX_ASKS, another_ask, asked_in, interpret
+from shared.core.delivery import journal, sharing
+from shared.core.delivery.interpret import MAX_ASKS, another_ask, asked_in, entry_tasks, interpret
 from shared.core.delivery.journal import Asked, JournalError, JournalledReply
-from shared.core.errors import AlreadyExistsError, ErrorCode, NotFoundError, ParkError, PermanentError, TransientError
-from shared.core.gemini import transport
-from shared.core.gemini.request import ReferencedImage
+from shared.core.errors import (
+    AlreadyExistsError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+)
 from shared.core.replies.answer import read_answer
+from shared.core.results.documents import ByBatch
 from shared.core.tasks.common import joint, requests
+from shared.core.tracing import step
 from shared.core.values import NOTHING_USED, Usage
 from shared.pipeline.job import shares_answers
 from shared.pipeline.retry import with_retries
-from shared.pipeline.worker import call, inputs, refusals, reuse, send
+from shared.pipeline.worker import batch_line, call, inputs, refusals, reuse, send, source_image
 from shared.pipeline.worker.lease import ATTEMPT
 from shared.pipeline.worker.source_image import SourceGoneError
+from shared.pipeline.worker.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +42,6 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
     from shared.pipeline.worker.inputs import Prompt
     from shared.pipeline.worker.lease import HeldLease
-    from shared.pipeline.worker.send import Attached
     from shared.pipeline.worker.source_image import Image
 
     _Read = Mapping[str, tuple[Answer, Reading]]
@@ -48,8 +53,9 @@ class Answered:
     """What the last reply says to one task of the job, `part`.
 
     The usage of `answer` counts every ask that this task bears the cost of. `counted_in` is the task that bears that of
-    an ask which both shared. `reused_from` is the id of the result that bears the cost of the last reply, where that is
-    another upload's; `saved` is what this task would have used for it. `image` is None where the journal held all.
+    an ask which both shared, `by_batch` what of that usage a batch job has brought. `reused_from` is the id of the
+    result that bears the cost of the last reply, where that is another upload's; `saved` is what this task would have
+    used for it. `image` is None where the journal held all.
     """
 
     part: Job
@@ -58,6 +64,7 @@ class Answered:
     reading: Reading
     image: Image | None = None
     counted_in: str | None = None
+    by_batch: ByBatch | None = None
     reused_from: str | None = None
     saved: Usage | None = None
 
@@ -71,6 +78,7 @@ def obtain_answers(
     for some tasks can be committed before the others are asked for again.
 
     Raises:
+        BatchedError: the ask waits for a batch job.
         ParkError: no call is possible before a later time.
         PermanentError: the image or the request can never succeed.
         SourceGoneError: the image was deleted or overwritten before it was read.
@@ -89,17 +97,21 @@ def obtain_answers(
                 number += 1
                 continue
             reply = None
+        if reply is None and number == 0:
+            reply, prompt = _by_batch(job, held, ports, wanted=left)
         if reply is None:
-            _require_model(job, ports)
+            call.require_model(job, ports)
             if not shares_answers(job, ports):  # an answer that is there already needs no room
                 ports.budget.of(job.event.source).check(ports)  # before megabytes are read in vain
             prompt = prompt or inputs.read_prompt(job, ports)
             reply, read = _ask_while_there(job, prompt, ports, number=number, wanted=left)
         else:
-            read = _read(job, reply, left)
+            read = _read(job, reply, left, ports)
             if shares_answers(job, ports) and reply.content is not None:  # whoever journalled it may have died over it
                 reuse.note_use(job, reply.content, ports)
                 _share(job, reply, read, ports, number=number)
+        if reply.batch is not None:  # whoever was asked read the image at another time, or after it was forgotten
+            source_image.require_live(job.event.source, ports)
         replies.append(reply)
         again = {} if last else _again(job, read)
         image = prompt.images[0] if prompt else None
@@ -110,10 +122,33 @@ def obtain_answers(
         number = min(number + 1, MAX_ASKS - 1)
 
 
-def _read(job: Job, reply: JournalledReply, wanted: Iterable[str]) -> _Read:
+def _by_batch(
+    job: Job, held: HeldLease, ports: WorkerPorts, *, wanted: Mapping[str, str]
+) -> tuple[JournalledReply | None, Prompt | None]:
+    """Return what a batch job has answered, journalled; where it has not, what was read in vain, if anything.
+
+    Raises:
+        BatchedError: the ask waits for a batch job.
+    """
+    line = batch_line.look(job, held, ports)
+    if line is not None and line.state == "answered" and _answers(line.entry, job, wanted):
+        reply = replace(line.entry, attempt=job.attempt)  # as if it had been paid for here
+        return _journal(job, reply, ports, number=0, wanted=wanted), None
+    if line is not None:
+        return None, None
+    if not batch_line.may_wait(job, ports):
+        return None, None
+    call.require_model(job, ports)
+    prompt = inputs.read_prompt(job, ports)
+    batch_line.wait(job, prompt, ports, wanted=wanted)
+    return None, prompt
+
+
+def _read(job: Job, reply: JournalledReply, wanted: Iterable[str], ports: Ports) -> _Read:
     """Return what a reply says to those of these tasks that it was asked for."""
     parts = {part.event.task: part for part in job.parts()}
-    return {task: interpret(parts[task].event, reply) for task in _answers(reply, job, wanted)}
+    with ports.tracer.span("read"):
+        return {task: interpret(parts[task].event, reply) for task in _answers(reply, job, wanted)}
 
 
 def _share(job: Job, reply: JournalledReply, read: _Read, ports: Ports, *, number: int) -> None:
@@ -150,6 +185,7 @@ def _answered(part: Job, replies: Sequence[JournalledReply], answer: Answer, rea
         counted_in=next((bearer for bearer in bearers if bearer != task), None),
         reused_from=_reused_from(part, replies[-1]),
         saved=_usage(saved) if saved else None,
+        by_batch=next((ByBatch(_usage([reply]), reply.batch) for reply in paid if reply.batch), None),
     )
 
 
@@ -167,18 +203,6 @@ def _reused_from(job: Job, reply: JournalledReply) -> str | None:
     """Return the id of the result that bears the cost of a reply, where that is another upload's."""
     own = reply.paid_by is None or reply.paid_by == _paying(job, asked_in(job.event, reply))
     return None if own else reply.paid_by
-
-
-def _require_model(job: Job, ports: WorkerPorts) -> None:
-    """Hold the event where nobody answers the model that it names.
-
-    Raises:
-        ParkError: until the rules, the settings or the model registry are mended.
-    """
-    if job.asks.refused is None:
-        return
-    logs.error("the deployment must be mended: this event is held", reason=job.asks.refused)
-    raise ParkError(ErrorCode.CONFIGURATION, job.asks.refused, until=budget.next_hour(ports.clock.now_iso()))
 
 
 def _ask_while_there(
@@ -249,14 +273,14 @@ def _ask(
     content = reuse.content_asked_about(job, request, prompt, ports, tasks=asked)
     if content is None:
         reply = _pay(job, request, prompt, ports, number=number, wanted=wanted)
-        return reply, _read(job, reply, wanted)
+        return reply, _read(job, reply, wanted, ports)
     adopt = partial(_adopted, job=job, prompt=prompt, ports=ports, wanted=wanted)
     with reuse.claimed(job, content.name, ports, ask=number, adopt=adopt) as adopted:
         if adopted is not None:
             return _take_over(job, *adopted, ports, number=number, wanted=wanted)
         ports.budget.of(job.event.source).check(ports)
         reply = _pay(job, request, prompt, ports, number=number, wanted=wanted, content=content)
-        read = _read(job, reply, wanted)
+        read = _read(job, reply, wanted, ports)
         _share(job, reply, read, ports, number=number)
         return reply, read
 
@@ -274,9 +298,9 @@ def _adopted(
         image=prompt.images[0].info,
         timing_ms={"download": prompt.download_ms},
         files=(),
-        tasks=_tasks_of(job, asked),
+        tasks=entry_tasks(job.event, asked),
     )
-    read = _read(job, reply, wanted)
+    read = _read(job, reply, wanted, ports)
     return (reply, read) if all(sharing.may_be_shared(*each) for each in read.values()) else None
 
 
@@ -286,12 +310,7 @@ def _take_over(
     """Keep an answer that another upload has paid for: a copy for others first, lest it be gone in between."""
     reuse.keep_copy(job, reply, ports, ask=number)
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
-    return kept, read if kept is reply else _read(job, kept, wanted)
-
-
-def _tasks_of(job: Job, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a journal entry says of the tasks that were asked for."""
-    return () if asked == job.event.tasks[:1] else asked
+    return kept, read if kept is reply else _read(job, kept, wanted, ports)
 
 
 def _pay(
@@ -305,7 +324,7 @@ def _pay(
     content: Content | None = None,
 ) -> JournalledReply:
     """Ask the model and return the journalled reply: ours, or that of whoever was faster; raises what `_ask` does."""
-    watch = _Watch(ports, {"download": prompt.download_ms})
+    watch = Watch(ports, {"download": prompt.download_ms})
     asked = joint.asked_for(wanted)
     has_schema, about = request.schema is not None, "+".join(asked)
     if ports.refused_schemas.knows(request.model, about):
@@ -328,34 +347,14 @@ def _pay(
         response=response,
         asked=None if prompt.question is None else Asked(prompt.question, attached.sent),
         without_schema=has_schema and attached.request.schema is None,
-        files=_files_of(attached),
-        tasks=_tasks_of(job, asked),
+        files=attached.files,
+        tasks=entry_tasks(job.event, asked),
         content=content.name if content and shared else None,
         paid_by=_paying(job, asked) if shared else None,
     )
     kept = _journal(job, reply, ports, number=number, wanted=wanted)
     ports.in_flight.reply_kept(job.attempt)
     return kept
-
-
-def _files_of(attached: Attached) -> tuple[str, ...]:
-    """Return the names of the copies that the Files API keeps of these images."""
-    referenced = [part.uri for part in attached.request.images if isinstance(part, ReferencedImage)]
-    return tuple(dict.fromkeys(name for name in map(transport.file_at, referenced) if name))
-
-
-class _Watch:
-    """Whole milliseconds between laps, by step."""
-
-    def __init__(self, ports: Ports, laps_ms: dict[str, int]) -> None:
-        self._ports = ports
-        self._last_s = ports.clock.monotonic_s()
-        self.laps_ms = laps_ms
-
-    def lap(self, step: str) -> None:
-        now_s = self._ports.clock.monotonic_s()
-        self.laps_ms[step] = round((now_s - self._last_s) * 1000)
-        self._last_s = now_s
 
 
 def _journal(
@@ -369,6 +368,7 @@ def _journal(
     return with_retries(job, ports, lambda: _keep(job, reply, entry, ports, number=number, wanted=wanted))
 
 
+@step("journal")
 def _keep(
     job: Job, reply: JournalledReply, entry: bytes, ports: Ports, *, number: int, wanted: Collection[str]
 ) -> JournalledReply:

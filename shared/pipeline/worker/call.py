@@ -6,15 +6,19 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from shared import logs
+from shared.core.delivery import budget
 from shared.core.errors import (
+    ErrorCode,
     FileUnavailableError,
     ModelRejectedError,
+    ParkError,
     RefusedError,
     ThrottledError,
     TransientError,
 )
 from shared.core.gemini import prices
 from shared.core.replies.answer import is_answer, read_answer
+from shared.core.tracing import step
 from shared.pipeline.job import remaining_s, require_time, today
 from shared.pipeline.retry import with_retries
 
@@ -40,6 +44,7 @@ def answer(job: Job, attached: Attached, ports: WorkerPorts) -> Mapping[str, Any
     return with_retries(job, ports, lambda: _call(job, request, most_usd, ports))
 
 
+@step("call")
 def _call(job: Job, request: ModelRequest, most_usd: float, ports: WorkerPorts) -> Mapping[str, Any]:
     """Make one call: in its turn, within the deadline, and only if the day's ceiling has room for it."""
     ports.pacer.wait(request.model, ports.clock, remaining_s=remaining_s(job, ports))
@@ -82,3 +87,15 @@ def _never_made(reserved: NestedReservation, guard: NestedBudget) -> Iterator[No
     except Exception:
         guard.refund(reserved)
         raise
+
+
+def require_model(job: Job, ports: WorkerPorts) -> None:
+    """Hold the event where nobody answers the model that it names.
+
+    Raises:
+        ParkError: until the rules, the settings or the model registry are mended.
+    """
+    if job.asks.refused is None:
+        return
+    logs.error("the deployment must be mended: this event is held", reason=job.asks.refused)
+    raise ParkError(ErrorCode.CONFIGURATION, job.asks.refused, until=budget.next_hour(ports.clock.now_iso()))

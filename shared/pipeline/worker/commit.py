@@ -17,6 +17,7 @@ from shared.core.errors import (
 )
 from shared.core.results import authorship, documents
 from shared.core.results.authorship import ForeignObjectError
+from shared.core.tracing import step
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.worker.lease import ATTEMPT, Settled, read_settled
 
@@ -62,6 +63,7 @@ def commit(job: Job, document: Mapping[str, Any], files: Sequence[ResultFile], p
         raise EventRejectedError(ErrorCode.FOREIGN_RESULT, str(foreign)) from foreign
 
 
+@step("commit")
 def _write_document(job: Job, document: Mapping[str, Any], ports: Ports) -> Settled:
     name = job.paths.error(job.event.redrive) if document["status"] == "failed" else job.paths.result
     bucket = ports.settings.results_bucket
@@ -76,6 +78,7 @@ def _write_document(job: Job, document: Mapping[str, Any], ports: Ports) -> Sett
     except AlreadyExistsError:
         pass
     else:
+        ports.tracer.note({"uplook.task": job.event.task, "uplook.status": document["status"]})
         logs.info("committed", status=document["status"], result=f"gs://{bucket}/{name}")
         return Settled(document, name)
     try:
@@ -86,6 +89,7 @@ def _write_document(job: Job, document: Mapping[str, Any], ports: Ports) -> Sett
         raise ForeignObjectError(f"gs://{bucket}/{name} is not one of our results. {foreign}") from foreign
 
 
+@step("announce")
 def announce(settled: Settled, ports: Ports) -> None:
     """Publish the event of a committed document; a second one carries the same id."""
     uri = f"gs://{ports.settings.results_bucket}/{settled.name}"
@@ -100,6 +104,7 @@ def _committed(name: str, job: Job, ports: Ports) -> Settled:
         raise TransientError(f"gs://{ports.settings.results_bucket}/{name} vanished while it was read.") from error
 
 
+@step("files")
 def _write_files(job: Job, files: Sequence[ResultFile], ports: Ports) -> None:
     concurrently([partial(_write_file, job, file, ports) for file in files])
 

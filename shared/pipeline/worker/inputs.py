@@ -26,6 +26,7 @@ from shared.core.events.manifest import Permitted, StoredImage
 from shared.core.planning import questions
 from shared.core.tasks import ask
 from shared.core.tasks.common.prompts import ask_later
+from shared.core.tracing import step
 from shared.core.values import Source
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s, require_time
@@ -63,6 +64,7 @@ class Prompt:
         return event if self.question is None else replace(event, settings=replace(event.settings, prompt=self.text))
 
 
+@step("download")
 def read_prompt(job: Job, ports: WorkerPorts) -> Prompt:
     """Read what the job's question is about.
 

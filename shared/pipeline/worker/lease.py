@@ -30,6 +30,7 @@ from shared.core.operating.works import LeaseState
 from shared.core.redaction import redact
 from shared.core.results import authorship
 from shared.core.results.authorship import ForeignObjectError
+from shared.core.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 ATTEMPT = storage_events.STAMP
 _STATE, _REASON, _AWAY, _DIED = "uplook-state", "uplook-reason", "uplook-away", "uplook-died"
+_TRACEPARENT = "uplook-traceparent"
+"""Metadata of a lease: the span of the delivery that took it, while spans are told."""
+
 _WITH = "uplook-with"
 """Metadata of a lease: the other tasks of its ask. Their results belong to the work that it stands for."""
 
@@ -72,13 +76,15 @@ class Past:
 class HeldLease:
     """This delivery works. `first` is True where nobody can have been here before.
 
-    `done` is what is committed already, by task: of an ask with several, some may be.
+    `done` is what is committed already, by task: of an ask with several, some may be. `traceparent` is the span of this
+    delivery.
     """
 
     generation: int
     first: bool
     past: Past = field(default_factory=Past)
     done: Mapping[str, Settled] = field(default_factory=dict)
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +95,25 @@ class Settled:
     name: str
 
 
+@step("lease")
 def claim(job: Job, ports: Ports) -> HeldLease | tuple[Settled, ...]:
     """Take the key, or find all of it settled; wait for whoever holds it a moment, and no longer than the deadline.
 
     Raises:
         TransientError: somebody else still holds the lease.
     """
-    body = jsontext.dump_compact({"attempt": job.attempt, "key": job.key})
+    body, traceparent = jsontext.dump_compact({"attempt": job.attempt, "key": job.key}), ports.tracer.traceparent()
     try:
         generation = ports.store.create(
             ports.settings.work_bucket,
             job.paths.lease,
             body,
             content_type="application/json",
-            metadata=_metadata(job.attempt, _HELD, others=_others(job)),
+            metadata=_metadata(job.attempt, _HELD, others=_others(job), traceparent=traceparent),
         )
     except AlreadyExistsError:
         return _claim_seen(job, ports, body)
-    return HeldLease(generation, first=True)
+    return HeldLease(generation, first=True, traceparent=traceparent)
 
 
 def done_before(job: Job, held: HeldLease, ports: Ports) -> Mapping[str, Settled]:
@@ -143,7 +150,7 @@ def release(job: Job, held: HeldLease, ports: Ports, *, past: Past | None = None
             jsontext.dump_compact({"attempt": job.attempt, "key": job.key}),
             generation=held.generation,
             content_type="application/json",
-            metadata=_metadata(job.attempt, _RELEASED, past, others=_others(job)),
+            metadata=_metadata(job.attempt, _RELEASED, past, others=_others(job), traceparent=held.traceparent),
         )
     except ChangedError:
         logs.warning("the lease was taken over meanwhile", lease=job.paths.lease)
@@ -298,9 +305,11 @@ def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | tuple[Settle
         lease = ports.store.stat(ports.settings.work_bucket, job.paths.lease)
         done = {part.event.task: found for part in job.parts() if (found := settled(part, ports)) is not None}
         if len(done) == len(job.event.tasks):
+            _link(lease, ports)
             return tuple(done.values())
         held = _take(job, ports, body, lease)
         if held is not None:
+            _link(lease, ports)
             return replace(held, done=done)
         if ports.clock.monotonic_s() + poll_s > give_up_s:
             raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_RETRY_AFTER_S)
@@ -310,9 +319,11 @@ def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | tuple[Settle
 
 def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> HeldLease | None:
     """Take the lease over where it is ours, free, expired or gone; None where another holds it."""
-    past = _past(lease)
+    past, traceparent = _past(lease), ports.tracer.traceparent()
     if lease is not None and lease.metadata.get(ATTEMPT) == job.attempt:
-        return HeldLease(lease.generation, first=False, past=past)  # our own write, whose answer was lost
+        return HeldLease(
+            lease.generation, first=False, past=past, traceparent=traceparent
+        )  # our own write, whose answer was lost
     if lease is not None and not _free(lease, ports.settings.lease_ttl_s):
         return None
     try:
@@ -323,11 +334,17 @@ def _take(job: Job, ports: Ports, body: bytes, lease: ObjectInfo | None) -> Held
             generation=lease.generation if lease else 0,
             content_type="application/json",
             # A holder that dies must not take the last reason with it.
-            metadata=_metadata(job.attempt, _HELD, past, others=_others(job)),
+            metadata=_metadata(job.attempt, _HELD, past, others=_others(job), traceparent=traceparent),
         )
     except ChangedError:
         return None  # somebody was faster
-    return HeldLease(generation, first=False, past=past)
+    return HeldLease(generation, first=False, past=past, traceparent=traceparent)
+
+
+def _link(lease: ObjectInfo | None, ports: Ports) -> None:
+    """Link this delivery's span to the one that had the lease before."""
+    if lease is not None:
+        ports.tracer.link(lease.metadata.get(_TRACEPARENT))
 
 
 def _free(lease: ObjectInfo, ttl_s: float) -> bool:
@@ -345,11 +362,20 @@ def _past(lease: ObjectInfo | None) -> Past:
     )
 
 
-def _metadata(attempt: str, state: str, past: Past | None = None, *, others: Sequence[str] = ()) -> dict[str, str]:
+def _metadata(
+    attempt: str,
+    state: str,
+    past: Past | None = None,
+    *,
+    others: Sequence[str] = (),
+    traceparent: str | None = None,
+) -> dict[str, str]:
     """Return a lease's metadata: at most 8 KiB, as Cloud Storage has it."""
     metadata = {ATTEMPT: attempt, _STATE: state}
     if others:
         metadata[_WITH] = ",".join(others)
+    if traceparent:
+        metadata[_TRACEPARENT] = traceparent
     if past is not None and past.reason:
         metadata[_REASON] = _one_line(past.reason)
     if past is not None and past.away:

@@ -22,6 +22,7 @@ from shared.core.errors import (
 )
 from shared.core.events.envelopes import format_image_event
 from shared.core.results import documents
+from shared.core.tracing import step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,6 +57,7 @@ def parking(held: HeldLease, ports: Ports) -> Iterator[None]:
         raise ParkError(ErrorCode.MODEL_AWAY, str(error), until=budget.next_hour(ports.clock.now_iso())) from error
 
 
+@step("hold")
 def park(job: Job, waiting: Sequence[Job], reason: ParkError, ports: Ports) -> None:
     """Keep the event until its time comes, and say so of those parts of the job that are `waiting`.
 
@@ -64,10 +66,22 @@ def park(job: Job, waiting: Sequence[Job], reason: ParkError, ports: Ports) -> N
     """
     name = job.paths.parked(holding.place_of(reason.until, reason.code, job.event, budget=reason.budget).name)
     _store(name, format_image_event(job.event).data, ports, code=reason.code)
-    until = f"{reason.until}:00:00Z"
-    logs.warning("held", code=reason.code, reason=reason.message, until=until, held=name)
-    told = [documents.parked_event(part.event, part.key, code=reason.code, until=until) for part in waiting]
+    logs.warning("held", code=reason.code, reason=reason.message, until=_moment(reason.until), held=name)
+    tell_waiting(waiting, reason.code, until=reason.until, ports=ports)
+
+
+def tell_waiting(waiting: Sequence[Job], code: ErrorCode, *, until: str, ports: Ports) -> None:
+    """Say of these parts of a job that they have no result yet, and when that may change: an hour, `2026-11-22T08`.
+
+    Raises:
+        TransientError: it is not said; the same event should be delivered again.
+    """
+    told = [documents.parked_event(part.event, part.key, code=code, until=_moment(until)) for part in waiting]
     ports.publisher.publish(ports.settings.result_topic, told)
+
+
+def _moment(hour: str) -> str:
+    return f"{hour}:00:00Z"
 
 
 def _store(name: str, data: bytes, ports: Ports, *, code: str) -> None:

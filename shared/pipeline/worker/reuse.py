@@ -170,9 +170,11 @@ def _claim(asking: _Asking, ports: Ports) -> tuple[Adopted | None, int | None]:
     poll_s = _FIRST_POLL_S
     give_up_s = min(asking.job.deadline_s, ports.clock.monotonic_s() + LEASE_WAIT_S)
     there: ObjectInfo | None = None
+    left: Adopted | None = None
     while True:
         if _may_take(asking, there, ports):
-            left = _left_behind(asking, there, ports)
+            # What was found once is kept: the lease may be ours already, though we were told that it is not.
+            left = left or _left_behind(asking, there, ports)
             generation = _take(asking, there, ports)
             if generation is not None:
                 return left, generation

@@ -14,6 +14,7 @@ from shared.core.gemini import transport
 from shared.core.gemini.registry import profile
 from shared.core.gemini.request import InlineImage, ReferencedImage
 from shared.core.gemini.transport import BY_REFERENCE, Transport
+from shared.core.tracing import step
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.job import remaining_s
 from shared.pipeline.worker import files_api, source_image
@@ -47,6 +48,12 @@ class Attached:
     sizes_px: tuple[tuple[int, int], ...]
     refused: frozenset[str] = frozenset()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the copies that the Files API keeps of these images."""
+        referenced = [part.uri for part in self.request.images if isinstance(part, ReferencedImage)]
+        return tuple(dict.fromkeys(name for name in map(transport.file_at, referenced) if name))
+
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
@@ -65,6 +72,7 @@ class _Sending:
     troubles: list[TransientError] = field(default_factory=list)
 
 
+@step("transport")
 def attach(job: Job, request: ModelRequest, images: Sequence[Image], ports: WorkerPorts) -> Attached:
     """Choose a way for each image and take it.
 

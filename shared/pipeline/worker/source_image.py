@@ -177,11 +177,19 @@ def still_live(image: Image, ports: Ports) -> None:
     Raises:
         SourceGoneError: it is live no longer, so that the answer may be about another image.
     """
-    if image.source is None:
-        return
-    live = ports.store.stat(image.source.bucket, image.source.name)
-    if live is None or live.generation != image.source.generation:
-        raise _gone(image.source, live)
+    if image.source is not None:
+        require_live(image.source, ports)
+
+
+def require_live(source: Source, ports: Ports) -> None:
+    """Make sure that a generation is live.
+
+    Raises:
+        SourceGoneError: it is so no longer.
+    """
+    live = ports.store.stat(source.bucket, source.name)
+    if live is None or live.generation != source.generation:
+        raise _gone(source, live)
 
 
 def ready_for_model(job: Job, image: Image, ports: Ports) -> PreparedImage:

@@ -55,6 +55,14 @@ MUTATIONS: Final = (
         "roles/editor on the project to caption, which runs our code",
     ),
     Mutation(
+        "a function that writes spans may read them, too",
+        access.project_roles,
+        "identities.tf",
+        '  role    = "roles/cloudtrace.agent"',
+        '  role    = "roles/cloudtrace.admin"',
+        "roles/cloudtrace.admin on the project to caption, which runs our code",
+    ),
+    Mutation(
         "the push account gets a role on the project",
         access.project_roles,
         "identities.tf",
@@ -68,7 +76,7 @@ MUTATIONS: Final = (
         "identities.tf",
         '["aiplatform.endpoints.predict"]',
         '["aiplatform.endpoints.predict", "aiplatform.customJobs.create"]',
-        "permission to ask models alone",
+        "the permissions of its purpose alone",
     ),
     Mutation(
         "everybody may read results",

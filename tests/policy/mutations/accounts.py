@@ -74,7 +74,7 @@ MUTATIONS: Final = (
         "every function may read the key",
         access.key,
         "secrets.tf",
-        "? merge(local.workers, local.forgetters) : {}",
+        "? merge(local.askers, local.forgetters) : {}",
         "? local.functions : {}",
         "secretAccessor for ingest",
     ),

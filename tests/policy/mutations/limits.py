@@ -136,7 +136,7 @@ MUTATIONS: Final = (
         "buckets.tf",
         "= 45",
         "= 7",
-        "expected to delete after 15 to 90 days, found [7, 7, 90]",
+        "expected to delete after 15 to 90 days, found [7, 7, 90, 7]",
     ),
     Mutation(
         "soft delete is left to Cloud Storage",
@@ -205,7 +205,7 @@ MUTATIONS: Final = (
         f"""    }}
   }}
 {_DAILY}""",
-        "work: expected to delete after 15 to 90 days, found [45, 1, 45, 90]",
+        "work: expected to delete after 15 to 90 days, found [45, 1, 45, 90, 45]",
     ),
     Mutation(
         "which answers saw an image is forgotten before the answers are",

@@ -22,6 +22,7 @@ NAMED: Final = {
         *_BUILD,
         *_EVENTS,
         "google_project_iam_member.ask_models",
+        "google_project_iam_member.tracing",
         "google_pubsub_topic_iam_member.image_events_published_by",
         "google_pubsub_topic_iam_member.image_results_published_by",
         "google_secret_manager_secret_iam_member.worker",
@@ -34,6 +35,7 @@ NAMED: Final = {
     "triggers.tf": (
         *_BUILD,
         *_EVENTS,
+        "google_project_iam_member.tracing",
         "google_pubsub_subscription_iam_member.worker_drained_by_pubsub",
         "google_pubsub_topic_iam_member.image_events_published_by",
         "google_service_account_iam_member.trigger_token",

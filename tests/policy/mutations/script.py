@@ -118,7 +118,9 @@ CHANGES: Final = (
             'the script lacks --lifecycle-file={"rule": [{"action": {"type": "Delete"}, "condition": {"age": 45,'
             ' "matchesPrefix": ["backfill/", "dead/", "leases/", "releases/", "replies/", "spending/"]}},'
             ' {"action": {"type": "Delete"}, "condition": {"age": 45, "matchesPrefix": ["answers/"]}},'
-            ' {"action": {"type": "Delete"}, "condition": {"age": 90, "matchesPrefix": ["uses/"]}}]}'
+            ' {"action": {"type": "Delete"}, "condition": {"age": 90, "matchesPrefix": ["uses/"]}},'
+            ' {"action": {"type": "Delete"}, "condition": {"age": 45,'
+            ' "matchesPrefix": ["batches/files/", "batches/jobs/"]}}]}'
         ),
     ),
     Change(

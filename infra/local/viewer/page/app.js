@@ -58,7 +58,7 @@ let looking = null;
 function lookAgain() {
   looking ??= setTimeout(async () => {
     looking = null;
-    await gallery.refresh();
+    await gallery.refresh({ keep: true });
     large.refresh();
   }, GATHER_MS);
 }

@@ -6,6 +6,7 @@ import { element } from "./words.js";
 export class Breaking {
   constructor(find, { open }) {
     Object.assign(this, { $: find, open });
+    find("to-breaking").addEventListener("click", () => this.unfold());
     this.begin();
   }
 
@@ -16,8 +17,15 @@ export class Breaking {
     } catch {
       return; // the page says elsewhere that the viewer does not answer
     }
-    this.$("breaking").hidden = !faults.length;
+    this.$("breaking").hidden = this.$("to-breaking").hidden = !faults.length;
     this.$("faults").replaceChildren(...faults.map((fault) => this.offer(fault)));
+  }
+
+  // It lies below all images, and there may be a thousand.
+  unfold() {
+    this.$("breaking").open = true;
+    this.$("breaking").scrollIntoView({ block: "end" });
+    this.$("breaking").querySelector("summary").focus({ preventScroll: true });
   }
 
   offer({ name, title, what, watch, unable }) {

@@ -37,7 +37,7 @@ export class Card {
     const words = results.find((it) => it.caption)?.caption ?? results.find((it) => it.answer)?.answer ?? stateWords(image);
     this.caption.textContent = words;
     this.caption.title = words;
-    this.chips.replaceChildren(...image.tasks.map(chipOf));
+    this.chips.replaceChildren(...chipsOf(image.tasks));
     this.root.dataset.state = image.state;
     this.button.setAttribute("aria-label", `${short}: ${statusOf(image)}. Look at it`);
   }
@@ -72,10 +72,19 @@ export class Card {
   }
 }
 
-// A task that is well needs no word for it: what found nothing, waits or failed does.
-function chipOf({ task, status, items, classes }) {
-  const found = items?.length || classes?.length;
-  const chip = element("span", { className: "chip" }, `${task}${found ? ` ${found}` : ""}`, status === "ok" ? null : element("b", {}, ` ${status}`));
-  chip.dataset.status = status;
-  return chip;
+// A task that is well needs no word for it: what found nothing, waits or failed does. What is alike shares its word.
+function chipsOf(tasks) {
+  const alike = new Map(); // what stands behind the names -> names
+  for (const { task, status, items, classes } of tasks) {
+    const found = items?.length || classes?.length;
+    const key = JSON.stringify(status === "ok" || found ? [status, found ?? "", task] : [status]);
+    alike.set(key, [...(alike.get(key) ?? []), task]);
+  }
+  return [...alike].map(([key, names]) => {
+    const [status, found] = JSON.parse(key);
+    const words = `${names.join(", ")}${found ? ` ${found}` : ""}`;
+    const chip = element("span", { className: "chip", title: words }, words, status === "ok" ? null : element("b", {}, ` ${status}`));
+    chip.dataset.status = status;
+    return chip;
+  });
 }

@@ -21,9 +21,11 @@ export class Gallery {
     new ResizeObserver(() => this.soon()).observe(root);
   }
 
-  // Asks anew for what is shown: something has changed, or other images are wanted.
-  async refresh() {
+  // Asks anew for what is shown: other images are wanted or, with `keep`, something has changed. Then what a person looks
+  // at stays where it is, however many uploads come before it.
+  async refresh({ keep = false } = {}) {
     this.blocks.clear();
+    this.keeping = keep;
     await this.draw();
   }
 
@@ -36,9 +38,12 @@ export class Gallery {
 
   async draw() {
     const turn = ++this.turn;
+    const anchor = this.keeping ? this.anchor() : null;
+    const moved = anchor ? await this.movedBy(anchor) : 0;
     if (!this.blocks.size) await this.block(0);
+    if (turn !== this.turn) return;
     this.measure();
-    const [first, last] = this.visible();
+    const [first, last] = this.visible(moved);
     const numbers = [];
     for (let number = Math.floor(first / BLOCK); number * BLOCK < last; number += 1) numbers.push(number);
     const found = await Promise.all(numbers.map((number) => this.block(number)));
@@ -47,6 +52,8 @@ export class Gallery {
     found.forEach((block, at) => block.forEach((image, place) => images.set(numbers[at] * BLOCK + place, image)));
     this.measure();
     this.show([...images].filter(([index]) => index >= first && index < last));
+    this.keeping = false;
+    if (anchor?.card.root.isConnected) scrollBy(0, anchor.card.root.getBoundingClientRect().top - anchor.top);
     this.forget(numbers);
     this.root.removeAttribute("aria-busy");
   }
@@ -79,9 +86,29 @@ export class Gallery {
     this.root.style.height = `${Math.max(0, rows * (this.height + GAP_PX) - GAP_PX)}px`;
   }
 
-  // The indexes from and to which images are on the screen, or nearly.
-  visible() {
-    const top = -this.root.getBoundingClientRect().top;
+  // The first card that is wholly on the screen, and where; none where the list is seen from its beginning.
+  anchor() {
+    if (this.root.getBoundingClientRect().top >= 0) return null;
+    const cards = [...this.cards.values()].map((card) => ({ card, index: Number(card.root.dataset.index), top: card.root.getBoundingClientRect().top }));
+    const seen = cards.filter(({ top }) => top >= 0 && top < innerHeight);
+    return seen.sort((one, other) => one.index - other.index)[0] ?? null;
+  }
+
+  // How many pixels further down the list an image is by now.
+  async movedBy({ card, index }) {
+    try {
+      const { at } = await getJson(imagesPath({ around: card.key, limit: 1 }, this.filters()));
+      const row = (place) => Math.floor(place / this.columns);
+      return at === null ? 0 : (row(at) - row(index)) * (this.height + GAP_PX);
+    } catch (error) {
+      this.failed(error.message);
+      return 0;
+    }
+  }
+
+  // The indexes from and to which images are on the screen, or nearly, once the list has moved.
+  visible(moved = 0) {
+    const top = moved - this.root.getBoundingClientRect().top;
     const row = this.height + GAP_PX;
     const first = Math.max(0, Math.floor(top / row) - ROWS_AHEAD);
     const last = Math.ceil((top + innerHeight) / row) + ROWS_AHEAD;

@@ -17,12 +17,12 @@ from shared.core.naming import paths
 from shared.core.planning import plan
 from shared.core.results import documents
 from shared.core.values import ImageInfo, Source, TaskSettings, is_transposed
-from tests.browser.rig import jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SETTINGS = TaskSettings("gemini-3.8-flash", "p", "low", 25, 1000)
+_TURN_RIGHT = 6  # EXIF 2.32, table 4
 AT = dt.datetime(2026, 11, 21, 10, tzinfo=dt.UTC)
 
 
@@ -87,10 +87,22 @@ def mask(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
     return made.getvalue()
 
 
+def jpeg(size: tuple[int, int], *, seed: int = 0, orientation: int = 1) -> bytes:
+    """Return a small picture of its own colours."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    made = io.BytesIO()
+    colour = (40 + seed * 37 % 200, 40 + seed * 61 % 200, 40 + seed * 13 % 200)
+    Image.new("RGB", size, colour).save(made, "JPEG", exif=exif, quality=60)
+    return made.getvalue()
+
+
 def stored_box(box: Sequence[int], each: Planted) -> list[int]:
     """Return a box in the grid of a file that lies on its side by EXIF orientation 6, or that stands upright."""
     x0, y0, x1, y1 = box
-    return [y0, each.size[0] - x1, y1, each.size[0] - x0] if each.orientation == 6 else list(box)
+    return [y0, each.size[0] - x1, y1, each.size[0] - x0] if each.orientation == _TURN_RIGHT else list(box)
 
 
 def _document(event: ImageEvent, each: Planted, stem: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Very many images by batch jobs, with the tick killed again and again."""

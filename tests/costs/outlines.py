@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -53,8 +54,7 @@ def shortened(answers: Sequence[str]) -> list[Shortened]:
     """Return what these answers to segment would take with fewer points, and without blanks."""
     documents = [json.loads(answer) for answer in answers]
     found = [
-        _shortened(f"at most {most} points", documents, lambda points, most=most: thinned(points, most), json.dumps)
-        for most in MOST_POINTS
+        _shortened(f"at most {most} points", documents, partial(thinned, most=most), json.dumps) for most in MOST_POINTS
     ]
     return [*found, _shortened("without blanks", documents, lambda points: points, _compact)]
 

@@ -12,7 +12,7 @@ from shared.core.tasks.catalogue import TASKS as KNOWN
 from tests.costs import deployment
 from tests.costs.data import last_run
 from tests.costs.prices import sources, table, usd_of
-from tests.costs.run import DEFAULT_TASKS, PICTURES, TASKS, Ask, Together, priced_models, tasks_of
+from tests.costs.run import DEFAULT_TASKS, PICTURES, TASKS, Ask, Form, Together, priced_models, tasks_of
 
 if TYPE_CHECKING:
     from tests.costs.rules import Counted
@@ -30,6 +30,8 @@ WAYS: Final[Mapping[Together, str]] = {
     "default": "**by default**: detect out of segment's call",
     "all": '`together = [["caption", "detect", "segment"]]`',
 }
+_OURS: Final[Mapping[Together, str]] = {"default": "by default", "all": "all in one call"}
+_BY_SQL: Final[Mapping[Together, str]] = {"apart": "the same three prompts", "all": "one prompt for all"}
 
 
 def blocks() -> Mapping[str, str]:
@@ -184,7 +186,7 @@ def _others() -> str:
     labels, objects = vision["usd_per_1000_labels"], vision["usd_per_1000_objects"]
     ours = [
         (f"Uplook, {words}", "captions, boxes, masks; documents and events", _rate(_plain(way), 1.0))
-        for way, words in {"default": "by default", "all": "all in one call"}.items()
+        for way, words in _OURS.items()
     ]
     ours += [
         ("Uplook, by default, by batch", "the same, within a day", _rate(_plain("default"), BATCH_FACTOR)),
@@ -196,7 +198,7 @@ def _others() -> str:
         ("Vision API, object localization", "boxes", f"{objects:.2f}"),
         ("Vision API, both", "labels, boxes", f"{labels + objects:.2f}"),
     ]
-    for way, words in {"apart": "the same three prompts", "all": "one prompt for all"}.items():
+    for way, words in _BY_SQL.items():
         cost = f"{_rate(_plain(way), bigquery['factor'])}, {on_top}"
         theirs.append((f"BigQuery `AI.GENERATE`, {words}", "the model's text; you draw the masks", cost))
     unknown = (
@@ -227,7 +229,7 @@ def rules_number(taken: Taken) -> int:
     return taken.calls[0].number
 
 
-_FORMS: Final = {
+_FORMS: Final[Mapping[Form, str]] = {
     "as it is": "**prompt and schema, as it is**",
     "short prompt": "a prompt that leaves the form to the schema",
     "no schema": "the prompt alone",

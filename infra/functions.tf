@@ -20,7 +20,7 @@ locals {
   releasers   = { for name, each in local.functions : name => each if each.part == "releaser" }
   forgetters  = { for name, each in local.functions : name => each if each.part == "forgetter" }
 
-  askers      = merge(local.workers, var.batch ? local.releasers : {}) # who asks Gemini: release makes batch jobs
+  askers = merge(local.workers, var.batch ? local.releasers : {}) # who asks Gemini: release makes batch jobs
 
   pushed    = merge(local.workers, local.bookkeepers, local.releasers)
   triggered = merge(local.ingesters, local.forgetters)

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from tests.policy.wire import Witness
 
 INFRA = parse(FILES)
-_ALL: Final = {"forget": True, "bigquery": True, "backfill_image": BACKFILL_IMAGE, "reuse_answers": True}
+_ALL: Final = {
+    "forget": True,
+    "bigquery": True,
+    "backfill_image": BACKFILL_IMAGE,
+    "reuse_answers": True,
+    "tracing": True,
+}
 CHOICES: Final[tuple[dict[str, Any], ...]] = ({"backend": "vertex", **_ALL}, {"backend": "developer", **_ALL})
 _MEMBER: Final = re.compile(r'^resource "(google_\w+_iam_member)" "(\w+)" \{\n.*?^\}\n', re.MULTILINE | re.DOTALL)
 GIVEN: Final = [

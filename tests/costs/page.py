@@ -218,15 +218,10 @@ def _choices() -> str:
     for task in DEFAULT_TASKS:
         for form, words in _FORMS.items():
             taken = last_run().of(Ask((task,), form=form))
-            rules = taken.calls[0].rules
-            text = f"{rules.text / rules_number(taken):,.0f} + {rules.schema / rules_number(taken):,.0f}"
+            [call] = taken.calls
+            text = f"{call.rules.text / call.number:,.0f} + {call.rules.schema / call.number:,.0f}"
             rows.append([f"`{task}`", words, text, _cell(taken.ask)])
     return _table(["task", "asked with", "tokens of prompt + schema", "dollars"], rows)
-
-
-def rules_number(taken: Taken) -> int:
-    """Return how many calls an ask with one call for each picture took."""
-    return taken.calls[0].number
 
 
 _FORMS: Final[Mapping[Form, str]] = {

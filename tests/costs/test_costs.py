@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infra.emulators.gemini.vision import weights
@@ -137,6 +138,7 @@ def test_a_recorded_answer_took_the_tokens_that_the_rule_says() -> None:
     assert answer_tokens(answer) == pytest.approx(usage["candidatesTokenCount"], rel=0.02)
 
 
+@example([(500 + round(400 * math.cos(turn)), 500 + round(300 * math.sin(turn))) for turn in range(59)], 24)
 @given(
     st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=3, max_size=60, unique=True),
     st.sampled_from(MOST_POINTS),

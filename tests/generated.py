@@ -19,6 +19,7 @@ from shared.core.tasks.catalogue import TASKS
 from shared.pipeline.upkeep.forget import NOT_REACHED
 from tests import fields_page
 from tests.backfill import reckoning
+from tests.costs import page as costs_page
 from tests.policy import powers
 
 if TYPE_CHECKING:
@@ -141,6 +142,12 @@ def _deploy_page(text: str) -> str:
     return _put(text, r"(?m)^(for name in (?:ingest forget )?)[a-z ]+(?= dead-letter release)", " ".join(TASKS))
 
 
+def _costs_page(text: str) -> str:
+    for name, content in costs_page.blocks().items():
+        text = _block(text, name, content)
+    return text
+
+
 def _operating_page(text: str) -> str:
     return _block(text, "not reached", "\n" + "".join(f"- {each}\n" for each in NOT_REACHED) + "\n")
 
@@ -234,6 +241,7 @@ def _emulated(_: str) -> str:
 
 FILES: Mapping[str, Callable[[str], str]] = {
     "docs/backfill-job.md": _backfill_job_page,
+    costs_page.PATH: _costs_page,
     "docs/deploy.md": _deploy_page,
     "docs/glossary.md": _glossary,
     "docs/models.md": _models_page,

@@ -1,9 +1,8 @@
 """Ten million objects on paper: the tables of docs/backfill-job.md, from what the code does and what Google charges.
 
 What a worker does for one image is counted on the memory adapters; what the job does is a sum of pages, looks and
-marks, to which tests/backfill/test_scale.py holds the job itself at 1 : 100. Prices are list prices of the first tier,
-without free quotas: https://cloud.google.com/storage/pricing, https://cloud.google.com/pubsub/pricing,
-https://cloud.google.com/run/pricing.
+marks, to which tests/backfill/test_scale.py holds the job itself at 1 : 100. The prices are those of
+tests/costs/prices.toml.
 """
 
 from __future__ import annotations
@@ -19,21 +18,20 @@ from shared.core.gemini.service import Service
 from shared.core.planning.estimating import Estimate, Samples
 from shared.pipeline.backfill.survey import CHUNK
 from shared.pipeline.worker.analyze import analyze
-from tests.policy.evaluated import made
-from tests.policy.parsed import parse
+from tests.costs import prices
+from tests.costs.machines import concurrency, instance_usd_per_s
 from tests.rig import SETTINGS, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.core.planning.estimating import Range
-    from tests.policy.evaluated import Made
 
 OBJECTS: Final = 10_000_000
 SCALE: Final = 100
 """The simulation has one of so many objects."""
 
-CALL_S: Final = 8.0
+CALL_S: Final = float(prices.table("assumptions")["answer_s"])
 """From publishing an event to its result, on average: an assumption; a measurement of yours takes its place."""
 
 EVENT_BYTES: Final = 1000
@@ -43,17 +41,17 @@ SHARDS: Final = {1: 1, 10: 1, 100: 4}
 """Values of `max_instances` and `backfill_shards` that the page shows."""
 
 PAGE: Final = 1000
+_WORKER: Final = "caption"
 _LEAST_LOOK_S, _MOST_LOOK_S = 0.25, 5.0
 """Between two looks at results: about as long as between two results, within these bounds (`next_pause_s`)."""
 _MARK_S: Final = 2.0
 _READ_EACH: Final = 10
 """One of so many results is read for the dollars in the line of progress."""
 
-_USD_PER_CLASS_A, _USD_PER_CLASS_B = 5e-6, 4e-7
-_USD_PER_BYTE_OF_MESSAGES: Final = 40 / 2**40
-_USD_PER_REQUEST: Final = 4e-7
-_USD_PER_CPU_S, _USD_PER_GIB_S = 24e-6, 2.5e-6
-_JOB_USD_PER_CPU_S, _JOB_USD_PER_GIB_S = 18e-6, 2e-6
+_USD_PER_CLASS_A: Final = float(prices.table("storage")["usd_per_class_a"])
+_USD_PER_CLASS_B: Final = float(prices.table("storage")["usd_per_class_b"])
+_USD_PER_BYTE_OF_MESSAGES: Final = prices.usd_per_message_byte()
+_USD_PER_REQUEST: Final = float(prices.table("run")["usd_per_request"])
 _DAY_S: Final = 86_400
 _TODAY: Final = dt.date(2026, 11, 29)
 _SAMPLE: Final = 100
@@ -76,7 +74,7 @@ class Operations:
 
 def outstanding(instances: int) -> int:
     """Return how many events of a task are on their way at once: half of the workers' threads."""
-    return instances * _threads() // 2
+    return instances * concurrency(_WORKER) // 2
 
 
 def duration_s(instances: int, shards: int) -> float:
@@ -161,10 +159,7 @@ def _times() -> str:
 
 def _dollars() -> str:
     worker, model = of_a_worker(), model_usd()
-    config = _worker().one("service_config")[0]
-    instance_s = OBJECTS * CALL_S / int(config["max_instance_request_concurrency"])
-    gib = float(str(config["available_memory"]).removesuffix("Gi"))
-    per_s = float(config["available_cpu"]) * _USD_PER_CPU_S + gib * _USD_PER_GIB_S
+    instance_s, per_s = OBJECTS * CALL_S / concurrency(_WORKER), instance_usd_per_s(_WORKER)
     lines: Sequence[tuple[str, str, float]] = (
         ("Cloud Storage, class A", f"{worker.class_a:.2f} for each image", OBJECTS * worker.class_a * _USD_PER_CLASS_A),
         ("Cloud Storage, class B", f"{worker.class_b:.2f} for each image", OBJECTS * worker.class_b * _USD_PER_CLASS_B),
@@ -181,18 +176,7 @@ def _dollars() -> str:
     return head + "".join(f"| {what} | {how} | {usd:,.0f} |\n" for what, how, usd in lines)
 
 
-@cache
-def _worker() -> Made:
-    from tests.policy.test_policies import FILES
-
-    functions = made(parse(FILES), "google_cloudfunctions2_function")
-    return next(each for each in functions if each.key == "caption")
-
-
-def _threads() -> int:
-    return int(_worker().one("service_config", "max_instance_request_concurrency"))
-
-
 def _job_usd_per_s() -> float:
     """Return what one task of the job costs a second: one vCPU and 1 GiB, see infra/backfill.tf."""
-    return _JOB_USD_PER_CPU_S + _JOB_USD_PER_GIB_S
+    run = prices.table("run")
+    return float(run["job_usd_per_vcpu_s"]) + float(run["job_usd_per_gib_s"])

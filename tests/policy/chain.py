@@ -99,8 +99,8 @@ class Chain:
         """Start an instance of a function and send it one request; return the status."""
         who = account(function.one("service_config", "service_account_email"))
         # Spans go where there is no emulator, by packages that are not installed here.
-        stated = function.one("service_config", "environment_variables") | {"OTEL_TRACES_EXPORTER": "none"}
-        stated |= self.addresses[who] | self.settings
+        elsewhere = {"OTEL_TRACES_EXPORTER": "none", **self.addresses[who], **self.settings}
+        stated = function.one("service_config", "environment_variables") | elsewhere
         target = function.one("build_config", "entry_point")
         with _environment(stated | {"RULES_FILE": str(self.rules_file)}):
             application = functions_framework.create_app(target, MAIN, "cloudevent")

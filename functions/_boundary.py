@@ -11,9 +11,6 @@ from werkzeug.exceptions import ServiceUnavailable
 from functions import _shutdown
 from shared import bootstrap, config, logs
 from shared.core.errors import EventRejectedError, EventVersionError, SettingsError, TransientError
-from shared.core.events.envelopes import parse_image_event, pubsub_message
-from shared.pipeline.instance.lifted import lift_pauses
-from shared.pipeline.worker.analyze import analyze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,17 +83,3 @@ def boundary(event: CloudEvent) -> Iterator[None]:
 def _trace(tracer: Tracer, project: str | None) -> dict[str, str]:
     """Return what joins log lines to the trace of this delivery, else to that of its request."""
     return logs.trace_fields(tracer.traceparent() or request.headers.get("traceparent"), project)
-
-
-def work(event: CloudEvent, task: str) -> None:
-    """Do this task for the image event inside a Pub/Sub message; acknowledge events of other tasks unseen.
-
-    Filters on the subscription are an economy, not a guarantee: emulators ignore them.
-    """
-    with boundary(event):
-        message = pubsub_message(event.data)
-        image_event = parse_image_event(message.data)
-        if image_event.task == task:
-            ports = bootstrap.worker_ports()
-            lift_pauses(message, ports.lifted, pacer=ports.pacer, budget=ports.budget)
-            analyze(image_event, ports)

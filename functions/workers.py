@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import functions_framework
 
-from functions._boundary import work
+from functions._boundary import boundary
+from shared import bootstrap
+from shared.core.events.envelopes import parse_image_event, pubsub_message
 from shared.core.tasks.catalogue import TASKS
+from shared.pipeline.instance.lifted import lift_pauses
+from shared.pipeline.worker.analyze import analyze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +19,20 @@ if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
 
     from shared.core.tasks.common.task import Task
+
+
+def work(event: CloudEvent, task: str) -> None:
+    """Do this task for the image event inside a Pub/Sub message; acknowledge events of other tasks unseen.
+
+    Filters on the subscription are an economy, not a guarantee: emulators ignore them.
+    """
+    with boundary(event):
+        message = pubsub_message(event.data)
+        image_event = parse_image_event(message.data)
+        if image_event.task == task:
+            ports = bootstrap.worker_ports()
+            lift_pauses(message, ports.lifted, pacer=ports.pacer, budget=ports.budget)
+            analyze(image_event, ports)
 
 
 def _worker(task: Task) -> Callable[[CloudEvent], None]:

@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+import main
+from shared.core.tasks.catalogue import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
@@ -30,11 +34,41 @@ def _modules_after(statement: str, **environ: str) -> set[str]:
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
 
-def test_importing_main_loads_no_sdk_and_no_imaging_library() -> None:
-    loaded = _modules_after("import main")
+@pytest.mark.parametrize("name", main.__all__)
+def test_an_entry_point_loads_no_sdk_and_no_imaging_library(name: str) -> None:
+    loaded = _modules_after(f"import main; main.{name}")
 
-    assert "shared.pipeline.worker.analyze" in loaded  # it did import the system
+    assert name in TASKS or f"functions.{name}" in loaded
+    assert ("shared.pipeline.worker.analyze" in loaded) is (name in TASKS)
     assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_a_worker_loads_neither_the_upkeep_nor_the_operators_side() -> None:
+    loaded = _modules_after("import main; main.segment")
+
+    others = ("shared.pipeline.upkeep", "shared.pipeline.ingest", "shared.core.operating", "shared.operate")
+    assert [name for name in loaded if name.startswith(others)] == []
+
+
+FORMATS = {"av1", "bmff", "bmp", "gif", "heif_items", "hevc", "png", "tiff", "webp"}
+"""What walks the formats; what a JPEG may be is asked about every image."""
+WALKED = {"avif": {"av1", "bmff"}, "heic": {"bmff", "heif_items", "hevc"}, "jpeg": set[str]()}
+WALKED |= {each: {each} for each in ("bmp", "gif", "png", "tiff", "webp")}
+
+
+@pytest.mark.parametrize("image_format", WALKED)
+def test_an_image_loads_what_walks_its_own_format_alone(image_format: str, tmp_path: Path) -> None:
+    file = tmp_path / "image"
+    if image_format == "heic":
+        file.write_bytes((ROOT / "tests" / "images" / "plain.heic").read_bytes())
+    else:
+        Image.new("RGB", (64, 48)).save(file, image_format)
+    loaded = _modules_after(
+        "import main, pathlib; main.caption; from shared.core.images.probing import probe;"
+        f"probe(pathlib.Path({str(file)!r}).read_bytes())"
+    )
+
+    assert FORMATS & {name.removeprefix("shared.core.images.") for name in loaded} == WALKED[image_format]
 
 
 WORKER = {
@@ -50,7 +84,7 @@ WORKER = {
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
     "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1",
 }
-AT_WORK = "import main; from shared import bootstrap; bootstrap.tracer(); bootstrap.worker_ports()"
+AT_WORK = "import main; main.caption; from shared import bootstrap; bootstrap.tracer(); bootstrap.worker_ports()"
 """All that a worker's first event brings up, but for the requests that it makes."""
 
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images.bmff import without_descriptions
 from shared.core.images.limits import corrupt, too_many_pixels, truncated, unsupported
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ def open_pillow(data: bytes, image_format: str) -> ImageFile.ImageFile:
 def open_heif(data: bytes) -> Any:
     """Parse a HEIC or HEIF container; pixels are decoded by `to_pillow()`, already upright."""
     import pillow_heif
+
+    from shared.core.images.bmff import without_descriptions
 
     with refusing("HEIC"):
         return pillow_heif.open_heif(without_descriptions(data, "HEIC"))

@@ -19,7 +19,6 @@ from shared.core.images.ground import drawn
 from shared.core.images.limits import DEFAULT_LIMITS, Limits, corrupt
 from shared.core.images.memory import require_affordable
 from shared.core.images.pixels import to_srgb, turned_upright
-from shared.core.images.png import require_all_rows
 from shared.core.images.probing import structure_of
 from shared.core.images.strips import bare_outside, heif_picture, picture_of
 from shared.core.images.work import require_quick
@@ -59,7 +58,7 @@ def prepare(
     structure = structure or structure_of(data, info.format, limits=limits)
     if _fits_as_it_is(info, structure, accepted=accepted, max_side_px=as_is_side_px or max_side_px):
         if info.format == "png":
-            require_all_rows(data)
+            _require_all_rows(data)
         return PreparedImage(data, info.mime_type, info.width, info.height)
     image, changes = _decode(data, info, structure, max_side_px=max_side_px, limits=limits)
     encoded = io.BytesIO()
@@ -146,7 +145,7 @@ def _loaded(data: bytes, info: ImageInfo, structure: Structure, size: tuple[int,
         _require_size(info, (info.width, info.height), picture.size)
         return picture, container.info.get("icc_profile")
     if info.format == "png":
-        require_all_rows(data)
+        _require_all_rows(data)
     image = open_pillow(data, info.format)
     announced, frame = image.size, first_extent(image)
     if info.format == "jpeg":
@@ -160,6 +159,12 @@ def _loaded(data: bytes, info: ImageInfo, structure: Structure, size: tuple[int,
         if info.format == "gif" and frame != (0, 0, *announced):
             picture = bare_outside(picture, frame)
     return picture, image.info.get("icc_profile")
+
+
+def _require_all_rows(data: bytes) -> None:
+    from shared.core.images.png import require_all_rows
+
+    require_all_rows(data)
 
 
 def _require_size(info: ImageInfo, announced: tuple[int, int], found: tuple[int, int]) -> None:

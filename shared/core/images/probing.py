@@ -7,17 +7,12 @@ as a whole, and probed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.core.errors import ErrorCode, ImageRejectedError
-from shared.core.images import bmp, gif, jpeg, png, tiff, webp
-from shared.core.images.av1 import coded_pixels
-from shared.core.images.bmff import images_only, largest_extent, still_only, top_boxes
 from shared.core.images.decoders import HEIF_FORMATS, open_heif, open_pillow, refusing
 from shared.core.images.exif import exif_orientation
-from shared.core.images.heif_items import decoding_of
 from shared.core.images.limits import (
     DEFAULT_LIMITS,
     SUPPORTED,
@@ -35,6 +30,8 @@ from shared.core.images.work import HEVC_BYTE_NS, HIDDEN_PIXEL_NS
 from shared.core.values import ImageInfo, is_transposed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL import ImageFile
 
 __all__ = ["DEFAULT_LIMITS", "HEAD_BYTES", "Limits", "examine", "probe", "probe_head", "structure_of"]
@@ -44,19 +41,10 @@ HEAD_BYTES = 128 * 1024
 
 _CODED_PIXEL_BYTES = 4
 
-_SCANS: dict[str, Callable[[bytes, Limits], Structure]] = {
-    "bmp": bmp.scan,
-    "gif": gif.scan,
-    "jpeg": jpeg.scan,
-    "png": png.scan,
-    "tiff": tiff.scan,
-    "webp": webp.scan,
-}
-_HEADS: dict[bytes, Callable[[bytes], ImageInfo | None]] = {
-    b"\xff\xd8\xff": jpeg.read_head,
-    b"\x89PNG\r\n\x1a\n": png.read_head,
-    b"RIFF": webp.read_head,
-}
+_SCANNED = frozenset({"bmp", "gif", "jpeg", "png", "tiff", "webp"})
+"""The formats that we walk ourselves."""
+_HEADS = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp"}
+"""The formats that their first bytes may describe, by how they begin."""
 
 
 def probe(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
@@ -93,9 +81,9 @@ def probe_head(head: bytes, *, max_side_px: int, limits: Limits = DEFAULT_LIMITS
     Raises:
         ImageRejectedError: it has more pixels than is allowed.
     """
-    for signature, read_head in _HEADS.items():
+    for signature, image_format in _HEADS.items():
         if head.startswith(signature):
-            info = read_head(head)
+            info = _head_reader(image_format)(head)
             if info is None or info.orientation != 1 or max(info.width, info.height) > max_side_px:
                 return None
             require_size(info.width, info.height, limits)
@@ -113,9 +101,38 @@ def structure_of(data: bytes, image_format: str, *, limits: Limits = DEFAULT_LIM
         return _heif_structure(data, limits)
     if image_format == "avif":
         return _avif_structure(data, limits)
-    structure = _SCANS[image_format](data, limits)
+    structure = _scanner(image_format)(data, limits)
     require_size(structure.width, structure.height, limits)
     return replace(structure, mode=_mode(structure, data, image_format))
+
+
+def _scanner(image_format: str) -> Callable[[bytes, Limits], Structure]:
+    """Return what walks a format. An instance's first image waits for the module of its own format alone."""
+    match image_format:
+        case "bmp":
+            from shared.core.images.bmp import scan
+        case "gif":
+            from shared.core.images.gif import scan
+        case "jpeg":
+            from shared.core.images.jpeg import scan
+        case "png":
+            from shared.core.images.png import scan
+        case "tiff":
+            from shared.core.images.tiff import scan
+        case _:
+            from shared.core.images.webp import scan
+    return scan
+
+
+def _head_reader(image_format: str) -> Callable[[bytes], ImageInfo | None]:
+    match image_format:
+        case "jpeg":
+            from shared.core.images.jpeg import read_head
+        case "png":
+            from shared.core.images.png import read_head
+        case _:
+            from shared.core.images.webp import read_head
+    return read_head
 
 
 def _require_supported(data: bytes) -> Sniffed:
@@ -126,7 +143,7 @@ def _require_supported(data: bytes) -> Sniffed:
             f"Expected an image ({SUPPORTED}); the content looks like {describe(data)} whatever its name says. "
             "Upload the image itself.",
         )
-    if kind.format not in _SCANS and kind.format not in HEIF_FORMATS | {"avif"}:
+    if kind.format not in _SCANNED | HEIF_FORMATS | {"avif"}:
         raise unsupported(named(kind))
     return kind
 
@@ -154,6 +171,9 @@ def _opened(structure: Structure, data: bytes, image_format: str) -> ImageFile.I
 
 def _heif_structure(data: bytes, limits: Limits) -> Structure:
     """Take the size that the decoder will deliver: it turns the picture itself and ignores EXIF, as HEIF says."""
+    from shared.core.images.bmff import largest_extent, top_boxes
+    from shared.core.images.heif_items import decoding_of
+
     with refusing("HEIC"):
         boxes = top_boxes(data, "HEIC")
         coded_width, coded_height = largest_extent(data, boxes, "HEIC")
@@ -176,6 +196,9 @@ def _heif_structure(data: bytes, limits: Limits) -> Structure:
 
 def _avif_structure(data: bytes, limits: Limits) -> Structure:
     """Pillow reports the rotation that an AVIF asks for as EXIF, and leaves it to us."""
+    from shared.core.images.av1 import coded_pixels
+    from shared.core.images.bmff import images_only, still_only, top_boxes
+
     with refusing("AVIF"):
         boxes = top_boxes(data, "AVIF")
         images = images_only(data, boxes)

@@ -14,7 +14,6 @@ import zlib
 from typing import TYPE_CHECKING
 
 from shared.core.errors import ImageRejectedError
-from shared.core.images import stripping_heif
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,6 +161,8 @@ def _webp_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _heif(data: bytes, _: bytes) -> bytes:
+    from shared.core.images import stripping_heif
+
     return stripping_heif.bare(data)
 
 

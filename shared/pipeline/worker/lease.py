@@ -26,7 +26,6 @@ from shared.core.errors import (
     WaitingError,
 )
 from shared.core.events import storage_events
-from shared.core.operating.works import LeaseState
 from shared.core.redaction import redact
 from shared.core.results import authorship
 from shared.core.results.authorship import ForeignObjectError
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.core.naming import Paths
-    from shared.core.operating.works import WorkName
+    from shared.core.operating.works import LeaseState, WorkName
     from shared.core.ports import ObjectInfo
     from shared.pipeline.job import Job
     from shared.pipeline.ports import Ports
@@ -201,6 +200,8 @@ def _is_at_work(lease: ObjectInfo | None, paths: Paths, ports: Ports, *, attempt
 
 def state_of(work: WorkName, lease: ObjectInfo, *, ttl_s: float) -> LeaseState:
     """Return what a lease says to somebody who only looks at it."""
+    from shared.core.operating.works import LeaseState
+
     return LeaseState(
         work,
         attempt=lease.metadata.get(ATTEMPT, ""),

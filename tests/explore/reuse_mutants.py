@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def ask_without_a_claim(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reuse, "_claim", lambda _asking, _ports: (None, None))
+    patch.setattr(reuse, "_claim", lambda _asking, _ports: reuse._Claim(""))
 
 
 def take_live_claims(patch: pytest.MonkeyPatch) -> None:
@@ -30,8 +30,8 @@ def take_live_claims(patch: pytest.MonkeyPatch) -> None:
 def look_before_the_claim_alone(patch: pytest.MonkeyPatch) -> None:
     find, take, taken = reuse._find, reuse._take, set[str]()
 
-    def taking(asking: Any, there: Any, ports: Ports) -> int | None:
-        generation = take(asking, there, ports)
+    def taking(asking: Any, there: Any, ports: Ports, *, entry: str) -> int | None:
+        generation = take(asking, there, ports, entry=entry)
         taken.update({asking.job.attempt} if generation is not None else ())
         return generation
 

@@ -69,10 +69,11 @@ def test_a_sample_of_all_pairs_of_faults_is_survived() -> None:
     assert [text for plan in plans if (text := _broken(explore(plan)))] == []
 
 
-def test_an_answer_without_a_copy_yet_is_found_whatever_befalls_the_next_upload_of_the_content() -> None:
+@pytest.mark.parametrize("fault", ["403", "503", "cancel", "die-before"])
+def test_an_answer_without_a_copy_yet_is_found_whatever_befalls_the_next_upload_of_the_content(fault: str) -> None:
     once = Plan("shared", "once")
     at = next(each.number for each in explore(once).trace if (each.operation, each.target) == ("create", "copy"))
-    plans = list(with_one_more(replace(once, faults=((at, "cancel"),)), after=at))
+    plans = list(with_one_more(replace(once, faults=((at, fault),)), after=at))
     assert len(plans) > 100
     assert [text for plan in plans if (text := _broken(explore(plan)))] == []
 

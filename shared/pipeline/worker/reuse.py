@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,6 +67,19 @@ class _Asking:
         return sharing.lease_name(self.content, self.job.paths.task)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A lease on a content that was taken, or an answer that made it needless (`generation` is None then).
+
+    `left` is an answer that can be used. `entry` of a journal is what the lease names, where the next holder looks:
+    the one that `left` is in until there is a copy of it, else the one that our own answer will be in.
+    """
+
+    entry: str
+    left: Adopted | None = None
+    generation: int | None = None
+
+
 def content_asked_about(
     job: Job, request: ModelRequest, prompt: Prompt, ports: Ports, *, tasks: Sequence[str]
 ) -> Content | None:
@@ -96,17 +109,17 @@ def claimed(
     if found is not None:
         yield found
         return
-    left, generation = _claim(asking, ports)
-    if generation is None:
-        yield left
+    claim = _claim(asking, ports)
+    if claim.generation is None:
+        yield claim.left
         return
     try:
         # Whoever held the lease may have kept a copy since we looked, or have died before it did.
-        yield _find(asking, ports) or left
+        yield _find(asking, ports) or claim.left
     except Exception:
-        _release(asking, generation, ports, told=False)  # there may be an answer that nobody has a copy of yet
+        _release(asking, claim.generation, ports, entry=claim.entry)  # an answer may have no copy yet
         raise
-    _release(asking, generation, ports, told=True)
+    _release(asking, claim.generation, ports, entry=None)
 
 
 def note_use(job: Job, content: str, ports: Ports) -> None:
@@ -161,8 +174,8 @@ def _adopted(asking: _Asking, name: str, there: ObjectInfo | None, ports: Ports)
     return asking.adopt(reply) if reply.content == asking.content and reply.paid_by else None
 
 
-def _claim(asking: _Asking, ports: Ports) -> tuple[Adopted | None, int | None]:
-    """Take the lease on a content, or find the answer meanwhile; return that, and the lease's generation if taken.
+def _claim(asking: _Asking, ports: Ports) -> _Claim:
+    """Take the lease on a content, or find the answer meanwhile.
 
     Raises:
         WaitingError: somebody else is asking.
@@ -170,14 +183,14 @@ def _claim(asking: _Asking, ports: Ports) -> tuple[Adopted | None, int | None]:
     poll_s = _FIRST_POLL_S
     give_up_s = min(asking.job.deadline_s, ports.clock.monotonic_s() + LEASE_WAIT_S)
     there: ObjectInfo | None = None
-    left: Adopted | None = None
+    claim = _Claim(asking.job.paths.reply(asking.ask))
     while True:
         if _may_take(asking, there, ports):
             # What was found once is kept: the lease may be ours already, though we were told that it is not.
-            left = left or _left_behind(asking, there, ports)
-            generation = _take(asking, there, ports)
+            claim = claim if claim.left else _left_behind(asking, there, ports) or claim
+            generation = _take(asking, there, ports, entry=claim.entry)
             if generation is not None:
-                return left, generation
+                return replace(claim, generation=generation)
         elif ports.clock.monotonic_s() + poll_s > give_up_s:
             told = "Another upload of the same content is being asked about."
             raise WaitingError(told, retry_after_s=_RETRY_AFTER_S)
@@ -186,7 +199,7 @@ def _claim(asking: _Asking, ports: Ports) -> tuple[Adopted | None, int | None]:
             poll_s *= 2
             found = _find(asking, ports)
             if found is not None:
-                return found, None
+                return replace(claim, left=found)
         there = ports.store.stat(ports.settings.work_bucket, asking.lease)
 
 
@@ -197,7 +210,7 @@ def _may_take(asking: _Asking, there: ObjectInfo | None, ports: Ports) -> bool:
     return there.metadata.get(lease.HOLDER) == sharing.holder_of(asking.job.paths)
 
 
-def _left_behind(asking: _Asking, there: ObjectInfo | None, ports: Ports) -> Adopted | None:
+def _left_behind(asking: _Asking, there: ObjectInfo | None, ports: Ports) -> _Claim | None:
     """Return what can be used of the answer that the last holder journalled, and died before it kept a copy of it."""
     if there is None:
         return None
@@ -212,17 +225,18 @@ def _left_behind(asking: _Asking, there: ObjectInfo | None, ports: Ports) -> Ado
         return None
     if not isinstance(name, str) or not name.startswith(REPLIES):
         return None
-    return _adopted(asking, name, ports.store.stat(work, name), ports)
+    found = _adopted(asking, name, ports.store.stat(work, name), ports)
+    return None if found is None else _Claim(name, found)
 
 
-def _take(asking: _Asking, there: ObjectInfo | None, ports: Ports) -> int | None:
+def _take(asking: _Asking, there: ObjectInfo | None, ports: Ports, *, entry: str) -> int | None:
     """Take the lease, if it still is as it was seen; return its generation."""
     job = asking.job
     with suppress(ChangedError):  # somebody was faster
         return ports.store.replace(
             ports.settings.work_bucket,
             asking.lease,
-            jsontext.dump_compact({"attempt": job.attempt, "journal": job.paths.reply(asking.ask)}),
+            jsontext.dump_compact({"attempt": job.attempt, "journal": entry}),
             generation=there.generation if there else 0,
             content_type="application/json",
             metadata=lease.content_metadata(job, held=True),
@@ -230,10 +244,10 @@ def _take(asking: _Asking, there: ObjectInfo | None, ports: Ports) -> int | None
     return None
 
 
-def _release(asking: _Asking, generation: int, ports: Ports, *, told: bool) -> None:
-    """Let the lease go; a courtesy that never fails. `told` says that the last holder has left nothing untold."""
+def _release(asking: _Asking, generation: int, ports: Ports, *, entry: str | None) -> None:
+    """Let the lease go; a courtesy that never fails. `entry` of a journal may hold an answer that has no copy yet."""
     job = asking.job
-    body = {"attempt": job.attempt} | ({} if told else {"journal": job.paths.reply(asking.ask)})
+    body = {"attempt": job.attempt} | ({} if entry is None else {"journal": entry})
     try:
         ports.store.replace(
             ports.settings.work_bucket,

@@ -13,6 +13,7 @@ from hypothesis import settings
 from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
 from shared import logs
 from tests import canary, documented
+from tests.instance import forget_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +74,10 @@ def _everything_written_is_documented() -> Iterator[None]:
     documented.departures.clear()
     yield
     assert documented.departures == [], "\n\n".join(documented.departures)
+
+
+@pytest.fixture(autouse=True)
+def _a_new_instance() -> Iterator[None]:
+    """Have no test find the settings or the clients that another one has built."""
+    yield
+    forget_instance()

@@ -28,9 +28,9 @@ from infra.emulators.storage.app import build_app as build_storage
 from infra.emulators.storage.faults import FaultPlan
 from infra.emulators.storage.publisher import Publisher
 from infra.local import resources
-from shared import bootstrap
 from tests import canary
 from tests.functions.pushes import MAIN
+from tests.instance import forget_instance
 from tests.policy.evaluated import made
 from tests.policy.platform_needs import account, service_of
 from tests.policy.rights import grants
@@ -49,7 +49,6 @@ _JOB = "google_cloud_run_v2_job"
 ATTEMPTS = 5
 """The fewest that Pub/Sub allows before a message is given up, for speed."""
 MODEL_AGENT, SCHEDULER = "agent of aiplatform", "agent of cloudscheduler"
-_CACHES = ("_settings", "_rules", "_publisher", "_ports", "_in_flight", "_worker_ports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +243,11 @@ def _topic(subscription: Made) -> str:
 def _environment(stated: Mapping[str, str]) -> Iterator[None]:
     """Run the block as an instance that has just begun, with these settings and no others."""
     before = dict(os.environ)
-    for name in _CACHES:
-        getattr(bootstrap, name).cache_clear()
+    forget_instance()
     os.environ |= stated
     try:
         yield
     finally:
         os.environ.clear()
         os.environ |= before
-        for name in _CACHES:
-            getattr(bootstrap, name).cache_clear()
+        forget_instance()

@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    """Settings and rules that no other test has read, and the logs as they were."""
+def _logs_as_before() -> Iterator[None]:
+    """Leave the logs as they were."""
     logger = logging.getLogger("uplook")
     before = logger.handlers, logger.propagate, logger.level
-    for cached in (bootstrap._settings, bootstrap._rules):
-        cached.cache_clear()
     yield
-    for cached in (bootstrap._settings, bootstrap._rules):
-        cached.cache_clear()
     logger.handlers, logger.propagate = before[:2]
     logger.setLevel(before[2])
 

@@ -170,7 +170,6 @@ def test_names_from_uploaders_cannot_play_tricks_on_a_terminal(rig: Rig, capsys:
 def test_a_missing_environment_is_explained(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bootstrap._settings.cache_clear()
     for name in ("RESULTS_BUCKET", "WORK_BUCKET", "UPLOAD_BUCKETS", "IMAGE_TOPIC", "RESULT_TOPIC"):
         monkeypatch.delenv(name, raising=False)
 

@@ -7,6 +7,7 @@ DEV := $(VENV)/.dev-installed
 FUZZ := $(VENV)/.fuzz-installed
 CHECKOV := .venv-checkov
 CONSUMERS := .venv-consumers
+TRACING := .venv-tracing
 # The local eyes' detector, from an npm package: left out in a line where that cannot be had (docs/decisions/0029).
 EYES := infra/emulators/gemini/vision/weights.py
 # A lock names every file, and nothing is looked up beside it: what else the index holds must not matter (docs/decisions/0009).
@@ -62,6 +63,13 @@ $(CONSUMERS)/.installed: requirements-consumers.txt $(DEV)
 	$(VENV)/bin/uv pip install --quiet --python $(CONSUMERS)/bin/python $(LOCKED) --requirement requirements-consumers.txt
 	@touch $@
 
+# What `tracing = true` builds functions with, as it ships: a function of the tests runs on it alone.
+$(TRACING)/.installed: requirements-tracing.txt $(DEV)
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) $(TRACING)
+	$(VENV)/bin/uv pip install --quiet --python $(TRACING)/bin/python $(LOCKED) --requirement requirements-tracing.txt
+	@$(VENV)/bin/uv pip check --quiet --python $(TRACING)/bin/python
+	@touch $@
+
 setup: $(DEV) ## create .venv with everything that make check and make test need, pinned by hash
 	@echo "$(VENV) is ready: $$($(PY) --version)"
 
@@ -83,7 +91,7 @@ format: $(DEV) ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-test: $(DEV) $(CONSUMERS)/.installed ## every test
+test: $(DEV) $(CONSUMERS)/.installed $(TRACING)/.installed ## every test
 	$(PYTEST)
 
 docs: $(DEV) ## every command in README and docs, as a reader would type it

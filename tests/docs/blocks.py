@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SHELL: Final = frozenset({"sh", "bash", "console"})
-OTHERS: Final = frozenset({"json", "sql", "text", "toml", ""})
+OTHERS: Final = frozenset({"hcl", "json", "sql", "text", "toml", ""})
 """Languages of blocks that hold no command: data, and what a command prints."""
 
 REASONS: Final = frozenset(

@@ -8,11 +8,14 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
+import hcl2
 import pytest
 
 from shared.core.planning.rules import parse_rules
 from tests.docs.blocks import OTHERS, REASONS, SHELL, blocks, inline, pages
 from tests.docs.checks import is_command, problem
+from tests.policy.parsed import parse
+from tests.policy.test_policies import FILES
 
 if TYPE_CHECKING:
     from tests.docs.blocks import Block
@@ -23,6 +26,7 @@ PYTHON = [block for block in BLOCKS if block.language == "python"]
 NOT_RUN = [block for block in BLOCKS if block.not_run]
 INLINE = sorted({(page, code) for page in pages() for code in inline(page) if is_command(code)})
 MOST_NOT_RUN = 7
+_TERRAFORM = {bool: "bool", int: "number", float: "number", str: "string", dict: ("map", "object")}
 
 
 def imported(text: str) -> list[tuple[str, str | None]]:
@@ -97,6 +101,25 @@ def test_json_is_json(block: Block) -> None:
 def test_rules_are_rules(block: Block) -> None:
     said = parse_rules(block.text)
     assert said.rules or said.budgets
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "hcl"], ids=str)
+def test_what_terraform_is_told_it_asks_for(block: Block) -> None:
+    assert _unknown_to_terraform(block.text) == []
+
+
+def _unknown_to_terraform(text: str) -> list[str]:
+    """Return what such lines of `terraform.tfvars` set that `infra/` has no variable for, or one of another type."""
+    told, infra = hcl2.loads(text), parse(FILES)
+    asked = {name: str(body["type"]).removeprefix("${") for name, body in infra.variables.items()}
+    wrong = [name for name, value in told.items() if not asked.get(name, "").startswith(_TERRAFORM[type(value)])]
+    return [*wrong, *(told.get("settings", {}).keys() - set(infra.local_values["further_settings"]))]
+
+
+def test_a_variable_that_terraform_has_not_got_is_noticed() -> None:
+    text = 'tracng = true\ntracing = "true"\nsettings = { OTEL_TRACES_SAMPLER = "always_on", OTEL_SAMPLER = "x" }\n'
+
+    assert _unknown_to_terraform(text) == ["tracng", "tracing", "OTEL_SAMPLER"]
 
 
 @pytest.mark.parametrize(("page", "code"), INLINE)

@@ -5,29 +5,31 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.emulators import Fault
 from infra.local import topology
+from tests.functions.collector import PYTHON, collecting
 from tests.rig import picture
 from tests.storm.deployment import deployed, event_of, paths_of
-from tests.waiting import wait_until
+from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from shared.core.events.envelopes import ImageEvent
+    from tests.functions.collector import Collector
     from tests.storm.deployment import Deployment
 
 LATER_MS = "600000"
 """No batch is sent before the end of a test: what comes was sent by the end of the process."""
 
 TRACING = {"THREADS": "8", "OTEL_BSP_SCHEDULE_DELAY": LATER_MS, "OTEL_TRACES_SAMPLER": "always_on"}
+QUEUE, MODEL_CALL = "wait in the queue", "generate_content gemini-3.5-flash-lite"
+STEPS = {"lease", "download", "transport", "call", "journal", "read", "masks", "overlay", "files", "commit", "announce"}
 CUT = "stopped: requests in flight are cut"
 
 
@@ -58,6 +60,13 @@ def ended(deployment: Deployment) -> list[str]:
     return worker.lives[-1].lines
 
 
+def restarted(deployment: Deployment) -> list[str]:
+    """Return what the instance wrote until it ended, and have the next one take requests."""
+    lines = ended(deployment)
+    deployment.instances["caption"].start()
+    return lines
+
+
 def spans_of(lines: list[str]) -> list[dict[str, Any]]:
     """Return the spans among what a process wrote: one line each."""
     found = [json.loads(line) for line in lines if line.startswith("{")]
@@ -67,14 +76,11 @@ def spans_of(lines: list[str]) -> list[dict[str, Any]]:
 def test_an_instance_that_ends_sends_its_last_spans(deployment: Deployment) -> None:
     done(deployment, send(deployment, "quiet.jpg"))
 
-    spans = spans_of(ended(deployment))
+    spans = spans_of(restarted(deployment))
 
-    assert {"captions", "lease", "download", "call", "journal", "commit", "announce"} <= {
-        each["name"] for each in spans
-    }
+    assert {each["name"] for each in spans} == STEPS | {QUEUE, "caption", MODEL_CALL, "send image-results"}
     assert len({each["context"]["trace_id"] for each in spans}) == 1
     assert {each["resource"]["attributes"]["service.name"] for each in spans} == {"captions"}
-    deployment.instances["caption"].start()
 
 
 def test_an_instance_that_cuts_a_delivery_sends_the_spans_that_there_are(deployment: Deployment) -> None:
@@ -82,67 +88,48 @@ def test_an_instance_that_cuts_a_delivery_sends_the_spans_that_there_are(deploym
     event = send(deployment, "cut.jpg")
     wait_until(lambda: any(each["id"] == fault and each["hits"] for each in deployment.gemini.faults()), "model call")
 
-    lines = ended(deployment)
+    lines = restarted(deployment)
 
     assert [line for line in lines if CUT in line] != []
     assert {"lease", "download", "transport"} <= {each["name"] for each in spans_of(lines)}
     deployment.gemini.clear()
-    deployment.instances["caption"].start()
     done(deployment, event)
-    second = [each for each in spans_of(ended(deployment)) if each["name"] == "captions"]
+    second = [each for each in spans_of(restarted(deployment)) if each["name"] == "caption"]
     first = next(each for each in spans_of(lines) if each["name"] == "lease")["parent_id"]
     assert [link["context"]["span_id"] for each in second for link in each["links"]][-1] == first
-    deployment.instances["caption"].start()
 
 
-class _Collector(ThreadingHTTPServer):
-    """Takes what is posted; `hangs` never answers."""
-
-    daemon_threads = True
-
-    def __init__(self, *, hangs: bool) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.hangs = hangs
-        self.taken: list[bytes] = []
-        self.reached, self.let_go = threading.Event(), threading.Event()
+def over_otlp(collector: Collector, **environ: str) -> dict[str, str]:
+    """Return what has a function send its spans to a collector by OTLP."""
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+    return TRACING | {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} | environ
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Collector
+def test_a_collector_gets_every_span_by_otlp_from_what_ships(tmp_path: Path) -> None:
+    with collecting(hangs=False) as collector:
+        env = over_otlp(collector, OTEL_SERVICE_NAME="captions")
+        with deployed(["caption"], tmp_path, env=env, python=PYTHON) as deployment:
+            done(deployment, send(deployment, "one.jpg"))
+            ended(deployment)
 
-    def do_POST(self) -> None:
-        self.server.taken.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.reached.set()
-        if self.server.hangs:
-            self.server.let_go.wait()
-        self.send_response(200)
-        self.end_headers()
+    found = collector.resource_spans()
+    spans = [span for each in found for scope in each["scopeSpans"] for span in scope["spans"]]
+    resource = {key["key"]: key["value"] for each in found for key in each["resource"]["attributes"]}
+    assert {path for path, _ in collector.taken} == {"/v1/traces"}
+    assert {span["name"] for span in spans} == STEPS | {QUEUE, "caption", MODEL_CALL, "send image-results"}
+    assert len({span["traceId"] for span in spans}) == 1
+    assert (resource["service.name"], resource["faas.name"]) == (
+        {"stringValue": "captions"},
+        {"stringValue": "caption"},
+    )
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-        pass
 
-
-@pytest.mark.parametrize("hangs", [False, True])
-def test_a_collector_gets_spans_by_otlp_and_one_that_hangs_holds_nothing_up(tmp_path: Path, *, hangs: bool) -> None:
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="requirements-tracing.txt is not installed")
-    collector = _Collector(hangs=hangs)
-    threading.Thread(target=collector.serve_forever, daemon=True).start()
-    env = TRACING | {
-        "OTEL_TRACES_EXPORTER": "otlp",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
-        "OTEL_BSP_SCHEDULE_DELAY": "10",
-        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
-    }
-    try:
-        with deployed(["caption"], tmp_path, env=env) as deployment:
+def test_a_collector_that_hangs_holds_up_neither_an_event_nor_the_end(tmp_path: Path) -> None:
+    with collecting(hangs=True) as collector:
+        env = over_otlp(collector, OTEL_BSP_SCHEDULE_DELAY="10")
+        with deployed(["caption"], tmp_path, env=env, python=PYTHON) as deployment:
             for name in ("one.jpg", "two.jpg"):
                 done(deployment, send(deployment, name))
-            assert collector.reached.wait(60)
+            assert collector.reached.wait(WAIT_S)
             ended(deployment)
-    finally:
-        collector.let_go.set()
-        collector.shutdown()
-        collector.server_close()
-
-    assert b"lease" in b"".join(collector.taken)
-    assert (b"announce" in b"".join(collector.taken)) is not hangs
+        assert not collector.let_go.is_set()  # nobody had an answer

@@ -43,6 +43,7 @@ DEV = made_up("dev")
 FUZZ = made_up("fuzz")
 CHECKOV = made_up("policy")
 CONSUMERS = made_up("consumers")
+TRACING = made_up("tracing")
 # As Google's buildpack does on Python 3.13 and older, where uv was not asked for:
 # https://github.com/GoogleCloudPlatform/buildpacks/blob/main/pkg/python/python.go
 BUILDPACK = (
@@ -54,7 +55,7 @@ BUILDPACK = (
 @pytest.fixture(scope="module")
 def index_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     index = Index(tmp_path_factory.mktemp("index"))
-    index.add([*LOCAL, *DEV, *FUZZ, *CHECKOV, *CONSUMERS])
+    index.add([*LOCAL, *DEV, *FUZZ, *CHECKOV, *CONSUMERS, *TRACING])
     with index.served() as url:
         yield url
 
@@ -154,6 +155,7 @@ def checkout(folder: Path) -> Path:
     write_lock(folder / "requirements-fuzz.txt", FUZZ)
     write_lock(folder / "requirements-checkov.txt", CHECKOV)
     write_lock(folder / "requirements-consumers.txt", CONSUMERS)
+    write_lock(folder / "requirements-tracing.txt", TRACING)
     return folder
 
 
@@ -174,7 +176,7 @@ def test_make_installs_what_is_locked(pip: Path, env: dict[str, str], tmp_path: 
     assert [text.count("Things will have no names") for text in said] == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("checkov", CHECKOV), ("consumers", CONSUMERS)])
+@pytest.mark.parametrize(("name", "wanted"), [("checkov", CHECKOV), ("consumers", CONSUMERS), ("tracing", TRACING)])
 def test_make_installs_what_is_locked_in_an_environment_of_its_own(
     env: dict[str, str], tmp_path: Path, name: str, wanted: tuple[Release, ...]
 ) -> None:

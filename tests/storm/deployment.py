@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,11 @@ def deployed(
     *,
     env: Mapping[str, str],
     emulators: Mapping[str, Sequence[str]] | None = None,
+    python: Path = Path(sys.executable),
 ) -> Iterator[Deployment]:
     """Start emulators and one instance per task, all gone afterwards; `env` changes the functions' settings.
 
-    `emulators` are further arguments of each.
+    `emulators` are further arguments of each, `python` is what the functions run on.
     """
     with contextlib.ExitStack() as stack:
         base = _base_env(state_dir)
@@ -107,7 +109,7 @@ def deployed(
         resources.create_topics(endpoints.pubsub)
         resources.create_buckets(endpoints.storage, notify=False)
         functions_env = base | endpoints.function_env() | {"LOG_FORMAT": "json"} | dict(env)
-        instances = {task: Instance(task, env=functions_env) for task in tasks}
+        instances = {task: Instance(task, env=functions_env, python=python) for task in tasks}
         for instance in instances.values():
             stack.callback(instance.stop)
         with ThreadPoolExecutor(len(instances)) as pool:

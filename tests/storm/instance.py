@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.local.process import ROOT, Process, free_port
@@ -14,7 +15,6 @@ from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -27,11 +27,22 @@ class Life:
 
 
 class Instance:
-    """Always on the same port: its subscription knows no other. `source` is the deploy root that it serves."""
+    """Always on the same port: its subscription knows no other. `source` is the deploy root that it serves.
 
-    def __init__(self, function: str, *, env: Mapping[str, str], source: Path = ROOT / "main.py") -> None:
+    `python` is that of the environment it runs in.
+    """
+
+    def __init__(
+        self,
+        function: str,
+        *,
+        env: Mapping[str, str],
+        source: Path = ROOT / "main.py",
+        python: Path = Path(sys.executable),
+    ) -> None:
         self.function = function
         self.source = source
+        self.python = python
         self.port = free_port()
         self.lives: list[Life] = []
         self._env = dict(env)
@@ -47,7 +58,7 @@ class Instance:
         """Begin another life, and wait until it takes requests."""
         life = Life(len(self.lives))
         self.lives.append(life)
-        argv = [sys.executable, "-m", "functions_framework", "--source", str(self.source), "--target"]
+        argv = [str(self.python), "-m", "functions_framework", "--source", str(self.source), "--target"]
         argv += [self.function, "--signature-type", "cloudevent", "--host", "127.0.0.1", "--port", str(self.port)]
         self._process = Process(self.function, argv, env=self._env, on_line=lambda _, line: life.lines.append(line))
         self._process.wait_port(self.port, timeout_s=WAIT_S)

@@ -25,7 +25,7 @@ resource "google_project_service" "api" {
 resource "google_project_service" "chosen" {
   for_each = toset(concat(
     var.backend == "vertex" ? ["aiplatform.googleapis.com"] : ["secretmanager.googleapis.com"],
-    var.alert_email == null ? [] : ["monitoring.googleapis.com"],
+    var.alert_email == null && !var.dashboard ? [] : ["monitoring.googleapis.com"],
     var.bigquery ? ["bigquery.googleapis.com"] : [],
     var.tracing ? ["cloudtrace.googleapis.com"] : [],
   ))

@@ -51,6 +51,13 @@ variable "bigquery" {
   nullable    = false
 }
 
+variable "dashboard" {
+  description = "Whether Cloud Monitoring shows what is going on: metrics of what the functions log, a dashboard and two objectives, see docs/monitoring.md."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "deadlines_s" {
   description = "Seconds that nest: a worker's own deadline < the platform's < Pub/Sub's ack deadline < the lease."
   type = object({
@@ -183,6 +190,18 @@ variable "max_usd_per_day" {
   validation {
     condition     = var.max_usd_per_day == null || try(var.max_usd_per_day > 0, false)
     error_message = "max_usd_per_day: expected a number above 0, or null for no ceiling."
+  }
+}
+
+variable "objective_latency_s" {
+  description = "Of 100 results, 95 should be there so many seconds after their upload: the objective of the dashboard."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.objective_latency_s > 0
+    error_message = "objective_latency_s: expected seconds above 0."
   }
 }
 

@@ -125,6 +125,39 @@ run "by_default" {
     )
     error_message = "Expected no alerts that nobody hears."
   }
+
+  assert {
+    condition     = length(google_logging_metric.counted) + length(google_monitoring_dashboard.uplook) + length(google_monitoring_slo.results) + length(google_monitoring_alert_policy.objective) == 0
+    error_message = "Expected no dashboard that nobody asked for."
+  }
+}
+
+run "with_a_dashboard" {
+  variables {
+    alert_email         = "operators@example.com"
+    dashboard           = true
+    objective_latency_s = 20
+  }
+
+  assert {
+    condition     = alltrue([for name, each in merge(google_logging_metric.counted, google_logging_metric.distributed) : each.name == "uplook/${name}"]) && length(google_logging_metric.distributed) == 4
+    error_message = "Expected metrics below the prefix."
+  }
+
+  assert {
+    condition     = length(jsondecode(google_monitoring_dashboard.uplook[0].dashboard_json).gridLayout.widgets) == length(local.charts)
+    error_message = "Expected every chart on the dashboard."
+  }
+
+  assert {
+    condition     = google_monitoring_slo.latency[0].request_based_sli[0].distribution_cut[0].range[0].max == 20
+    error_message = "Expected the objective that was chosen."
+  }
+
+  assert {
+    condition     = join(" ", sort(keys(google_monitoring_alert_policy.objective))) == "latency results"
+    error_message = "Expected a mail about each objective."
+  }
 }
 
 run "with_alerts" {

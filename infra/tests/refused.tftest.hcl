@@ -245,3 +245,13 @@ run "a_place_where_vertex_ai_is_not" {
     vertex_location = "worldwide"
   }
 }
+
+run "an_objective_of_no_time" {
+  command = plan
+
+  expect_failures = [var.objective_latency_s]
+
+  variables {
+    objective_latency_s = 0
+  }
+}

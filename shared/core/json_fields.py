@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -39,6 +40,19 @@ def optional_text(value: Mapping[str, Any], key: str) -> str | None:
     """Return a text, or None where there is none that can be used."""
     found = value.get(key)
     return found if is_text(found) and found else None
+
+
+def optional_time(value: Mapping[str, Any], key: str) -> str | None:
+    """Return a time with its offset (RFC 3339) as it is written, or None for all else.
+
+    >>> optional_time({"at": "2026-11-29T08:00:00.123Z"}, "at"), optional_time({"at": "2026-11-29"}, "at")
+    ('2026-11-29T08:00:00.123Z', None)
+    """
+    found = value.get(key)
+    try:
+        return found if isinstance(found, str) and dt.datetime.fromisoformat(found).tzinfo is not None else None
+    except ValueError:
+        return None
 
 
 def count(value: Mapping[str, Any], key: str) -> int:

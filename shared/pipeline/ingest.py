@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared import logs
@@ -55,5 +56,7 @@ def ingest(
         if planned.left_out is not None:
             logs.info("left out", reason=planned.left_out)
             return
-        publisher.publish(settings.image_topic, [format_image_event(event) for event in planned.events])
+        # How long it took is asked about what need not wait.
+        events = [each if each.lane else replace(each, uploaded_at=upload.uploaded_at) for each in planned.events]
+        publisher.publish(settings.image_topic, [format_image_event(event) for event in events])
         logs.info("planned", tasks=[task for event in planned.events for task in event.tasks])

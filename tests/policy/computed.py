@@ -47,6 +47,9 @@ COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] 
     },
     "google_cloudfunctions2_function": {"event_trigger": _event_trigger, "service_config": _function_with_uri},
     "google_monitoring_notification_channel": {"id": lambda each: each["display_name"]},
+    "google_monitoring_slo": {
+        "name": lambda each: f"projects/{NUMBER}/services/{each['service']}/serviceLevelObjectives/{each['slo_id']}"
+    },
     "google_project_iam_custom_role": {"name": lambda each: f"projects/{PROJECT}/roles/{each['role_id']}"},
     "google_project_service_identity": {
         "email": lambda each: _agent_of(each["service"]),

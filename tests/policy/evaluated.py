@@ -25,6 +25,7 @@ _ALL: Final[Mapping[str, Any]] = {
     "bigquery": True,
     "backfill_image": BACKFILL_IMAGE,
     "reuse_answers": True,
+    "dashboard": True,
     "tracing": True,
 }
 EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = ({**_ALL, "backend": "vertex"}, {**_ALL, "backend": "developer"})

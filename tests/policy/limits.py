@@ -215,5 +215,6 @@ def alerts(infra: Infra) -> list[str]:
         f"{block.address}: is not made exactly where alert_email is given."
         for block in (*policies, *infra.of("google_monitoring_notification_channel"))
         if block.one("count") != "${var.alert_email == null ? 0 : 1}"
+        and not str(block.one("for_each")).startswith("${var.alert_email == null ? {} : ")
     ]
     return problems

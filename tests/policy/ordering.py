@@ -24,8 +24,12 @@ APIS: Final[Mapping[str, Collection[str]]] = {
     "google_cloud_run_v2_job": {"run"},
     "google_cloud_scheduler_job": {"cloudscheduler"},
     "google_cloudfunctions2_function": {"artifactregistry", "cloudbuild", "cloudfunctions", "run", "storage"},
+    "google_logging_metric": {"logging"},
     "google_monitoring_alert_policy": {"monitoring"},
+    "google_monitoring_custom_service": {"monitoring"},
+    "google_monitoring_dashboard": {"monitoring"},
     "google_monitoring_notification_channel": {"monitoring"},
+    "google_monitoring_slo": {"monitoring"},
     "google_project": {"cloudresourcemanager"},
     "google_project_iam_custom_role": {"iam"},
     "google_project_service_identity": (),  # its service's, see _apis

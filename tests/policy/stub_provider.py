@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SERVICE: Final = "tfplugin6.Provider"
-_TYPES: Final = {"map of string": ["map", "string"], "array of string": ["list", "string"]}
+_TYPES: Final = {
+    "map of string": ["map", "string"],
+    "array of number": ["list", "number"],
+    "array of string": ["list", "string"],
+}
 _NESTING_LIST: Final = 2
 _PROVIDER: Final = {"project": {"kind": "string"}, "region": {"kind": "string"}}
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.adapters.memory import MemoryPublisher
 from shared.core.errors import TransientError
-from shared.core.events.envelopes import Upload, format_image_event, parse_image_event
+from shared.core.events.envelopes import Upload, format_image_event, parse_image_event, parse_upload
 from shared.core.planning.choices import Choices
 from shared.core.planning.rules import Rules
 from shared.core.results import schemas
@@ -41,6 +41,26 @@ def test_one_event_per_ask_fits_the_schema_and_comes_back_as_it_went() -> None:
         parsed = parse_image_event(json.dumps(event).encode())
         assert json.loads(format_image_event(parsed).data) == event
         assert parsed.source == upload.source
+
+
+def test_events_say_when_the_upload_came_where_its_event_says_so() -> None:
+    resource = {"bucket": "uploads", "name": "cat.jpg", "generation": "17", "contentType": "image/jpeg"}
+    told = _published(parse_upload(resource | {"timeCreated": "2026-11-21T08:00:00.123Z"}))
+
+    assert [event["uploaded_at"] for event in told] == 2 * ["2026-11-21T08:00:00.123Z"]
+    for event in told:
+        assert schemas.problem(event, schemas.IMAGE_EVENT) is None
+        assert json.loads(format_image_event(parse_image_event(json.dumps(event).encode())).data) == event
+    for odd in (None, 7, "", "yesterday", "2026-11-21", "2026-11-21T08:00:00", {"seconds": 1}):
+        assert all("uploaded_at" not in event for event in _published(parse_upload(resource | {"timeCreated": odd})))
+
+
+def test_what_may_wait_for_a_batch_job_does_not_say_when_it_came() -> None:
+    upload = Upload(Source("uploads", "cat.jpg", 17, 5, "image/jpeg"), uploaded_at="2026-11-21T08:00:00Z")
+
+    told = _published(upload, Rules(Choices(tasks=("caption", "detect", "segment"), lane="batch")))
+
+    assert [(event["lane"], "uploaded_at" in event) for event in told] == 2 * [("batch", False)]
 
 
 def test_all_events_of_an_upload_are_published_in_one_call_with_the_attributes_that_filters_need() -> None:

@@ -17,6 +17,7 @@ from shared.core.errors import (
 )
 from shared.core.results import authorship, documents
 from shared.core.results.authorship import ForeignObjectError
+from shared.core.results.measures import measures
 from shared.core.tracing import step
 from shared.pipeline.concurrency import concurrently
 from shared.pipeline.worker.lease import ATTEMPT, Settled, read_settled
@@ -79,7 +80,8 @@ def _write_document(job: Job, document: Mapping[str, Any], ports: Ports) -> Sett
         pass
     else:
         ports.tracer.note({"uplook.task": job.event.task, "uplook.status": document["status"]})
-        logs.info("committed", status=document["status"], result=f"gs://{bucket}/{name}")
+        told = measures(document, uploaded_at=job.event.uploaded_at, now=ports.clock.now_iso())
+        logs.info("committed", status=document["status"], result=f"gs://{bucket}/{name}", **told)
         return Settled(document, name)
     try:
         return _committed(name, job, ports)

@@ -314,6 +314,8 @@ def _claim_seen(job: Job, ports: Ports, body: bytes) -> HeldLease | tuple[Settle
             return replace(held, done=done)
         if ports.clock.monotonic_s() + poll_s > give_up_s:
             raise TransientError(f"{job.paths.lease} is held by another delivery.", retry_after_s=_RETRY_AFTER_S)
+        if poll_s == _FIRST_POLL_S:
+            logs.info("another delivery is at work: its lease is waited for")
         ports.clock.sleep(poll_s)
         poll_s *= 2
 

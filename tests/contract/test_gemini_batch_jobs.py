@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,6 @@ class Backend:
     name: Any
     url: str
     bucket: str
-    jobs: int = 0
 
     def __post_init__(self) -> None:
         access = ByKey("local") if self.name == "developer" else OnVertex("p1", "global")
@@ -133,8 +133,8 @@ class Backend:
 
     def begin(self) -> BatchJob:
         """Create a job."""
-        self.jobs += 1
-        name, destination = f"files/faulty-{self.jobs}", None
+        self.file = f"files/faulty-{uuid.uuid4().hex[:12]}"
+        name, destination = self.file, None
         data = b"\n".join(line(each, InlineImage(PNG, "image/png"), self.name) for each in LINES)
         if self.name == "developer":
             model = GeminiModel(ByKey("local"), base_url=self.url, connections=2)
@@ -151,7 +151,7 @@ class Backend:
         if self.name == "developer":
             data = self.service.download(job.answers, timeout_s=TIMEOUT_S) if job.answers else None
             return (data or b"").splitlines()
-        names = self._store.list_names("work", f"files/faulty-{self.jobs}/answers/")
+        names = self._store.list_names("work", f"{self.file}/answers/")
         return [text for name in names for text in self._store.read("work", name, max_bytes=10**7).splitlines()]
 
 

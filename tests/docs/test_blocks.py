@@ -26,7 +26,13 @@ PYTHON = [block for block in BLOCKS if block.language == "python"]
 NOT_RUN = [block for block in BLOCKS if block.not_run]
 INLINE = sorted({(page, code) for page in pages() for code in inline(page) if is_command(code)})
 MOST_NOT_RUN = 7
-_TERRAFORM = {bool: "bool", int: "number", float: "number", str: "string", dict: ("map", "object")}
+_TERRAFORM: dict[type, tuple[str, ...]] = {
+    bool: ("bool",),
+    int: ("number",),
+    float: ("number",),
+    str: ("string",),
+    dict: ("map", "object"),
+}
 
 
 def imported(text: str) -> list[tuple[str, str | None]]:

@@ -229,6 +229,23 @@ def test_an_upload_that_was_forgotten_meanwhile_stays_forgotten() -> None:
     assert rig.rig.document(stays)["status"] == "ok"
 
 
+@BOTH
+def test_what_is_forgotten_before_its_job_is_created_is_not_asked_about(settings: Settings) -> None:
+    rig = BatchRig(settings)
+    gone, stays = rig.upload("gone.jpg"), rig.upload("stays.jpg")
+    rig.deliver(gone, stays)
+    rig.service.faults.add("batch_create", RefusedError("429"))
+    rig.tick()
+    rig.rig.store.delete(UPLOADS, "gone.jpg")
+    forget(Upload(gone.source), rig.rig.ports)
+    rig.tick()
+    rig.finish()
+    rig.tick()
+    rig.work()
+    assert len(rig.service.paid) == 1
+    assert rig.rig.document(stays)["status"] == "ok"
+
+
 def test_an_upload_that_was_overwritten_before_its_answer_came_is_skipped() -> None:
     rig = BatchRig(VERTEX_SETTINGS)
     event = rig.upload("one.jpg")

@@ -9,7 +9,15 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from shared import logs
-from shared.core.errors import AlreadyExistsError, FileUnavailableError, PermanentError, TransientError
+from shared.core import jsontext
+from shared.core.errors import (
+    AlreadyExistsError,
+    ChangedError,
+    FileUnavailableError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+)
 from shared.core.gemini import transport
 from shared.core.naming import BATCH_FILES
 
@@ -26,13 +34,38 @@ _TYPE = "application/jsonl"
 
 
 def send(record: BatchRecord, lines: Sequence[bytes], ports: BatchPorts) -> None:
-    """Put the input where the service reads it; what is there already is the same."""
+    """Put the input where the service reads it, in place of what an earlier tick has put there.
+
+    That was before a line of it was forgotten, perhaps: the service must not be asked about it.
+    """
     data = b"\n".join(lines) + b"\n"
+    if ports.settings.enterprise:
+        _put(ports.settings.work_bucket, _input_name(record), data, ports)
+    else:
+        _upload(_input_file(record), data, ports)
+
+
+def _put(bucket: str, name: str, data: bytes, ports: BatchPorts) -> None:
     with contextlib.suppress(AlreadyExistsError):
-        if ports.settings.enterprise:
-            ports.store.create(ports.settings.work_bucket, _input_name(record), data, content_type=_TYPE)
-        else:
-            ports.model.upload(_input_file(record), data, mime_type=_TYPE, timeout_s=_SEND_S)
+        ports.store.create(bucket, name, data, content_type=_TYPE)
+        return
+    there = ports.store.stat(bucket, name)
+    if there is None:
+        raise TransientError(f"gs://{bucket}/{name} vanished while it was looked at.")
+    if there.crc32c == jsontext.crc32c(data):
+        return
+    try:
+        ports.store.replace(bucket, name, data, generation=there.generation, content_type=_TYPE)
+    except ChangedError as error:
+        raise TransientError(f"gs://{bucket}/{name} was changed while it was looked at.") from error
+
+
+def _upload(name: str, data: bytes, ports: BatchPorts) -> None:
+    try:
+        ports.model.upload(name, data, mime_type=_TYPE, timeout_s=_SEND_S)
+    except AlreadyExistsError:  # nobody can see what is in a file
+        ports.model.delete_file(name, timeout_s=_DELETE_S)
+        ports.model.upload(name, data, mime_type=_TYPE, timeout_s=_SEND_S)
 
 
 def source(record: BatchRecord, ports: BatchPorts) -> str:
@@ -48,7 +81,11 @@ def destination(record: BatchRecord, ports: BatchPorts) -> str | None:
 
 
 def answers(record: BatchRecord, job: BatchJob | None, ports: BatchPorts) -> Iterator[bytes]:
-    """Yield the lines of a job's output, however it ended: what was done before its end is there on Vertex."""
+    """Yield the lines of a job's output, however it ended: what was done before its end is there on Vertex.
+
+    Raises:
+        TransientError: another tick has just read all of it, and deleted it.
+    """
     if not ports.settings.enterprise:
         data = None
         if job is not None and job.answers is not None:
@@ -61,7 +98,14 @@ def answers(record: BatchRecord, job: BatchJob | None, ports: BatchPorts) -> Ite
     bucket = ports.settings.work_bucket
     for name in ports.store.list_names(bucket, _answers_folder(record)):
         if name.endswith(".jsonl"):
-            yield from ports.store.read(bucket, name, max_bytes=_MAX_ANSWERS_BYTES).splitlines()
+            yield from _read(bucket, name, ports).splitlines()
+
+
+def _read(bucket: str, name: str, ports: BatchPorts) -> bytes:
+    try:
+        return ports.store.read(bucket, name, max_bytes=_MAX_ANSWERS_BYTES)
+    except NotFoundError as error:
+        raise TransientError(f"gs://{bucket}/{name} is gone: another tick has read it to its end.") from error
 
 
 def delete(record: BatchRecord, job: BatchJob | None, ports: BatchPorts) -> None:
@@ -80,7 +124,7 @@ def delete(record: BatchRecord, job: BatchJob | None, ports: BatchPorts) -> None
 
 
 def _input_file(record: BatchRecord) -> str:
-    """Return the name of the input at the Files API: always the same, so that it is sent once."""
+    """Return the name of the input at the Files API: always the same, so that there is one."""
     return transport.file_name(record.display_name.encode())
 
 

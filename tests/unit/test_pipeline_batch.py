@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -176,6 +177,37 @@ def test_a_job_that_nobody_created_is_created_later_and_of_two_the_second_is_can
     rig.rig.clock.time_s += _OLD_S
     rig.tick()
     assert [each.state for each in rig.service.jobs.values()] == ["PENDING", "CANCELLED"]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_lines_of_a_record_that_is_changed_while_it_is_read_go_into_no_second_job(
+    nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read to be gone on with, and once more to know which lines are taken."""
+    rig = BatchRig()
+    rig.deliver(rig.upload("one.jpg"))
+    rig.tick()
+    store, reads = rig.rig.store, itertools.count(1)
+    read = store.read
+
+    def read_late(bucket: str, name: str, *, generation: int | None = None, max_bytes: int) -> bytes:
+        there = store.stat(bucket, name)
+        if name.startswith(naming.BATCH_RECORDS) and next(reads) == nth and there is not None:
+            data = read(bucket, name, max_bytes=max_bytes)
+            store.replace(
+                bucket,
+                name,
+                data,
+                generation=there.generation,
+                content_type="application/json",
+                metadata=there.metadata,
+            )
+        return read(bucket, name, generation=generation, max_bytes=max_bytes)
+
+    monkeypatch.setattr(store, "read", read_late)
+    rig.tick()
+    assert [each["number"] for each in rig.records()] == [1]
+    assert len(rig.service.jobs) == 1
 
 
 def test_a_job_that_the_service_does_not_take_now_is_tried_again_and_given_up_after_a_day() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared import logs
 from shared.core.delivery import batch_records
 from shared.core.delivery.batch_records import MAX_RECORD_BYTES, RECORD_STATE, BatchRecord, BatchRecordError
-from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError
+from shared.core.errors import AlreadyExistsError, ChangedError, NotFoundError, PermanentError, TransientError
 from shared.core.naming import BATCH_RECORDS
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.pipeline.ports import Ports
 
 _TYPE = "application/json"
+_READS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,22 @@ def _listed(ports: Ports) -> Iterator[tuple[int, str, int, str, float]]:
 
 
 def _read(name: str, number: int, *, generation: int, age_s: float, ports: Ports) -> KeptRecord | None:
-    try:
-        data = ports.store.read(ports.settings.work_bucket, name, generation=generation, max_bytes=MAX_RECORD_BYTES)
-        return KeptRecord(batch_records.parse_record(data, number=number), generation, age_s)
-    except NotFoundError:
-        return None  # somebody has changed it just now: it is theirs
-    except (BatchRecordError, PermanentError) as error:
-        logs.error("not one of our batch records: it is left aside", object=name, reason=str(error))
-        return None
+    """Read a record, as it is by now where somebody changes it just then: lines of one that was left out go twice.
+
+    Raises:
+        TransientError: it changes faster than it can be read.
+    """
+    work = ports.settings.work_bucket
+    for _ in range(_READS):
+        try:
+            data = ports.store.read(work, name, generation=generation, max_bytes=MAX_RECORD_BYTES)
+            return KeptRecord(batch_records.parse_record(data, number=number), generation, age_s)
+        except NotFoundError:
+            there = ports.store.stat(work, name)
+            if there is None:
+                return None
+            generation, age_s = there.generation, there.age_s
+        except (BatchRecordError, PermanentError) as error:
+            logs.error("not one of our batch records: it is left aside", object=name, reason=str(error))
+            return None
+    raise TransientError(f"gs://{work}/{name} changes faster than it can be read.")

@@ -34,7 +34,8 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 class Ledger:
     """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
     `released` the generations of held events that were published again, `forgotten` those whose uploads are gone,
-    `withdrawn` those of which everything was removed. What was paid is kept by spending day; `paid_for` says what each payment of `paid` was for.
+    `withdrawn` those of which everything was removed. What was paid is kept by spending day; `paid_for` says what each
+    payment of `paid` was for.
     `lines_paid` counts the answers of batch jobs, by the generation that they are about."""
 
     store: MemoryStore

@@ -1,4 +1,4 @@
-"""An upload whose rules say that it may wait, through all entry points: ingest, the worker, and the scheduler's tick."""
+"""An upload whose rules say that it may wait, through all entry points: ingest, the worker, and the tick."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.core.events.envelopes import BATCH_LANE, parse_image_event
 from shared.core.planning.rules import parse_rules
 from tests.batch_rig import BatchRig
 from tests.functions.pushes import OK, push, push_body, storage_event
-from tests.rig import UPLOADS, WORK, Rig, picture
+from tests.rig import UPLOADS, WORK, picture
 
 RULES = """
 [defaults]
@@ -25,8 +25,8 @@ lane = "batch"
 
 
 @pytest.fixture
-def batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> BatchRig:
-    """A deployment with BATCH=true; `rig` has put memory adapters in place."""
+def batches(monkeypatch: pytest.MonkeyPatch) -> BatchRig:
+    """Memory adapters in place of what bootstrap would build, with BATCH=true."""
     found = BatchRig()
     monkeypatch.setattr(bootstrap, "settings", lambda: found.settings)
     monkeypatch.setattr(bootstrap, "rules", lambda: parse_rules(RULES))

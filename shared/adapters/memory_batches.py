@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.memory_faults import Faults
-from shared.core.errors import FileUnavailableError
+from shared.core.errors import FileUnavailableError, NotFoundError
 from shared.core.gemini.batches import LINE_LABEL, BatchJob
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ class MemoryBatches:
     def _read(self, source: str) -> bytes:
         if source.startswith("gs://"):
             bucket, _, name = source.removeprefix("gs://").partition("/")
-            return self._store.read(bucket, name, max_bytes=_MOST)
+            try:
+                return self._store.read(bucket, name, max_bytes=_MOST)
+            except NotFoundError as error:  # the service tells it as it tells a file that is gone
+                raise FileUnavailableError(f"{source} does not exist.") from error
         if source not in self._model.contents:
             raise FileUnavailableError(f"{source} does not exist.")
         return self._model.contents[source]

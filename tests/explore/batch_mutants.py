@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.adapters.memory import MemoryStore
 from shared.core.delivery import batch_records
 from shared.core.errors import BatchedError
 from shared.core.gemini import batches
@@ -13,7 +14,6 @@ from shared.core.naming import BATCH_LINES
 from shared.pipeline.upkeep import batch_collecting, batch_files, batch_log, batch_making, forget
 from shared.pipeline.upkeep.batch_log import KeptRecord
 from shared.pipeline.worker import ask, batch_line, source_image
-from tests.explore.ports import StagedStore
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -56,15 +56,15 @@ def take_lines_that_are_taken(patch: pytest.MonkeyPatch) -> None:
 
 
 def replace_lines_in_any_generation(patch: pytest.MonkeyPatch) -> None:
-    replace = StagedStore.replace
+    replace = MemoryStore.replace
 
-    def whatever_is_there(store: StagedStore, bucket: str, name: str, data: bytes, **how: Any) -> int:
-        if name.startswith(BATCH_LINES):
-            there = store._store.stat(bucket, name)
+    def whatever_is_there(store: MemoryStore, bucket: str, name: str, data: bytes, **how: Any) -> int:
+        if name.startswith(BATCH_LINES):  # looked at in the very moment, and not when the step was asked for
+            there = store.stat(bucket, name)
             how["generation"] = there.generation if there else 0
         return replace(store, bucket, name, data, **how)
 
-    patch.setattr(StagedStore, "replace", whatever_is_there)
+    patch.setattr(MemoryStore, "replace", whatever_is_there)
 
 
 def go_by_the_order(patch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,7 @@ def remove_the_line_before_the_journal(patch: pytest.MonkeyPatch) -> None:
 
 
 def leave_the_line(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(batch_line, "drop", lambda *_: None)
+    patch.setattr(batch_line, "drop", lambda *_, **__: None)
 
 
 def journal_by_the_name_of_whoever_waited(patch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ BATCH_MUTANTS: Final[dict[Mutation, tuple[str, str, str]]] = {
     let_both_jobs_go_on: ("batch", "once", "pay once"),
     let_a_late_job_go_on: ("batch", "once", "pay once"),
     take_lines_that_are_taken: ("batch", "once", "pay once"),
-    replace_lines_in_any_generation: ("withdrawn", "together", "forgotten"),
+    replace_lines_in_any_generation: ("withdrawn", "stalled", "forgotten"),
     go_by_the_order: ("batch", "once", "right bytes"),
     never_publish: ("batch", "once", "pay once: late duplicates"),
     close_before_publishing: ("batch", "once", "pay once: late duplicates"),

@@ -60,10 +60,10 @@ class Broker:
         self._messages += 1
         return self._schedule(event, self._messages, self.world.clock.time_s, buries=True)
 
-    def forget(self, event: ImageEvent) -> Process:
-        """Let somebody delete the upload now, and deliver what Cloud Storage tells of it."""
+    def forget(self, event: ImageEvent, *, after_s: float = 0.0) -> Process:
+        """Let somebody delete the upload after so many seconds, and deliver what Cloud Storage tells of it."""
         self._messages += 1
-        return self._schedule(event, self._messages, self.world.clock.time_s, forgets=True)
+        return self._schedule(event, self._messages, self.world.clock.time_s + after_s, forgets=True)
 
     def events(self) -> list[ImageEvent]:
         """Return every event once; a redrive is an event of its own."""
@@ -130,6 +130,7 @@ class Broker:
         process.ending = self._run(process)
         process.ended_s = self.world.clock.time_s
         if process.ending == "acknowledged" and process.forgets:
+            self.world.ledger.withdrawn.add(process.event.source.generation)
             self.world.stage.violations += left_of(self.world, process, self.processes)
         elif process.ending == "acknowledged" and not process.releases:
             self.world.stage.violations += unfinished(self.world, process)

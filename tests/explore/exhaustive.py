@@ -13,16 +13,19 @@ from tests.explore.run import explore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SCHEDULES: Final = ("once", "twice", "together", "dead", "redrive", "takeover", "overwrite", "sigterm")
+SCHEDULES: Final = ("once", "twice", "together", "dead", "redrive", "takeover", "overwrite", "sigterm", "stalled")
 """once, twice in a row, twice at once with one change of turn at every point; dead: the same with a dead letter as the
 second; redrive: of what the model refused, or failed without it, twice at once; takeover: at every step, the first
 delivery outlives its lease, another takes over and the first goes on; overwrite: of the source, at every step;
-sigterm: at every step, and delivered again."""
+sigterm: at every step, and delivered again; stalled: of batch jobs, twice at once, and whoever is at a step waits there
+until all others are through."""
+
+_OF_BATCHES: Final = {"stalled"}
 
 SHORT: Final = tuple(scenario for scenario in SCENARIOS if scenario not in {"away", *BATCHED})
 """Scenarios of which all pairs are listed. The others are four deliveries long and longer, and repeat themselves."""
 
-_SEVERAL: Final = {"together", "dead", "takeover", "overwrite", "sigterm"}
+_SEVERAL: Final = {"together", "dead", "takeover", "overwrite", "sigterm", "stalled"}
 """Schedules that are many plans by themselves: of batch jobs without a further fault."""
 
 _MIDWAY: Final = {"takeover": "outlive", "overwrite": "overwrite", "sigterm": "cancel"}
@@ -41,6 +44,9 @@ def bases(scenario: str, schedule: str) -> Iterator[Plan]:
             yield from (replace(several, switches=(at,)) for at in range(explore(several).decisions))
         case "redrive":
             yield _redriven(scenario)
+        case "stalled":
+            several = Plan(scenario, "together")
+            yield from (replace(several, faults=((step.number, "stall"),)) for step in explore(several).trace)
         case _:
             steps = explore(once).trace
             kind = _MIDWAY[schedule]
@@ -67,8 +73,13 @@ def interleavings(scenario: str) -> Iterator[Plan]:
     return chain.from_iterable(share() for share in _turn_shares(scenario))
 
 
+def schedules() -> Iterator[tuple[str, str]]:
+    """Yield every scenario with every schedule that it has."""
+    return (each for each in product(SCENARIOS, SCHEDULES) if each[0] in BATCHED or each[1] not in _OF_BATCHES)
+
+
 def _single_shares() -> Iterator[Callable[[], Iterator[Plan]]]:
-    return (partial(singles, *each) for each in product(SCENARIOS, SCHEDULES))
+    return (partial(singles, *each) for each in schedules())
 
 
 def _pair_shares(scenario: str) -> Iterator[Callable[[], Iterator[Plan]]]:

@@ -33,8 +33,9 @@ CANARY_KEY: Final = "AIzaSyExploreExploreExploreExploreExplo"
 @dataclass(slots=True)
 class Ledger:
     """`writes` holds the results bucket's objects as first written, `told` every result event by its URI,
-    `released` the generations of held events that were published again, `forgotten` those whose uploads are gone. What
-    was paid is kept by spending day; `paid_for` says what each payment of `paid` was for.
+    `released` the generations of held events that were published again, `forgotten` those whose uploads are gone,
+    `withdrawn` those of which everything was removed. What was paid is kept by spending day; `paid_for` says what each
+    payment of `paid` was for.
     `lines_paid` counts the answers of batch jobs, by the generation that they are about."""
 
     store: MemoryStore
@@ -49,6 +50,7 @@ class Ledger:
     uploads: dict[str, bytes] = field(default_factory=dict)
     released: set[int] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
+    withdrawn: set[int] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
@@ -79,6 +81,11 @@ class Ledger:
     def is_forgotten(self, name: str) -> bool:
         """Whether an object belongs to an upload that is gone: what was written of it goes, and may come once more."""
         return any(f"/{generation}/" in name for generation in self.forgotten)
+
+    def settled(self, name: str) -> None:
+        """Note that a tick has written to a line: it holds no lease that would keep it off what was removed."""
+        if any(f"/{generation}/" in name for generation in self.withdrawn):
+            self.violations.append(f"forgotten: {name} was written again when all was removed")
 
     def missing(self, document: dict[str, Any]) -> list[str]:
         """Return what is wrong with the files that a document lists."""

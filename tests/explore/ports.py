@@ -128,6 +128,8 @@ class StagedStore:
             case "reply":
                 process.journalled_s = now_s
                 self._ledger.journalled(process)
+            case "line" if process.releases:
+                self._ledger.settled(name)
         if bucket == RESULTS:
             self._ledger.wrote(name, data)
 

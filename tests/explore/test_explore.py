@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from tests.explore.__main__ import main
-from tests.explore.exhaustive import SCHEDULES, all_pairs, all_singles, interleavings, redrives, singles, with_one_more
+from tests.explore.exhaustive import all_pairs, all_singles, interleavings, redrives, schedules, singles, with_one_more
 from tests.explore.plans import BATCHED, SCENARIOS, Plan, draw, parse
 from tests.explore.run import Explored, explore
 from tests.explore.world import AWAY_CALLS
@@ -235,7 +235,7 @@ def test_what_is_no_plan_is_refused_with_what_was_expected(text: str) -> None:
 
 
 def test_every_schedule_of_every_scenario_has_plans() -> None:
-    fewest = min(len(list(islice(singles(scenario, schedule), 51))) for scenario in SCENARIOS for schedule in SCHEDULES)
+    fewest = min(len(list(islice(singles(*each), 51))) for each in schedules())
     assert fewest == 51
 
 

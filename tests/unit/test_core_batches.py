@@ -196,6 +196,15 @@ def test_of_two_jobs_the_one_that_has_succeeded_counts_else_the_older_one() -> N
     assert batch_records.choose_job([]) == (None, ())
 
 
+def test_a_job_that_was_cancelled_as_the_second_one_takes_nothing_from_the_first() -> None:
+    """Whoever comes late cancels its own job, which may yet be the older one."""
+    older, newer = (
+        BatchJob("batches/1", "d", "CANCELLED", created="1"),
+        BatchJob("batches/2", "d", "RUNNING", created="2"),
+    )
+    assert batch_records.choose_job([older, newer]) == (newer, [])
+
+
 def line() -> BatchLine:
     return BatchLine(Rig().upload(), REPLY, request=b'{"contents": []}')
 

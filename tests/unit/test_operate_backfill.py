@@ -14,6 +14,8 @@ from shared.core import naming
 from shared.core.errors import TransientError
 from shared.core.events.envelopes import parse_image_event
 from shared.core.planning.budgets import read_budgets
+from shared.core.planning.choices import Choices
+from shared.core.planning.rules import Rules
 from shared.operate import deployment
 from shared.operate.cli import main
 from shared.pipeline.worker.analyze import analyze
@@ -403,11 +405,13 @@ def test_a_parquet_report_without_pyarrow_is_told_in_words(
     assert "pip install pyarrow" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("tasks", [("caption", "detect"), ("caption", "detect", "segment")], ids=["apart", "joint"])
 def test_all_of_it_waits_for_batch_jobs_and_costs_half(
-    rig: BackfillRig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    rig: BackfillRig, tasks: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = BatchRig(replace(BATCH_SETTINGS, backfill_topic=LANE))
     monkeypatch.setattr(deployment, "ports", lambda: batches.rig.ports)
+    monkeypatch.setattr(bootstrap, "rules", lambda: Rules(Choices(tasks=tasks)))
     for name in PHOTOS:
         batches.rig.store.create(UPLOADS, name, picture(), content_type="image/jpeg")
 
@@ -422,7 +426,8 @@ def test_all_of_it_waits_for_batch_jobs_and_costs_half(
     batches.rig.clock.on_sleep = passes
     assert main(["backfill", "--batch", "gs://uploads/photos/"]) == DONE
 
-    assert capsys.readouterr().out.startswith("12 objects: 24 image events published, 24 done, 0 failed,")
+    assert " 0 failed," in capsys.readouterr().out
+    # Two asks for each: detect is alone, or comes with segment.
     assert (len(batches.service.paid), batches.rig.model.requests) == (24, [])
     assert batches.left() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from dataclasses import replace
@@ -13,6 +14,7 @@ from shared.core import naming
 from shared.core.delivery.batch_records import CREATING_S, GIVE_UP_S, RECORD_STATE
 from shared.core.errors import ConfigurationError, ErrorCode, ModelRejectedError, RefusedError, TransientError
 from shared.core.events.envelopes import Upload
+from shared.pipeline.upkeep import batch_collecting, batch_log, batch_making
 from shared.pipeline.upkeep.forget import forget
 from shared.pipeline.worker.analyze import analyze
 from tests.batch_rig import BATCH_SETTINGS, VERTEX_SETTINGS, BatchRig, line_id_in
@@ -420,3 +422,58 @@ def _beaten(create: Any) -> Any:
         return int(create(bucket, name, data, **how))
 
     return faster
+
+
+@BOTH
+def test_an_event_that_may_not_wait_leaves_an_ask_that_waits_already_to_its_job(settings: Settings) -> None:
+    rig = BatchRig(settings)
+    event = rig.upload("one.jpg")
+    rig.deliver(event)
+    rig.tick()
+    rig.deliver(replace(event, lane=None))  # a backfill without --batch, or rules that have changed meanwhile
+    rig.finish()
+    rig.tick()
+    rig.work()
+    rig.deliver(replace(event, lane=None))
+    assert (len(rig.service.paid), len(rig.rig.model.requests)) == (1, 0)
+    assert rig.rig.document(event)["usage"]["tier"] == "batch"
+    assert rig.left() == []
+
+
+@BOTH
+def test_what_was_forgotten_while_the_service_took_no_job_is_not_sent_with_the_next_attempt(
+    settings: Settings,
+) -> None:
+    rig = BatchRig(settings)
+    gone, stays = rig.upload("gone.jpg"), rig.upload("stays.jpg")
+    rig.deliver(gone, stays)
+    rig.service.faults.add("batch_create", RefusedError("429"))
+    rig.tick()
+    rig.rig.store.delete(UPLOADS, "gone.jpg")
+    forget(Upload(gone.source), rig.rig.ports)
+    rig.tick()
+    rig.finish()
+    rig.tick()
+    rig.work()
+    assert len(rig.service.paid) == 1
+    assert rig.rig.document(stays)["status"] == "ok"
+
+
+@BOTH
+def test_a_job_is_not_given_up_while_another_tick_makes_it(settings: Settings) -> None:
+    rig = BatchRig(settings)
+    event = rig.upload("one.jpg")
+    rig.deliver(event)
+    rig.service.faults.add("batch_create", RefusedError("429"))
+    rig.tick()
+    (kept,), _ = batch_log.read_log(rig.ticks)
+    batch_making.begin_job(kept, rig.ticks)  # begun in time, and slow
+    rig.rig.clock.time_s += GIVE_UP_S + 1
+    with contextlib.suppress(TransientError):
+        batch_collecting.give_up_job(kept, rig.ticks, reason="too late")
+    rig.work()
+    rig.finish()
+    rig.tick()
+    rig.work()
+    assert len(rig.service.paid) + len(rig.rig.model.requests) == 1
+    assert rig.rig.document(event)["status"] == "ok"

@@ -153,9 +153,10 @@ def lines_for_job(
 def choose_job(found: Sequence[BatchJob]) -> tuple[BatchJob | None, Sequence[BatchJob]]:
     """Return the job to follow among those of one name, and those to cancel: there may be two after a lost answer.
 
-    One that has succeeded counts, else the oldest.
+    One that has succeeded counts, else the oldest that goes on: whoever came late has cancelled its own job, which may
+    be the older one. Else the oldest.
     """
-    ranked = sorted(found, key=lambda job: (job.state != "SUCCEEDED", job.created, job.name))
+    ranked = sorted(found, key=lambda job: (job.state != "SUCCEEDED", job.ended, job.created, job.name))
     return (ranked[0], [job for job in ranked[1:] if not job.ended]) if ranked else (None, ())
 
 

@@ -97,7 +97,14 @@ class ImageEvent:
     def _view(self, part: AskPart) -> ImageEvent:
         # Not `replace`, which takes five times as long: a backfill looks at ten thousand of these in a second.
         return ImageEvent(
-            self.source, part.task, part.settings, self.run, self.redrive, self.parts, uploaded_at=self.uploaded_at
+            self.source,
+            part.task,
+            part.settings,
+            self.run,
+            self.redrive,
+            self.parts,
+            lane=self.lane,
+            uploaded_at=self.uploaded_at,
         )
 
     def alone(self) -> ImageEvent:

@@ -88,10 +88,16 @@ def collect(kept: KeptRecord, job: BatchJob | None, ports: BatchPorts) -> None:
 def give_up_job(kept: KeptRecord, ports: BatchPorts, *, reason: str) -> None:
     """Have the lines of a job that the service does not take asked about by ordinary calls, and close it.
 
+    The record is seized first: a tick that has begun in time, and is slow, then creates no job any more. Should this
+    one die, the lines that are left go into a job after all, once others may take it for dead.
+
     Raises:
         TransientError: some is left to do; a further call goes on.
     """
-    record, refusal = kept.record, batches.LineAnswer(message=reason, passing=False)
+    seized = batch_log.change(kept, kept.record.creating(ports.new_id()), ports)
+    if seized is None:
+        return  # another tick goes on with it
+    record, refusal = seized.record, batches.LineAnswer(message=reason, passing=False)
     for start in range(0, len(record.lines), _AT_A_TIME):
         some = record.lines[start : start + _AT_A_TIME]
         settle = partial(_settle, record, job=None, ports=ports)
@@ -99,7 +105,7 @@ def give_up_job(kept: KeptRecord, ports: BatchPorts, *, reason: str) -> None:
         _publish([each.event for each in settled if each is not None and each.event is not None], ports)
     _put_back(record, batches.JobAnswers(dict.fromkeys(record.line_ids, refusal)), ports)
     batch_files.delete(record, None, ports)
-    batch_log.change(kept, record.closed(answered=0, left=len(record.lines)), ports)
+    batch_log.change(seized, record.closed(answered=0, left=len(record.lines)), ports)
     logs.error("a batch job is given up: its images are asked about one by one", number=record.number, reason=reason)
 
 

@@ -145,7 +145,7 @@ def _work(progress: _Progress, ports: WorkerPorts) -> None:
         ):  # a role that was lost, at whatever step: the journal has what was paid
             outcome = next(outcomes, None)  # 3, 4 and 5
             if outcome is None:
-                batch_line.drop(progress.job, ports)
+                batch_line.drop(progress.job, ports, first=progress.held.first)
                 return
             part, document, files = outcome
             settled = commit.commit(part, document, files, ports)  # 6

@@ -39,8 +39,11 @@ _MAX_LINE_BYTES = 64_000_000
 
 
 def concerns(job: Job, ports: Ports) -> bool:
-    """Whether a batch line of this job may be there: its event may wait, or it is a further chance for one that did."""
-    return job.event.lane == BATCH_LANE or (ports.settings.batch and job.event.redrive > 0)
+    """Whether a batch line of this job may be there: of this event, or of another one about the same work.
+
+    That is a redrive's, or one that rules or a backfill have sent by another lane: what waits is not paid for at once.
+    """
+    return job.event.lane == BATCH_LANE or ports.settings.batch
 
 
 def may_wait(job: Job, ports: Ports) -> bool:
@@ -104,9 +107,12 @@ def wait(job: Job, prompt: Prompt, ports: WorkerPorts, *, wanted: Mapping[str, s
     _keep(job, BatchLine(job.event, entry), attached, ports)
 
 
-def drop(job: Job, ports: Ports) -> None:
-    """Remove the line of a job that is done: its answer is in the journal, and its results are committed."""
-    if concerns(job, ports):
+def drop(job: Job, ports: Ports, *, first: bool = False) -> None:
+    """Remove the line of a job that is done: its answer is in the journal, and its results are committed.
+
+    `first` says that nobody was at work on it before: what may not wait then has no line, and costs no request.
+    """
+    if concerns(job, ports) and not (first and job.event.lane != BATCH_LANE):
         ports.store.delete(ports.settings.work_bucket, job.paths.batch_line)
 
 

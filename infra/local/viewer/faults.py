@@ -54,7 +54,7 @@ class Offer:
 OFFERS: Final = (
     Offer(
         "duplicate",
-        "Deliver an event twice",
+        "Deliver an event three times",
         "The event of a sample's caption reaches its worker three times.",
         "Its story has three deliveries and one answer: the others find the work done, or wait for whoever does it.",
         "pubsub",

@@ -317,8 +317,21 @@ _UPLOAD_MUTANTS: Final = (
     ),
 )
 
+_CARD_MUTANTS: Final = (
+    Mutant(
+        "names_of_tasks_in_one_line",
+        "test_card.py::test_the_name_of_each_task_is_read_as_a_whole",
+        f"{PAGE}style.css",
+        ".card .chips { gap: 0.2rem;",
+        ".card .chips { flex-wrap: nowrap; gap: 0.2rem;",
+        'assert [chip for chip in chips if not (chip["whole"] and chip["below"])] == []',
+        only=("4", "6"),
+    ),
+)
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *_ACCESS_MUTANTS,
+    *_CARD_MUTANTS,
     *_GALLERY_MUTANTS,
     *_PLACE_MUTANTS,
     *_ONE_MUTANTS,

@@ -45,7 +45,7 @@ export function factsOf(image, source, run) {
   const size = image ? `${image.width} × ${image.height} ${image.format?.toUpperCase() ?? ""}` : null;
   const turned = image && image.orientation > 1 ? "turned upright" : null;
   const uploaded = new Date(Number(BigInt(source.generation) / 1000n));
-  const when = Number.isNaN(uploaded.valueOf()) || uploaded.getFullYear() < 2020 ? null : uploaded.toLocaleTimeString();
+  const when = Number.isNaN(uploaded.valueOf()) || uploaded.getFullYear() < 2020 ? null : uploaded.toLocaleTimeString([], { hour12: false });
   return [size, turned, when, folder && `in ${folder}`, run && run !== "v1" && `run ${run}`].filter(Boolean).join(" · ");
 }
 

@@ -16,6 +16,9 @@ BoxPx = tuple[int, int, int, int]
 Box1000 = tuple[int, int, int, int]
 """`(ymin, xmin, ymax, xmax)`, 0-1000, top-left origin: the order and scale that Gemini answers in."""
 
+MAX_ITEMS = 500
+"""Of one answer, whatever is set: as many as the output tokens of `detect` have room for."""
+
 MAX_MASK_THRESHOLD = 254
 """Of 0 to 255: above the highest value no pixel would be left."""
 

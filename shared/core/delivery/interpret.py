@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from shared.core.gemini.registry import profile
 from shared.core.replies.answer import read_answer
-from shared.core.replies.shares import share_of
 from shared.core.tasks.catalogue import TASKS
 from shared.core.tasks.common import joint
 from shared.core.tasks.common.task import Reading
@@ -73,6 +72,8 @@ def _read(view: ImageEvent, answer: Answer, reply: JournalledReply) -> Reading:
 def _own_share(view: ImageEvent, task: str, answer: Answer, reply: JournalledReply) -> Answer | None:
     """Return the answer as the one to this task alone: what was complete when it was cut is not cut."""
     asked = next(each for each in view.views() if each.task == task)
+    from shared.core.replies.shares import share_of
+
     share = share_of(answer.text, joint.keys_of(asked, profile(reply.model)) or ())
     if share is None:
         return None

@@ -15,11 +15,10 @@ from shared.core.planning.budgets import read_budgets
 from shared.core.planning.choices import OF_AN_OBJECT, Choices, Level, TaskChoices
 from shared.core.planning.metadata import MAX_LABELS, from_metadata
 from shared.core.planning.metadata import SETTINGS as METADATA_SETTINGS
-from shared.core.replies.findings import MAX_ITEMS
 from shared.core.replies.texts import MAX_LABEL
 from shared.core.tasks.catalogue import TASKS
 from shared.core.tasks.common.prompts import template_problem
-from shared.core.values import MAX_MASK_THRESHOLD, MAX_TEMPERATURE
+from shared.core.values import MAX_ITEMS, MAX_MASK_THRESHOLD, MAX_TEMPERATURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -19,7 +19,7 @@ from shared.core.replies.repeats import Listing, Sighting, one_each
 from shared.core.replies.scale import BoxReading, Scale, scale_of, to_thousandths
 from shared.core.replies.status import Seen, status_of, warnings_of
 from shared.core.replies.texts import clean_label
-from shared.core.values import Item
+from shared.core.values import MAX_ITEMS, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from shared.core.replies.items import RawItem
     from shared.core.replies.parsing import ItemsReply, RawList
     from shared.core.values import Box1000, ImageInfo
-
-MAX_ITEMS = 500
-"""Of one answer, whatever is set: as many as the output tokens of `detect` have room for."""
 
 
 @dataclass(frozen=True, slots=True)

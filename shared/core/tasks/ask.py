@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.core.replies import free_text
 from shared.core.tasks.common.reading import wordless
 from shared.core.tasks.common.response_schemas import TEXT, json_object
 from shared.core.tasks.common.task import WORDS, Reading, Task
@@ -30,6 +29,8 @@ def _schema(_model: ModelProfile, _settings: TaskSettings) -> Mapping[str, Any]:
 
 
 def _read(answer: Answer, _settings: TaskSettings, _info: ImageInfo) -> Reading:
+    from shared.core.replies import free_text
+
     said = free_text.parse_answer(answer.text)
     if said.text is None:
         return wordless(said, "an answer")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.core.replies import classifying, findings
 from shared.core.tasks.common.response_schemas import json_object, label
 from shared.core.tasks.common.task import LISTS, Reading, Task
+from shared.core.values import MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,13 @@ def _schema(_model: ModelProfile, settings: TaskSettings) -> Mapping[str, Any]:
 
 
 def _read(answer: Answer, settings: TaskSettings, _info: ImageInfo) -> Reading:
+    from shared.core.replies import classifying
+
     found = classifying.find_classes(
         answer.text,
         labels=settings.labels,
         multi_label=settings.multi_label,
-        max_items=settings.max_items if settings.max_items_set else findings.MAX_ITEMS,
+        max_items=settings.max_items if settings.max_items_set else MAX_ITEMS,
         complete=answer.verdict == "usable",
     )
     return Reading(found.status, found.reason, classes=found.classes, warnings=found.warnings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.core.masks.reading import MaskWish
 from shared.core.tasks.common.reading import read_items
 from shared.core.tasks.common.response_schemas import BOX, POLYGON, entries, label
 from shared.core.tasks.common.task import LISTS, Reading, Task
@@ -35,6 +34,8 @@ def _schema(model: ModelProfile, settings: TaskSettings) -> Mapping[str, Any] | 
 
 
 def _read(answer: Answer, settings: TaskSettings, info: ImageInfo) -> Reading:
+    from shared.core.masks.reading import MaskWish
+
     return read_items(answer, settings, info, masks=MaskWish(settings.mask_threshold, settings.soft_masks))
 
 

@@ -1,10 +1,12 @@
-"""How several tasks read an answer: one that says nothing in words, and lists of items."""
+"""How several tasks read an answer: one that says nothing in words, and lists of items.
+
+What reads answers is imported when there is one: an instance that begins need not wait for it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.core.replies import findings
 from shared.core.tasks.common.task import Reading
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def read_items(
     answer: Answer, settings: TaskSettings, info: ImageInfo, *, masks: MaskWish | bool = False, texts: bool = False
 ) -> Reading:
     """Return the items of an answer, with masks or the text of each where they are wished for."""
+    from shared.core.replies import findings
+
     found = findings.find_items(
         answer.text,
         info=info,

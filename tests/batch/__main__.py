@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from tests.batch.run import Play, play
@@ -25,7 +25,7 @@ def main() -> int:
         wanted = Play(images=args.images, backend=backend, lines=args.lines, kills=args.kills, seed=args.seed)
         with tempfile.TemporaryDirectory() as folder:
             outcome = play(wanted, Path(folder), say=_say)
-        told = {name: value for name, value in asdict(outcome).items() if name not in {"left", "said"}}
+        told = {each.name: getattr(outcome, each.name) for each in fields(outcome) if each.name not in {"left", "said"}}
         _say(f"{backend}: " + ", ".join(f"{name} {_shown(value)}" for name, value in told.items()))
         _say("\n".join(outcome.violations or ["every image has its result, and was paid for once"]))
         wrong += bool(outcome.violations)

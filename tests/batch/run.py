@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import random
 import signal
 import subprocess
@@ -21,7 +22,6 @@ from shared.core import naming
 from shared.core.events.envelopes import BATCH_LANE
 from shared.core.gemini import prices
 from shared.core.values import Usage
-from tests.batch.tick import READY
 from tests.storm.deployment import deployed, event_of
 from tests.storm.plan import picture
 
@@ -35,6 +35,8 @@ TASK: Final = "caption"
 TAKEN_FOR_DEAD_S: Final = 5.0
 _LOOK_S = 0.25
 _MOST_TICKS = 400
+_CALLS_OF_A_LINE: Final = 3
+"""Of the object store, at least, where a tick deals with the answer of a line."""
 _BACKENDS: Final[dict[str, dict[str, str]]] = {
     "developer": {},
     "vertex": {"GOOGLE_GENAI_USE_ENTERPRISE": "true", "GOOGLE_CLOUD_LOCATION": "global"},
@@ -64,7 +66,8 @@ class Outcome:
     """What was seen. `calls` are ordinary ones, and `called` results that they have paid for.
 
     `lines` are those that jobs have answered, `failed` those that they have not, `by_batch` results that jobs have paid
-    for. `whole_usd` is what the answers of jobs would have cost as calls, `half_usd` what their documents say.
+    for. `killed_at` is at which call of the object store each killed tick died. `whole_usd` is what the answers of jobs
+    would have cost as calls, `half_usd` what their documents say.
     """
 
     images: int
@@ -76,7 +79,7 @@ class Outcome:
     by_batch: int = 0
     jobs: int = 0
     ticks: int = 0
-    kills: int = 0
+    killed_at: list[int] = field(default_factory=list)
     whole_usd: float = 0.0
     half_usd: float = 0.0
     seconds: float = 0.0
@@ -124,7 +127,6 @@ class _Stage:
         self._env = {**deployment.env, **env}
         self._say = say
         self._lots = random.Random(wanted.seed)
-        self._tick_s = 1.0
         self._outcome = Outcome(wanted.images)
 
     def play(self) -> Outcome:
@@ -165,36 +167,27 @@ class _Stage:
             self._deployment.gemini.add(fault)
 
     def _follow(self) -> None:
-        """Let ticks come until everything is done; the first ones are killed, each at another moment."""
+        """Let ticks come until everything is done; some are killed, each at another call."""
         outcome = self._outcome
         while outcome.ticks < _MOST_TICKS and not self._done():
-            self._tick(killed=outcome.kills < self._wanted.kills)
-        self._say(f"{outcome.ticks} ticks, {outcome.kills} of them killed")
+            self._tick(killed=len(outcome.killed_at) < self._wanted.kills)
+        self._say(f"{outcome.ticks} ticks, {len(outcome.killed_at)} of them killed, at their calls {outcome.killed_at}")
 
     def _done(self) -> bool:
         waits = self._names(topology.WORK, naming.BATCH_LINES) or self._open_records()
         return not waits and len(self._results()) >= self._wanted.images
 
     def _tick(self, *, killed: bool) -> None:
+        """Let a tick come; one that is to be killed dies at a call of its own, most often at one of the first."""
         argv = [sys.executable, "-m", "tests.batch.tick", str(TAKEN_FOR_DEAD_S)]
-        process = subprocess.Popen(
-            argv, cwd=ROOT, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        while (line := process.stdout.readline()) and line.strip() != READY:
-            pass  # what the instance says of itself
-        begun_s = time.monotonic()
+        call = round(math.exp(self._lots.uniform(0, math.log(_CALLS_OF_A_LINE * self._wanted.lines))))
+        argv += [str(call)] if killed else []
+        ended = subprocess.run(argv, cwd=ROOT, env=self._env, capture_output=True, text=True, check=False)
         self._outcome.ticks += 1
-        if killed:
-            try:
-                process.wait(self._lots.uniform(0, self._tick_s))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                self._outcome.kills += 1
-        _, said = process.communicate()
-        if process.returncode >= 0:
-            self._tick_s = max(0.2, time.monotonic() - begun_s)
-            self._outcome.said += said.splitlines()[-3:]
+        if ended.returncode == -signal.SIGKILL:
+            self._outcome.killed_at.append(call)
+        else:
+            self._outcome.said += ended.stderr.splitlines()[-3:]
             time.sleep(_LOOK_S)
 
     def _open_records(self) -> bool:

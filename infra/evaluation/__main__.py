@@ -78,7 +78,9 @@ def write_set(folder: Path, *, small: bool = False) -> int:
         each.picture.save(folder / "pictures" / each.name, **options)
     truth = to_truth(pictures, question=QUESTION, counted="cat")
     (folder / "truth.json").write_text(json.dumps(truth) + "\n", encoding="utf-8")
-    (folder / "synonyms.json").write_text(json.dumps(_SYNONYMS, indent=1) + "\n", encoding="utf-8")
+    labels = {each["name"] for each in truth["categories"]}
+    synonyms = {label: words for label, words in _SYNONYMS.items() if label in labels}
+    (folder / "synonyms.json").write_text(json.dumps(synonyms, indent=1) + "\n", encoding="utf-8")
     (folder / "rules.toml").write_text(RULES, encoding="utf-8")
     (folder / "wrong-rules.toml").write_text(WRONG_RULES, encoding="utf-8")
     return len(pictures)

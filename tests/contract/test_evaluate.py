@@ -25,6 +25,7 @@ from shared.core.planning.choices import Choices, TaskChoices
 from shared.core.planning.plan import plan
 from shared.core.planning.rules import Rules, parse_rules
 from shared.operate.cli import main
+from shared.operate.evaluate_reading import read_truth
 from shared.pipeline.worker.analyze import analyze
 from tests.rig import RESULTS, Rig
 from tests.services import running
@@ -150,6 +151,13 @@ def test_drawn_shapes_are_found_whatever_they_are_called(tmp_path: Path, plain_u
     figures = told["tasks"]["segment"]["runs"]["plain"]["figures"]
     assert figures["mask_unnamed_F1"]["value"] > 0.5
     assert figures["mask_F1"]["value"] == 0  # it calls none of them a circle
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_the_synonyms_that_ship_are_of_labels_of_the_set(tmp_path: Path, *, small: bool) -> None:
+    write_set(tmp_path, small=small)
+
+    assert read_truth(tmp_path / "truth.json", tmp_path / "synonyms.json").truth.images
 
 
 def test_the_set_that_ships_is_the_same_every_time_and_labelled_for_every_task(tmp_path: Path) -> None:

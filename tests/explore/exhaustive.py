@@ -118,16 +118,6 @@ def shares() -> Iterator[Callable[[], Iterator[Plan]]]:
         yield from _pair_shares(scenario)
 
 
-def all_singles() -> Iterator[Plan]:
-    """Yield the single faults of all schedules and scenarios."""
-    return chain.from_iterable(share() for share in _single_shares())
-
-
-def all_pairs() -> Iterator[Plan]:
-    """Yield the pairs of all scenarios but the long one."""
-    return chain.from_iterable(map(pairs, SHORT))
-
-
 def _redriven(scenario: str) -> Plan:
     """Return a plan whose first delivery fails, and is redriven."""
     plan = Plan(scenario, "redrive")

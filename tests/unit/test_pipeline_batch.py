@@ -441,25 +441,6 @@ def test_an_event_that_may_not_wait_leaves_an_ask_that_waits_already_to_its_job(
 
 
 @BOTH
-def test_what_was_forgotten_while_the_service_took_no_job_is_not_sent_with_the_next_attempt(
-    settings: Settings,
-) -> None:
-    rig = BatchRig(settings)
-    gone, stays = rig.upload("gone.jpg"), rig.upload("stays.jpg")
-    rig.deliver(gone, stays)
-    rig.service.faults.add("batch_create", RefusedError("429"))
-    rig.tick()
-    rig.rig.store.delete(UPLOADS, "gone.jpg")
-    forget(Upload(gone.source), rig.rig.ports)
-    rig.tick()
-    rig.finish()
-    rig.tick()
-    rig.work()
-    assert len(rig.service.paid) == 1
-    assert rig.rig.document(stays)["status"] == "ok"
-
-
-@BOTH
 def test_a_job_is_not_given_up_while_another_tick_makes_it(settings: Settings) -> None:
     rig = BatchRig(settings)
     event = rig.upload("one.jpg")

@@ -16,7 +16,8 @@ LOCKED := --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-compile
 # Two for each core: many tests wait for servers and for children most of their time. WORKERS=1 runs all in one process.
 WORKERS ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
-PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile
+# Files run in the order of their names: tests/unit, whose files are many and short, fills up what the long ones leave.
+PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm docs eyes
@@ -73,12 +74,11 @@ $(TRACING)/.installed: requirements-tracing.txt $(DEV)
 setup: $(DEV) ## create .venv with everything that make check and make test need, pinned by hash
 	@echo "$(VENV) is ready: $$($(PY) --version)"
 
-check: $(DEV) policy ## format, lint, types, import contracts, what infra/ promises
+check: $(DEV) policy ## format, lint, types, import contracts, checkov over infra/
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
-	$(PYTEST) tests/policy
 
 policy: $(CHECKOV)/.installed ## checkov's security rules over infra/, offline
 	@said=$$($(CHECKOV)/bin/checkov --directory infra --framework terraform --skip-download --compact --quiet); code=$$?; \

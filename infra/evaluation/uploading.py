@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import mimetypes
 import time
 from typing import TYPE_CHECKING, Final
 
 from infra.local import topology
+from infra.local.demo.choosing import content_type
 from shared.core.evaluation.judging import LABELLING_OF
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def upload(truth: Truth, pictures: Path, client: storage.Client, *, prefix: str)
         question = next((each.question for each in image.answers if each.question), None)
         blob = client.bucket(topology.UPLOADS).blob(f"{prefix}{image.file_name}")
         blob.metadata = {"uplook-tasks": ",".join(tasks)} | ({"uplook-question": question} if question else {})
-        blob.upload_from_filename(
-            str(pictures / image.file_name), content_type=mimetypes.guess_type(image.file_name)[0]
-        )
+        blob.upload_from_filename(str(pictures / image.file_name), content_type=content_type(image.file_name))
         asked[f"{topology.UPLOADS}/{blob.name}/{blob.generation}/"] = tasks
     return asked
 

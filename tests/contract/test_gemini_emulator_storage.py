@@ -55,7 +55,9 @@ def by_address(address: str) -> dict[str, Any]:
 
 
 def ask(client: Any) -> Any:
-    return client.models.generate_content(model=MODEL, contents=["Describe", types.Part.from_uri(file_uri=HERE)])
+    return client.models.generate_content(
+        model=MODEL, contents=["Describe", types.Part.from_uri(file_uri=HERE, mime_type="image/png")]
+    )
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from infra.local.demo import preparing, show
-from infra.local.demo.choosing import HIDDEN, LINK, NAME, OWN, choose
+from infra.local.demo.choosing import HIDDEN, LINK, NAME, OWN, choose, content_type
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,3 +159,10 @@ def test_what_is_taken_and_left_is_shown(folder: Path, capsys: pytest.CaptureFix
     told = " ".join(capsys.readouterr().out.split())
     assert "Takes 1 file (0.0 MB)" in told
     assert "Leaves out 2: 2 because: no image by its name more.txt, notes.txt" in told
+
+
+@pytest.mark.parametrize(
+    "name", ["cat.png", "disc #1.png", "IMG:2 #1.png", "who?.png", "a/IMG:2/%23?x#.png", "data:,a.png"]
+)
+def test_a_name_is_no_address_whatever_is_in_it(name: str) -> None:
+    assert content_type(name) == "image/png"

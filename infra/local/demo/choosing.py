@@ -60,7 +60,7 @@ def choose(given: Path, *, own: Path) -> Chosen:
 
 def content_type(name: str) -> str:
     """Return the content type that an upload of this name declares."""
-    guessed = mimetypes.guess_type(name)[0]
+    guessed = mimetypes.guess_type(f"./{name}")[0]  # a path: from Python 3.13 on, `IMG:2 #1.png` would be an address
     return guessed or _TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
 
 

@@ -12,17 +12,18 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from starlette.datastructures import Headers
 
 from infra.emulators.common.guard import Policy, refused
-from infra.local import activity
+from infra.local import activity, gate
 from main import *  # noqa: F403 - every entry point, by the name it is deployed under
 from shared import logs
 from shared.adapters.clock import SystemClock
 
 _POLICY = Policy()
 _CLOCK = SystemClock()
+_GATE = os.environ.get(gate.FILE_VARIABLE)
 _FILE, _FUNCTION = os.environ.get(activity.FILE_VARIABLE), os.environ.get(activity.FUNCTION_VARIABLE, "")
 
 
@@ -34,6 +35,17 @@ def _refuse() -> Response | None:
         return None
     answer = refused(refusal)
     return Response(bytes(answer.body), answer.status_code, mimetype=answer.media_type)
+
+
+def _enter() -> Response | None:
+    """Return the answer to a delivery that comes behind a closed gate: it may come again, to the next stack."""
+    g.place = gate.enter(Path(str(_GATE)))
+    return None if g.place else Response("The stack is about to end.\n", 503, mimetype="text/plain")
+
+
+def _leave(_: BaseException | None) -> None:
+    if place := g.pop("place", None):
+        place.close()
 
 
 def _note_delivery() -> None:
@@ -62,6 +74,9 @@ def _append(found: activity.Activity) -> None:
 
 
 current_app.before_request(_refuse)
+if _GATE:
+    current_app.before_request(_enter)
+    current_app.teardown_request(_leave)
 if _FILE:
     current_app.before_request(_note_delivery)
     current_app.after_request(_note_answer)

@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from infra.local import activity, gate
+
 _FOLDER, _OTHERS = 0o700, 0o077
 OWN_NAMES = (
     "stack.env",
@@ -18,6 +20,8 @@ OWN_NAMES = (
     "results",
     "results.txt",
     "overview*.jpg",
+    activity.FILE,
+    gate.FILE,
 )
 """Everything that `up` and `demo` put into their state folder, as glob patterns."""
 

@@ -89,15 +89,6 @@ def create_subscriptions(host: str, ports: Mapping[str, int], *, cloud_events: b
             client.create_subscription(request=_subscription(path, wanted, ports[wanted.function], cloud_events))
 
 
-def stop_asking(host: str) -> None:
-    """Delete the subscriptions that bring events to the workers: what they have begun goes on, and nothing begins."""
-    client = subscriber(host)
-    for wanted in topology.SUBSCRIPTIONS:
-        if wanted.topic in {topology.IMAGE_EVENTS, topology.IMAGE_BACKFILL}:
-            with contextlib.suppress(NotFound):
-                client.delete_subscription(subscription=topology.subscription_path(wanted.name))
-
-
 def _notify(bucket: storage.Bucket) -> None:
     if all(each.topic_name != topology.UPLOAD_EVENTS for each in bucket.list_notifications()):
         bucket.notification(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from infra.local import activity, breakable, endpoints, external_services, official_pubsub, resources, topology
+from infra.local import activity, breakable, endpoints, external_services, gate, official_pubsub, resources, topology
 from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.eyes import eyes
@@ -97,6 +97,11 @@ class Stack:
     def _activity(self) -> Path:
         return self._options.state_dir.resolve() / activity.FILE
 
+    @property
+    def entrance(self) -> Path:
+        """The file of the gate before the functions."""
+        return self._options.state_dir.resolve() / gate.FILE
+
     def dead(self) -> Process | None:
         """Return a part that has died, if one has."""
         return next((child for child in self._children if not child.running), None)
@@ -121,6 +126,7 @@ class Stack:
             self._say(note)
         keep_private(self._options.state_dir)
         self._activity.unlink(missing_ok=True)  # of an earlier stack
+        gate.open_for_all(self.entrance)
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         pubsub = self._start_pubsub()
         with external_services.answering(external_services.PUBSUB, self._external.pubsub):
@@ -239,6 +245,7 @@ class Stack:
         ]
         env = self._function_env() | {"THREADS": str(function.concurrency)}
         env |= {activity.FILE_VARIABLE: str(self._activity), activity.FUNCTION_VARIABLE: function.name}
+        env[gate.FILE_VARIABLE] = str(self.entrance)
         env["XDG_RUNTIME_DIR"] = self._socket_dir(function.name)
         if self._external.gemini and self._external.gemini.project:  # yours: the project that is asked, and pays
             env["GOOGLE_CLOUD_PROJECT"] = self._external.gemini.project

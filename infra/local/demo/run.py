@@ -98,7 +98,15 @@ def _ask(demo: Demo, stack: Stack, collector: Collector, console: Console) -> No
                 _await(demo, stack, collector, display=display, arriving=arriving, events=asked + bool(doubled))
             except KeyboardInterrupt:
                 if demo.paid:
-                    let_finish(collector, client, display, pubsub=pubsub, generations=generations, run=demo.run)
+                    let_finish(
+                        collector,
+                        client,
+                        display,
+                        entrance=stack.entrance,
+                        generations=generations,
+                        run=demo.run,
+                        timeout_s=demo.timeout_s,
+                    )
                 raise
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from infra.bench.browser import CHROMIUM, WHY_NOT
-from tests.browser.mutants import copied
+from tests.browser.mutants import copied, plugin
 from tests.browser.mutants.__main__ import main
 from tests.browser.mutants.judging import Mutant, Ran, judge, not_green
 from tests.browser.mutants.table import MUTANTS
@@ -45,6 +48,16 @@ def test_what_a_mutant_edits_and_where_it_is_seen_is_there(mutant: Mutant) -> No
     assert (copied.ROOT / mutant.file).read_text(encoding="utf-8").count(mutant.old) == 1
     seen_in = (HERE / mutant.module).read_text(encoding="utf-8") + (HERE / "rig.py").read_text(encoding="utf-8")
     assert mutant.seen_at in seen_in
+
+
+def test_each_mutant_has_runs_of_its_test_to_be_seen_in() -> None:
+    argv = [sys.executable, "-m", "pytest", "-p", "tests.browser.mutants.plugin", "-p", "no:cacheprovider"]
+    env = os.environ | {plugin.MUTANTS_VARIABLE: " ".join(each.name for each in MUTANTS), "PYTEST_ADDOPTS": ""}
+    told = subprocess.run(
+        [*argv, "--collect-only", "tests/browser"], cwd=copied.ROOT, env=env, capture_output=True, text=True, check=True
+    )
+    runs = [line for line in told.stdout.splitlines() if "::" in line]
+    assert [each.name for each in MUTANTS if not any(each.name in line for line in runs)] == []
 
 
 def test_the_repository_itself_is_never_broken() -> None:

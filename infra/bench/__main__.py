@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import shutil
 import sys
 import tempfile
@@ -53,6 +54,9 @@ def _outcomes(folder: Path, mode: Mode, names: Sequence[str]) -> list[Outcome]:
 
 
 def _can_run(benchmark: Benchmark) -> bool:
+    if benchmark.system not in {None, platform.system()}:
+        _say(f"{benchmark.name} is left out: expected {benchmark.system}, found {platform.system()}")
+        return False
     if not benchmark.needs or any(map(shutil.which, benchmark.needs)):
         return True
     _say(f"{benchmark.name} is left out: expected one of {', '.join(benchmark.needs)}, found none")

@@ -10,9 +10,14 @@ SIZE = (4000, 3000)
 LARGE_SIZE = (11_600, 8_700)
 """100.9 megapixels."""
 
+SMALL = "small.jpg"
+"""A picture of 640x480 pixels, as the web has them."""
+SMALL_SIZE = (640, 480)
+SMALL_ITEMS = 3
+
 MASKS = 10
 
 
 def reply_name(form: str) -> str:
-    """Return the file of the model's answer with masks as `png` or as `polygon`."""
+    """Return the file of the model's answer with masks as `png` or as `polygon`, or `small`: few, as polygons."""
     return f"reply-{form}.txt"

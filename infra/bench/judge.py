@@ -46,7 +46,8 @@ def summary(variant: Variant, samples: Sequence[Sample]) -> Result:
 
 def judge(target: Target, results: Mapping[str, Result]) -> Judgement:
     """Compare the worst of the target's variants with its limit."""
-    values = [_metric(results[name], target.metric) for name in target.of]
+    off = _metric(results[target.beyond], target.metric) if target.beyond is not None else 0.0
+    values = [_metric(results[name], target.metric) - off for name in target.of]
     worst = max(values) if target.bound == "at most" else min(values)
     if target.over is not None:
         worst /= _metric(results[target.over], target.metric)
@@ -55,7 +56,8 @@ def judge(target: Target, results: Mapping[str, Result]) -> Judgement:
 
 
 def _measured(target: Target, results: Mapping[str, Result]) -> bool:
-    return all(name in results for name in (*target.of, target.over or target.of[0]))
+    named = (*target.of, target.over, target.beyond)
+    return all(name in results for name in named if name is not None)
 
 
 def _with_ratios(result: Result, results: Mapping[str, Result]) -> Result:

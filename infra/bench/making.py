@@ -16,7 +16,18 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 from infra.bench.bombs import BOMBS
-from infra.bench.inputs import LARGE, LARGE_SIZE, MASKS, PHOTO, SIDEWAYS, SIZE, reply_name
+from infra.bench.inputs import (
+    LARGE,
+    LARGE_SIZE,
+    MASKS,
+    PHOTO,
+    SIDEWAYS,
+    SIZE,
+    SMALL,
+    SMALL_ITEMS,
+    SMALL_SIZE,
+    reply_name,
+)
 from infra.bench.measure import ROOT
 from infra.bench.worst import WORST
 
@@ -31,16 +42,24 @@ def make(folder: Path) -> None:
     """Write all inputs, and compile what the measured processes import of ours."""
     photo = _photo()
     photo.save(folder / PHOTO, "JPEG", quality=90)
+    make_small(folder)
     _save_sideways(photo, folder / SIDEWAYS)
     _tiled(photo).save(folder / LARGE, "JPEG", quality=90)
     for form in ("png", "polygon"):
-        (folder / reply_name(form)).write_text(_reply(form), encoding="utf-8")
+        (folder / reply_name(form)).write_text(_reply(form, MASKS), encoding="utf-8")
     for name, bomb in BOMBS.items():
         (folder / name).write_bytes(bomb())
     for name, make_worst in WORST.items():
         (folder / name).write_bytes(make_worst())
-    for package in ("shared", "infra/bench"):
+    compileall.compile_file(ROOT / "main.py", quiet=1)
+    for package in ("functions", "shared", "infra/bench"):
         compileall.compile_dir(ROOT / package, quiet=1)
+
+
+def make_small(folder: Path) -> None:
+    """Write the small picture, and an answer about it."""
+    Image.fromarray(data.coffee()).resize(SMALL_SIZE).save(folder / SMALL, "JPEG", quality=85)
+    (folder / reply_name("small")).write_text(_reply("polygon", SMALL_ITEMS), encoding="utf-8")
 
 
 def _photo() -> Image.Image:
@@ -65,9 +84,9 @@ def _tiled(photo: Image.Image) -> Image.Image:
     return large
 
 
-def _reply(form: str) -> str:
+def _reply(form: str, masks: int) -> str:
     """Return an answer as recorded ones look: fenced base64 masks of 2.5, or the polygons of 3.x."""
-    items = [_item(index, form) for index in range(MASKS)]
+    items = [_item(index, form) for index in range(masks)]
     return json.dumps({"boxes": items}) if form == "polygon" else f"```json\n{json.dumps(items, indent=2)}\n```"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from infra.bench.model import Sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from infra.bench.floor.stage import Size
     from infra.bench.model import Benchmark, Mode, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,19 +36,32 @@ class MeasurementError(RuntimeError):
 
 
 def samples(
-    benchmark: Benchmark, *, mode: Mode, folder: Path, progress: Callable[[str], None]
+    benchmark: Benchmark, *, mode: Mode, folder: Path, progress: Callable[[str], None], size: Size | None = None
 ) -> dict[str, list[Sample]]:
-    """Measure every variant as often as the mode says."""
+    """Measure every variant as often as the mode says; `size` is that of a stage, where the benchmark has one."""
     for variant in benchmark.variants:
         if variant.kind == "start" and variant.runs(mode):
             _start(variant, folder)  # compiles what it imports, off the record
     taken: dict[str, list[Sample]] = {}
-    for variant in turns(benchmark.variants, mode):
-        sample = _start(variant, folder) if variant.kind == "start" else _work(variant, folder)
-        so_far = taken.setdefault(variant.name, [])
-        so_far.append(sample)
-        progress(f"{benchmark.name}: {variant.name} {len(so_far)}/{variant.runs(mode)}: {sample.wall_ms:.1f} ms")
+    with _measuring(benchmark, folder, size) as measured:
+        for variant in turns(benchmark.variants, mode):
+            sample = measured(variant)
+            so_far = taken.setdefault(variant.name, [])
+            so_far.append(sample)
+            progress(f"{benchmark.name}: {variant.name} {len(so_far)}/{variant.runs(mode)}: {sample.wall_ms:.1f} ms")
     return taken
+
+
+@contextlib.contextmanager
+def _measuring(benchmark: Benchmark, folder: Path, size: Size | None) -> Iterator[Callable[[Variant], Sample]]:
+    """Yield what measures a variant once."""
+    if all(variant.kind != "served" for variant in benchmark.variants):
+        yield lambda variant: (_start if variant.kind == "start" else _work)(variant, folder)
+        return
+    from infra.bench.floor.stage import Stage
+
+    with Stage(folder, size=size) as stage:
+        yield lambda variant: stage.measure(variant) if variant.kind == "served" else _work(variant, folder)
 
 
 def turns(variants: Sequence[Variant], mode: Mode) -> Iterator[Variant]:

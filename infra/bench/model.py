@@ -19,7 +19,8 @@ class Variant:
     """One way of doing a thing.
 
     `run` is `module:function` for kind `work`: called with the folder of inputs and `argument`, it gets ready
-    and returns the work to time. For kind `start` it is Python code, timed from the start of its process.
+    and returns the work to time. For kind `start` it is Python code, timed from the start of its process. For kind
+    `served` it is a method of `infra.bench.floor.stage.Stage`: what functions do that its processes serve.
     `units` says how many equal things the work does: times are given for one. `against` names the variant that
     ratios are taken over. A variant with 0 runs is left out in that mode.
     """
@@ -28,7 +29,7 @@ class Variant:
     says: str
     run: str
     argument: str = ""
-    kind: Literal["work", "start"] = "work"
+    kind: Literal["work", "start", "served"] = "work"
     against: str | None = None
     units: int = 1
     quick: int = 5
@@ -42,6 +43,8 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class Target:
     """A bound on a metric of the worst of some variants, or on its ratio to the same metric of variant `over`.
+
+    `beyond` names a variant whose metric is taken off first: what they take more than it does is bounded.
 
     `wall_ms` is for what other processes do, whose CPU time nobody counts: the least of all runs, as `cpu_ms` is.
 
@@ -57,6 +60,7 @@ class Target:
     bound: Literal["at most", "at least"]
     limit: float
     over: str | None = None
+    beyond: str | None = None
 
     def __post_init__(self) -> None:
         if self.metric in {"cpu_ms", "wall_ms"} and self.over is None:
@@ -67,7 +71,8 @@ class Target:
 class Benchmark:
     """One question, the ways to answer it, and what Uplook's must keep.
 
-    `needs` names programs of which one has to be there: without any, the benchmark is left out.
+    `needs` names programs of which one has to be there: without any, the benchmark is left out. So it is where it is to
+    run on one `system` alone (`platform.system()`), and this is another.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Benchmark:
     variants: tuple[Variant, ...]
     targets: tuple[Target, ...] = ()
     needs: tuple[str, ...] = ()
+    system: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

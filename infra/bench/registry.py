@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.bench import browser
 from infra.bench.bombs import REPLIES
+from infra.bench.floor.groups import FLOOR, STARTS
 from infra.bench.inputs import LARGE, MASKS, PHOTO, SIDEWAYS
 from infra.bench.model import Benchmark, Target, Variant
 
@@ -261,4 +262,4 @@ _PAGE = Benchmark(
     needs=browser.NAMES,
 )
 
-BENCHMARKS = (_MASKS, _PREPARE, _HOSTILE, _WORST, _COLD_START, _EVENT, _PAGE)
+BENCHMARKS = (_MASKS, _PREPARE, _HOSTILE, _WORST, _COLD_START, _EVENT, FLOOR, STARTS, _PAGE)

@@ -40,6 +40,7 @@ class Process:
         *,
         env: Mapping[str, str],
         on_line: Callable[[str, str], None] | None = None,
+        cwd: Path = ROOT,
     ) -> None:
         self.name = name
         self.url: str | None = None
@@ -49,7 +50,7 @@ class Process:
         # A session of its own: Ctrl-C reaches the supervisor alone, which then stops its children in order.
         self._child = subprocess.Popen(
             argv,
-            cwd=ROOT,
+            cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared.adapters.gemini_access import ByKey, open_client, storage_reader
+from shared.adapters.gemini_access import ByKey, LazyClient, storage_reader
 from shared.adapters.gemini_calls import called, http_options
 from shared.core.errors import FileUnavailableError, TransientError
 from shared.core.gemini.request import InlineImage
@@ -26,8 +26,7 @@ class GeminiModel:
     """The `VisionModel` port over google-genai."""
 
     def __init__(self, access: ByKey | OnVertex, *, base_url: str | None, connections: int) -> None:
-        # The Client must be kept: its `models` alone would be closed with it.
-        self._client = open_client(access, base_url=base_url, connections=connections)
+        self._client = LazyClient(access, base_url=base_url, connections=connections)
         self._base_url = base_url
         self._by_key = isinstance(access, ByKey)
 
@@ -37,7 +36,7 @@ class GeminiModel:
         version = "v1beta" if request.needs_beta and self._by_key else None
         contents, config = _contents(request), _config(request, timeout_s, version=version)
         with called("model", request.model, timeout_s):
-            reply = self._client.models.generate_content(model=request.model, contents=contents, config=config)
+            reply = self._client().models.generate_content(model=request.model, contents=contents, config=config)
         return _body(reply)
 
     def upload(self, name: str, data: bytes, *, mime_type: str, timeout_s: float) -> ModelFile:
@@ -46,7 +45,7 @@ class GeminiModel:
 
         config = types.UploadFileConfig(name=name, mime_type=mime_type, http_options=http_options(timeout_s))
         with called("file", name, timeout_s):
-            file = self._client.files.upload(file=io.BytesIO(data), config=config)
+            file = self._client().files.upload(file=io.BytesIO(data), config=config)
         return _file(file, name)
 
     def get_file(self, name: str, *, timeout_s: float) -> ModelFile | None:
@@ -56,7 +55,7 @@ class GeminiModel:
         config = types.GetFileConfig(http_options=http_options(timeout_s))
         try:
             with called("file", name, timeout_s):
-                file = self._client.files.get(name=name, config=config)
+                file = self._client().files.get(name=name, config=config)
         except FileUnavailableError:
             return None
         return _file(file, name)
@@ -67,7 +66,7 @@ class GeminiModel:
 
         config = types.DeleteFileConfig(http_options=http_options(timeout_s))
         with suppress(FileUnavailableError), called("file", name, timeout_s):
-            self._client.files.delete(name=name, config=config)
+            self._client().files.delete(name=name, config=config)
 
     def register_file(self, uri: str, *, timeout_s: float) -> ModelFile:
         """Make a file of an object in Cloud Storage that the service reads from there itself."""
@@ -76,7 +75,7 @@ class GeminiModel:
         auth = storage_reader(self._base_url)
         config = types.RegisterFilesConfig(http_options=http_options(timeout_s))
         with called("file", uri, timeout_s):
-            found = self._client.files.register_files(auth=auth, uris=[uri], config=config).files
+            found = self._client().files.register_files(auth=auth, uris=[uri], config=config).files
         if not found:
             raise TransientError(f"Gemini registered no file for {uri}.")
         return _file(found[0], uri)

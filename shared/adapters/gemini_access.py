@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.adapters.total_timeout import event_hooks
@@ -32,6 +34,25 @@ class OnVertex:
 
     project: str
     location: str
+
+
+class LazyClient:
+    """A client that is made at its first call, and kept: who has nothing to ask waits for no import.
+
+    Its `models` alone would be closed with it.
+    """
+
+    def __init__(self, access: ByKey | OnVertex, *, base_url: str | None, connections: int) -> None:
+        self._open = partial(open_client, access, base_url=base_url, connections=connections)
+        self._lock = threading.Lock()
+        self._made: Client | None = None
+
+    def __call__(self) -> Client:
+        """Return the client."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._open()
+            return self._made
 
 
 def open_client(access: ByKey | OnVertex, *, base_url: str | None, connections: int) -> Client:

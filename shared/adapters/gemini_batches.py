@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.adapters.gemini_access import ByKey, open_client
+from shared.adapters.gemini_access import ByKey, LazyClient
 from shared.adapters.gemini_calls import called, http_options
 from shared.core.errors import TransientError
 from shared.core.gemini.batches import BatchJob, state_word
@@ -24,7 +24,7 @@ class GeminiBatches:
     """The `BatchService` port over google-genai."""
 
     def __init__(self, access: ByKey | OnVertex, *, base_url: str | None, connections: int) -> None:
-        self._client = open_client(access, base_url=base_url, connections=connections)
+        self._client = LazyClient(access, base_url=base_url, connections=connections)
         self._by_key = isinstance(access, ByKey)
 
     def create(
@@ -37,7 +37,7 @@ class GeminiBatches:
             display_name=display_name, dest=destination, http_options=http_options(timeout_s)
         )
         with called("model", model, timeout_s):
-            job = self._client.batches.create(model=model, src=source, config=config)
+            job = self._client().batches.create(model=model, src=source, config=config)
         return self._job(job)
 
     def find(self, display_name: str, *, timeout_s: float) -> Sequence[BatchJob]:
@@ -46,7 +46,7 @@ class GeminiBatches:
 
         config = types.ListBatchJobsConfig(page_size=_PAGE, http_options=http_options(timeout_s))
         with called("model", display_name, timeout_s):
-            found = [job for job in self._client.batches.list(config=config) if job.display_name == display_name]
+            found = [job for job in self._client().batches.list(config=config) if job.display_name == display_name]
         return [self._job(job) for job in found]
 
     def get(self, name: str, *, timeout_s: float) -> BatchJob | None:
@@ -56,7 +56,7 @@ class GeminiBatches:
         config = types.GetBatchJobConfig(http_options=http_options(timeout_s))
         with called("model", name, timeout_s):
             try:
-                job = self._client.batches.get(name=name, config=config)
+                job = self._client().batches.get(name=name, config=config)
             except errors.ClientError as error:
                 if error.code == _GONE:
                     return None
@@ -70,7 +70,7 @@ class GeminiBatches:
         config = types.CancelBatchJobConfig(http_options=http_options(timeout_s))
         with called("model", name, timeout_s):
             try:
-                self._client.batches.cancel(name=name, config=config)
+                self._client().batches.cancel(name=name, config=config)
             except errors.ClientError as error:
                 if error.code not in (_GONE, _HAS_ENDED):
                     raise
@@ -82,7 +82,7 @@ class GeminiBatches:
         config = types.DownloadFileConfig(http_options=http_options(timeout_s))
         with called("file", name, timeout_s):
             try:
-                return self._client.files.download(file=name, config=config)
+                return self._client().files.download(file=name, config=config)
             except errors.ClientError as error:
                 if error.code == _GONE:
                     return None

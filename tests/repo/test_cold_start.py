@@ -89,6 +89,19 @@ AT_WORK = "import main; main.caption; from shared import bootstrap; bootstrap.tr
 """All that a worker's first event brings up, but for the requests that it makes."""
 
 
+@pytest.mark.parametrize("batch", ["false", "true"])
+@pytest.mark.parametrize(
+    "at_hand",
+    ["bootstrap.with_copies(bootstrap.ports())", "bootstrap.ports(); bootstrap.batch_ports()"],
+    ids=["forget", "release"],
+)
+def test_whoever_has_nothing_to_ask_gemini_loads_nothing_of_it(at_hand: str, batch: str) -> None:
+    loaded = _modules_after(f"import main; from shared import bootstrap; {at_hand}", **WORKER, BATCH=batch)
+
+    assert "google.cloud.storage" in loaded
+    assert [name for name in loaded if name.startswith(("google.genai", "httpx2"))] == []
+
+
 @pytest.mark.parametrize("said", [{}, {"OTEL_TRACES_EXPORTER": "none"}, {"OTEL_SERVICE_NAME": "x"}])
 def test_a_worker_without_tracing_imports_no_sdk_of_opentelemetry(said: dict[str, str]) -> None:
     loaded = _modules_after(f"{AT_WORK}; bootstrap.publisher()._client()", **WORKER, **said)

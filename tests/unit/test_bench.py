@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import main
 from infra.bench import bombs, judge, measure, report
+from infra.bench.floor.stage import Stage
 from infra.bench.model import Benchmark, Outcome, Sample, Target, Variant
 from infra.bench.registry import BENCHMARKS
 
@@ -58,6 +60,8 @@ def test_a_start_has_no_base_memory() -> None:
         (Target("x", "cpu_ms", ("theirs",), "at least", 30, "ours"), 30.0, True),
         (Target("x", "cpu_ms", ("theirs",), "at least", 30.1, "ours"), 30.0, False),
         (Target("x", "cpu_ms", ("ours", "theirs"), "at least", 2, "ours"), 1.0, False),
+        (Target("x", "cpu_ms", ("theirs",), "at most", 29, "ours", beyond="ours"), 29.0, True),
+        (Target("x", "cpu_ms", ("ours",), "at most", 0, "theirs", beyond="ours"), 0.0, True),
         (Target("x", "peak_rss_mb", ("ours", "theirs"), "at most", 180), 180.0, True),
         (Target("x", "peak_rss_mb", ("ours", "theirs"), "at most", 179), 180.0, False),
     ],
@@ -72,6 +76,7 @@ def test_a_target_judges_the_worst_of_its_variants(target: Target, value: float,
     [
         Target("x", "peak_rss_mb", ("ours", "skipped"), "at most", 1),
         Target("x", "cpu_ms", ("ours",), "at most", 1, "skipped"),
+        Target("x", "cpu_ms", ("theirs",), "at most", 1, "ours", beyond="skipped"),
     ],
 )
 def test_a_target_is_not_judged_without_a_measurement(target: Target) -> None:
@@ -145,10 +150,16 @@ def test_every_name_in_the_registry_leads_somewhere(benchmark: Benchmark) -> Non
     names = [variant.name for variant in benchmark.variants]
     assert len(set(names)) == len(names)
     for target in benchmark.targets:
-        assert {*target.of, target.over or names[0]} <= set(names)
+        assert {*target.of, target.over or names[0], target.beyond or names[0]} <= set(names)
     for variant in benchmark.variants:
         assert variant.against in {None, *names}
         module, _, function = variant.run.partition(":")
+        if variant.kind == "served":
+            side, _, served = variant.argument.partition(" ")
+            assert callable(getattr(Stage, variant.run))
+            assert side in {"ours", "bare"}
+            assert served in main.__all__
+            continue
         assert variant.kind == "start" or callable(getattr(importlib.import_module(module), function))
 
 

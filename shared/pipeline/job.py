@@ -70,7 +70,9 @@ class Job:
         )
 
     def parts(self) -> tuple[Job, ...]:
-        """Return this job as each of its tasks sees it, the leading one first."""
+        """Return this job as each of its tasks sees it, the leading one first: one alone sees it as it is."""
+        if not self.event.parts:
+            return (self,)
         return tuple(self.part(view) for view in self.event.views())
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 _CPU_INFO: Final = Path("/proc/cpuinfo")
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_MEASURED: Final = ("main.py", "functions", "shared", "infra")
 _PACKAGES = (
     "functions-framework",
     "google-cloud-pubsub",
@@ -37,16 +39,16 @@ def facts() -> dict[str, object]:
 
 
 def _commit() -> str:
-    """Return the commit that lies here, and whether anything was changed since; `unknown` without git."""
+    """Return the commit that lies here, and whether what is measured was changed since; `unknown` without git."""
     try:
-        return _git("rev-parse", "--short", "HEAD") + (" and changes" if _git("status", "--porcelain") else "")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *_MEASURED)
+        return _git("rev-parse", "--short", "HEAD") + (" and changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
 
 def _git(*arguments: str) -> str:
-    folder = Path(__file__).parent
-    ended = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S607
+    ended = subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True)  # noqa: S607
     return ended.stdout.strip()
 
 

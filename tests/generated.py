@@ -17,7 +17,7 @@ from shared.core.gemini.registry import SERVICES, checked_on, known_models, prof
 from shared.core.planning.rules import parse_rules
 from shared.core.tasks.catalogue import TASKS
 from shared.pipeline.upkeep.forget import NOT_REACHED
-from tests import fields_page
+from tests import fields_page, performance_page
 from tests.backfill import reckoning
 from tests.costs import page as costs_page
 from tests.policy import powers
@@ -148,6 +148,12 @@ def _costs_page(text: str) -> str:
     return text
 
 
+def _performance_page(text: str) -> str:
+    for name, content in performance_page.blocks().items():
+        text = _block(text, name, content)
+    return text
+
+
 def _operating_page(text: str) -> str:
     return _block(text, "not reached", "\n" + "".join(f"- {each}\n" for each in NOT_REACHED) + "\n")
 
@@ -246,6 +252,7 @@ FILES: Mapping[str, Callable[[str], str]] = {
     "docs/glossary.md": _glossary,
     "docs/models.md": _models_page,
     "docs/operating.md": _operating_page,
+    performance_page.PATH: _performance_page,
     "docs/tasks.md": _tasks_page,
     "infra/emulators/gemini/models.json": _emulated,
     "infra/examples/bigquery/result_events.json": _bigquery,

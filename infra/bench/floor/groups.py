@@ -15,8 +15,8 @@ _BOOKS = ("dead_letter", "release", "forget")
 _CPU, _THROUGHPUT, _START = 1.15, 0.95, 1.3
 """What a worker may take of a bare handler's processor time, has to reach of its throughput, and may take to start."""
 
-_MASKS_OVER_DECODE = 0.1
-"""8 ms for each small image, on a machine that decodes the photo of 12 megapixels in 80."""
+_MASKS_OVER_DECODE = 0.11
+"""8 ms for each small image, on a machine that decodes the photo of 12 megapixels in 71."""
 
 
 def _pair(name: str, says: str, *, run: str, function: str, quick: int, full: int) -> tuple[Variant, Variant]:

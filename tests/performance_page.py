@@ -65,7 +65,7 @@ def blocks() -> Mapping[str, str]:
 
 def unexplained() -> list[tuple[str, str]]:
     """Return the targets that the run has missed, and that nobody has written a reason for."""
-    return [(name, target["says"]) for name, target in _judged() if not target["met"] and not _reason(name, target)]
+    return [(name, target["says"]) for name, target in _judged() if not target["reached"] and not _reason(name, target)]
 
 
 @cache
@@ -85,6 +85,10 @@ def _judged() -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield from ((name, target) for target in benchmark["targets"])
 
 
+def _wanted(target: Mapping[str, Any]) -> float:
+    return float(target["limit"] if target["goal"] is None else target["goal"])
+
+
 def _reason(name: str, target: Mapping[str, Any]) -> str:
     return BOUNDS.get((name, target["says"]), "")
 
@@ -101,7 +105,7 @@ def _run() -> str:
 
 
 def _verdict() -> str:
-    met = [target["met"] for _, target in _judged()]
+    met = [target["reached"] for _, target in _judged()]
     absent = [f"`{each.name}`" for each in BENCHMARKS if each.name not in last_run()["benchmarks"]]
     judged = f"{sum(met)} of the {len(met)} targets that were judged are met."
     if not all(met):
@@ -112,17 +116,18 @@ def _verdict() -> str:
 def _targets() -> str:
     rows = []
     for name, target in _judged():
-        found, wanted = _number(target["value"]), f"{target['bound']} {target['limit']:g}"
-        rows.append([name, target["says"], found, wanted, "met" if target["met"] else "**missed**"])
-    return _table(["benchmark", "target", "found", "wanted", ""], rows)
+        found, wanted = _number(target["value"]), f"{target['bound']} {_wanted(target):g}"
+        fails = f"{'above' if target['bound'] == 'at most' else 'below'} {target['limit']:g}"
+        rows.append([name, target["says"], found, wanted, "met" if target["reached"] else "**missed**", fails])
+    return _table(["benchmark", "target", "found", "wanted", "", "a run fails"], rows)
 
 
 def _missed() -> str:
-    missed = [(name, target) for name, target in _judged() if not target["met"]]
+    missed = [(name, target) for name, target in _judged() if not target["reached"]]
     if not missed:
         return "Nothing, in this run.\n"
     return "".join(
-        f"- **{target['says']}** is {_number(target['value'])}, wanted is {target['bound']} {target['limit']:g}:"
+        f"- **{target['says']}** is {_number(target['value'])}, wanted is {target['bound']} {_wanted(target):g}:"
         f" {_reason(name, target) or 'nobody has found out why.'}\n"
         for name, target in missed
     )

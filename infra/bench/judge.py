@@ -45,14 +45,15 @@ def summary(variant: Variant, samples: Sequence[Sample]) -> Result:
 
 
 def judge(target: Target, results: Mapping[str, Result]) -> Judgement:
-    """Compare the worst of the target's variants with its limit."""
+    """Compare the worst of the target's variants with its limit and its goal."""
     off = _metric(results[target.beyond], target.metric) if target.beyond is not None else 0.0
     values = [_metric(results[name], target.metric) - off for name in target.of]
     worst = max(values) if target.bound == "at most" else min(values)
     if target.over is not None:
         worst /= _metric(results[target.over], target.metric)
-    met = worst <= target.limit if target.bound == "at most" else worst >= target.limit
-    return Judgement(target.says, worst, target.bound, target.limit, met)
+    met = target.keeps(worst, target.limit)
+    reached = met if target.goal is None else target.keeps(worst, target.goal)
+    return Judgement(target.says, worst, target.bound, target.limit, met, target.goal, reached)
 
 
 def _measured(target: Target, results: Mapping[str, Result]) -> bool:

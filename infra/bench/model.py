@@ -48,10 +48,12 @@ class Target:
 
     `wall_ms` is for what other processes do, whose CPU time nobody counts: the least of all runs, as `cpu_ms` is.
 
+    A run fails beyond the `limit`. A `goal` is nearer: what we want, and have not reached everywhere. It is told.
+
     Time is judged as a ratio only: machines differ in speed, and both sides of a ratio were measured in turns on one.
 
     Raises:
-        ValueError: a bound on time without a variant that it is taken over.
+        ValueError: a bound on time without a variant that it is taken over, or a goal beyond the limit.
     """
 
     says: str
@@ -61,10 +63,17 @@ class Target:
     limit: float
     over: str | None = None
     beyond: str | None = None
+    goal: float | None = None
 
     def __post_init__(self) -> None:
         if self.metric in {"cpu_ms", "wall_ms"} and self.over is None:
             raise ValueError(f"Expected a variant to compare with, found an absolute bound on time: {self.says}")
+        if self.goal is not None and not self.keeps(self.goal, self.limit):
+            raise ValueError(f"Expected a goal within the limit of {self.limit:g}, found {self.goal:g}: {self.says}")
+
+    def keeps(self, value: float, bound: float) -> bool:
+        """Whether a value is on the good side of a bound."""
+        return value <= bound if self.bound == "at most" else value >= bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +127,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of a target."""
+    """What became of a target: `met` says whether its limit is kept, `reached` whether its goal is, if it has one."""
 
     says: str
     value: float
     bound: Literal["at most", "at least"]
     limit: float
     met: bool
+    goal: float | None = None
+    reached: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ def _facts(facts: Facts) -> str:
 def _verdict(judgement: Judgement) -> str:
     met = "met   " if judgement.met else "MISSED"
     found = _number(judgement.value)
-    return f"{met} {judgement.says}: {found}, {judgement.bound} {judgement.limit:g}"
+    short = "" if judgement.reached or judgement.goal is None else f" (the goal of {judgement.goal:g} is not reached)"
+    return f"{met} {judgement.says}: {found}, {judgement.bound} {judgement.limit:g}{short}"
 
 
 def _times(ratio: float | None) -> str:

@@ -18,7 +18,15 @@ def test_whatever_the_run_has_missed_is_written_down_with_its_reason() -> None:
 
 
 def test_a_target_that_is_missed_without_a_reason_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    target = {"says": "CPU of nothing", "value": 2.0, "bound": "at most", "limit": 1.0, "met": False}
+    target = {
+        "says": "CPU of nothing",
+        "value": 2.0,
+        "bound": "at most",
+        "limit": 3.0,
+        "met": True,
+        "goal": 1.0,
+        "reached": False,
+    }
     run: dict[str, Any] = {**last_run(), "benchmarks": {**last_run()["benchmarks"], "more": {"targets": [target]}}}
     monkeypatch.setattr(performance_page, "last_run", lambda: run)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -88,6 +89,31 @@ def test_time_is_judged_beside_a_baseline_of_the_same_run_or_not_at_all() -> Non
         Target("CPU ms of a caption", "cpu_ms", ("ours",), "at most", 20)
 
 
+@pytest.mark.parametrize(
+    ("bound", "limit", "goal", "verdict"),
+    [
+        ("at most", 40, 30, (True, True)),
+        ("at most", 40, 29, (True, False)),
+        ("at most", 29, 28, (False, False)),
+        ("at least", 20, 30, (True, True)),
+        ("at least", 20, 31, (True, False)),
+    ],
+)
+def test_a_goal_that_is_not_reached_is_told_and_fails_no_run(
+    bound: Literal["at most", "at least"], limit: float, goal: float, verdict: tuple[bool, bool]
+) -> None:
+    outcome = measured(Target("x", "cpu_ms", ("theirs",), bound, limit, "ours", goal=goal))
+    (judgement,) = outcome.judgements
+    assert (judgement.met, judgement.reached) == verdict
+    assert report.all_met([outcome]) == judgement.met
+    assert (f"(the goal of {goal} is not reached)" in report.table([outcome])) == (not judgement.reached)
+
+
+def test_a_goal_lies_within_its_limit() -> None:
+    with pytest.raises(ValueError, match="a goal within the limit of 20, found 21: x"):
+        Target("x", "cpu_ms", ("theirs",), "at most", 20, "ours", goal=21)
+
+
 @pytest.mark.parametrize("speed", [0.1, 1.0, 10.0])
 def test_the_speed_of_the_machine_changes_no_verdict(speed: float) -> None:
     ours, theirs = sample(20.0 / speed, cpu_ms=10.0 / speed), sample(400.0 / speed, cpu_ms=300.0 / speed)
@@ -121,7 +147,17 @@ def test_the_document_holds_results_by_name_and_one_verdict_for_all() -> None:
     assert (document["mode"], document["machine"], document["met"]) == ("quick", {"cores": 2}, False)
     masks = document["benchmarks"]["masks"]
     assert masks["variants"]["theirs"]["cpu_ratio"] == 30.0
-    assert masks["targets"] == [{"says": "peak MB", "value": 60.0, "bound": "at most", "limit": 55, "met": False}]
+    assert masks["targets"] == [
+        {
+            "says": "peak MB",
+            "value": 60.0,
+            "bound": "at most",
+            "limit": 55,
+            "met": False,
+            "goal": None,
+            "reached": False,
+        }
+    ]
 
 
 def test_all_targets_are_met_where_none_is_missed() -> None:

@@ -20,7 +20,7 @@ WORKERS ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
 PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm docs eyes
+.PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm load docs eyes
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -152,3 +152,6 @@ explore: $(DEV) ## crash the delivery protocol at every step, in every schedule:
 
 storm: $(DEV) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
 	@$(PY) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))
+
+load: $(LOCAL) ## a load on the local stack, and its simulation: RATE=2 SECONDS=60 BURST=5 MODEL_S=2 SEED=1 JSON=file
+	@$(PY) -m infra.load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(BURST),--burst $(BURST)) $(if $(MODEL_S),--model-s $(MODEL_S)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json "$(JSON)")

@@ -1,0 +1,241 @@
+"""Runs a load against a stack of its own: uploads at the drawn moments, and looks at everything meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from google.api_core.exceptions import DeadlineExceeded
+from google.pubsub_v1.types import Subscription
+
+from infra.emulators import Control, Fault
+from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
+from infra.load import usage
+from infra.load.calibration import LOAD
+from infra.load.measured import Delivery, Fate, Run, Sample
+from infra.load.pictures import picture
+from infra.local import activity, endpoints, resources, topology
+from infra.local.stack import Options, Stack
+from shared.config import Settings
+from shared.core.planning.rules import parse_rules
+
+if TYPE_CHECKING:
+    from infra.local.activity import Activity
+
+LISTENER: Final = topology.subscription_path("load-listener")
+CALLS_PER_DAY: Final = 10_000_000
+_GENERATE: Final = "models.generateContent"
+_ASKING, _RETRY = "asking", "a call failed and is tried again"
+_UPLOADERS: Final = 8  # as many connections as a storage client keeps open
+_EVERY_S: Final = 1.0
+_PULL_S: Final = 1.0
+_PREFIX: Final = "load"
+_FAILED, _HELD = "failed", "held"
+
+
+class Rig:
+    """A running stack with everything that looks at it; a context manager that leaves no process behind."""
+
+    def __init__(self, state: Path, environ: Mapping[str, str], *, say: Callable[[str], None]) -> None:
+        """`environ` wins over what a load needs: the plain eyes, and a ceiling that is not reached."""
+        needed = {EYES_VARIABLE: str(Eyes.CLASSICAL), "MAX_CALLS_PER_DAY": str(CALLS_PER_DAY)}
+        self._state = state
+        self._say = say
+        self._stack = Stack(
+            Options(state), environ={**needed, **environ}, say=lambda _: None, on_line=lambda _, __: None
+        )
+        self._ended = contextlib.ExitStack()
+        self._runs = 0
+        rules = Path(environ.get("RULES_FILE") or Settings.rules_file)
+        self._tasks = frozenset(parse_rules(rules.read_text(encoding="utf-8-sig")).defaults.tasks or ())
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as starting:
+            starting.enter_context(self._stack)
+            found = self._stack.endpoints
+            self._client = resources.storage_client(found.storage)
+            self._subscriber = resources.subscriber(found.pubsub)
+            self._pubsub = Control(str(found.pubsub_control))
+            self._gemini = Control(str(found.gemini))
+            state = endpoints.read(self._state)
+            assert state is not None  # noqa: S101 - the stack has just written it
+            self._leaders = dict(state.children)
+            self._subscriber.create_subscription(
+                request=Subscription(
+                    name=LISTENER, topic=topology.topic_path(topology.IMAGE_RESULTS), ack_deadline_seconds=60
+                )
+            )
+            self._tail = activity.Tail(self._state.resolve() / activity.FILE)
+            self._ended = starting.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.close()
+
+    def answer_in(self, spread: Sequence[tuple[float, float]], *, seed: int) -> None:
+        """Have the model take so many seconds, each for its share of the calls."""
+        self._gemini.clear()
+        left = 1.0
+        for number, (share, seconds) in enumerate(spread):
+            part = min(1.0, share / left) if left > 0 else 1.0
+            fault = Fault("latency", _GENERATE, times=0, share=part, seed=seed + number, seconds=seconds)
+            self._gemini.add(fault)
+            left -= share
+
+    def look(self, *, seconds: float) -> list[Sample]:
+        """Return two samples with so much time between them, in which nothing is uploaded."""
+        began_s = time.monotonic()
+        first = self._sample(began_s, finished=0, base=None)
+        time.sleep(seconds)
+        return [first, self._sample(began_s, finished=0, base=None)]
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the seconds of CPU that each process has used since it began."""
+        return {name: each.cpu_s for name, each in self._usage().items()}
+
+    def run(self, arrivals: Sequence[float], *, patience_s: float) -> Run:
+        """Upload at these moments; return when every upload has ended, or when none did while patience lasted."""
+        self._runs += 1
+        prefix = f"{_PREFIX}-{self._runs}/"
+        fates = {f"{prefix}{number:05}.jpg": moment for number, moment in enumerate(arrivals)}
+        uploads = {name: Fate(name, moment) for name, moment in fates.items()}
+        pictures = {name: picture(self._runs * 1_000_000 + number) for number, name in enumerate(uploads)}
+        list(self._tail.read())  # of earlier runs
+        base, wall_s, began_s = self._stats(), time.time(), time.monotonic()
+        samples = [self._sample(began_s, finished=0, base=base)]
+        with (
+            _Listener(self._subscriber, uploads, self._tasks, began_s) as listener,
+            ThreadPoolExecutor(_UPLOADERS) as pool,
+        ):
+            sent: list[Future[None]] = []
+
+            def submit(call: Callable[[], None]) -> None:
+                sent.append(pool.submit(call))
+
+            sending = threading.Thread(
+                target=lambda: self._send(pictures, uploads, began_s=began_s, submit=submit), daemon=True
+            )
+            sending.start()
+            while sending.is_alive() or listener.open:
+                time.sleep(_EVERY_S)
+                samples.append(self._sample(began_s, finished=listener.finished, base=base))
+                idle_s = time.monotonic() - max(listener.moved_s, began_s + arrivals[-1])
+                if idle_s > patience_s:
+                    break
+            for each in sent:
+                each.result()  # an upload that failed is no load
+        deliveries, retries = _read(self._tail.read(), prefix)
+        return Run(wall_s, list(uploads.values()), samples, deliveries, retries)
+
+    def _send(
+        self,
+        pictures: Mapping[str, bytes],
+        uploads: Mapping[str, Fate],
+        *,
+        began_s: float,
+        submit: Callable[[Callable[[], None]], None],
+    ) -> None:
+        bucket = self._client.bucket(topology.UPLOADS)
+        for name, fate in uploads.items():
+            time.sleep(max(0.0, began_s + fate.arrived_s - time.monotonic()))
+            submit(partial(bucket.blob(name).upload_from_string, pictures[name], content_type="image/jpeg"))
+
+    def _sample(self, began_s: float, *, finished: int, base: Mapping[str, Any] | None) -> Sample:
+        stats, before = self._stats(), base or {}
+        functions = {topology.subscription_path(each.name) for each in topology.SUBSCRIPTIONS}
+        backlog = {
+            name.rpartition("/")[2]: int(counts["backlog"])
+            for name, counts in stats.items()
+            if name in functions and counts["backlog"]
+        }
+        failed, dead = (
+            sum(counts[what] - before.get(name, {}).get(what, 0) for name, counts in stats.items() if name in functions)
+            for what in ("nacked", "dead_lettered")
+        )
+        return Sample(time.monotonic() - began_s, finished, backlog, failed, dead, self._usage())
+
+    def _stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._pubsub.call("GET", "/_control/stats")["subscriptions"]
+        return found
+
+    def _usage(self) -> dict[str, usage.Usage]:
+        return {LOAD: usage.of_self(), **usage.of_sessions(self._leaders)}
+
+
+class _Listener:
+    """Takes every result event, and notes when the last one of each upload came."""
+
+    def __init__(self, client: Any, uploads: Mapping[str, Fate], tasks: frozenset[str], began_s: float) -> None:
+        self._client = client
+        self._uploads = uploads
+        self._tasks = tasks
+        self._began_s = began_s
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self.finished = 0
+        self.open = len(uploads)
+        self.moved_s = began_s
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(DeadlineExceeded):  # nothing came within the second
+                self._take()
+
+    def _take(self) -> None:
+        pulled = self._client.pull(subscription=LISTENER, max_messages=500, timeout=_PULL_S, retry=None)
+        now_s = time.monotonic()
+        for each in pulled.received_messages:
+            self._note(json.loads(each.message.data), now_s)
+        if pulled.received_messages:
+            ids = [each.ack_id for each in pulled.received_messages]
+            self._client.acknowledge(subscription=LISTENER, ack_ids=ids)
+
+    def _note(self, document: Mapping[str, Any], now_s: float) -> None:
+        fate = self._uploads.get(document["source"]["name"])
+        if fate is None or document["task"] in fate.tasks or document["task"] not in self._tasks:
+            return
+        self.moved_s = now_s
+        if document["status"] == _HELD:
+            fate.held = True
+        fate.failed |= document["status"] == _FAILED
+        fate.tasks.add(document["task"])
+        if fate.tasks >= self._tasks:
+            self.open -= 1
+            if not fate.held and not fate.failed:
+                fate.finished_s = now_s - self._began_s
+                self.finished += 1
+
+
+def _read(lines: Iterator[Activity], prefix: str) -> tuple[list[Delivery], int]:
+    """Return the deliveries of uploads below a prefix, in the order of their ends, and how many calls were retried."""
+    open_: dict[tuple[str, str], tuple[float, float | None]] = {}
+    deliveries, retries = [], 0
+    for line in lines:
+        if not line.name.startswith(prefix):
+            continue
+        key, at_s = (line.function, line.name), datetime.fromisoformat(line.at).timestamp()
+        if line.what == activity.DELIVERED:
+            open_[key] = (at_s, None)
+        elif line.what == _ASKING and key in open_ and open_[key][1] is None:
+            open_[key] = (open_[key][0], at_s)
+        elif line.what == activity.ANSWERED and key in open_:
+            came_s, asked_s = open_.pop(key)
+            deliveries.append(Delivery(*key, came_s, asked_s, at_s, int(line.details["status"])))
+        retries += line.what == _RETRY
+    return deliveries, retries

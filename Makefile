@@ -153,5 +153,5 @@ explore: $(DEV) ## crash the delivery protocol at every step, in every schedule:
 storm: $(DEV) ## duplicates, faults and kill -9 against real processes: IMAGES=300 COPIES=10 SEED=1
 	@$(PY) -m tests.storm $(if $(IMAGES),--images $(IMAGES)) $(if $(COPIES),--copies $(COPIES)) $(if $(SEED),--seed $(SEED))
 
-load: $(LOCAL) ## a load on the local stack, and its simulation: RATE=2 SECONDS=60 BURST=5 MODEL_S=2 SEED=1 JSON=file
-	@$(PY) -m infra.load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(BURST),--burst $(BURST)) $(if $(MODEL_S),--model-s $(MODEL_S)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json "$(JSON)")
+load: $(LOCAL) ## a load on the local stack, and its simulation: RATE=2 SECONDS=60 BURST=5 MODEL_S=2 SEED=1 SEARCH=1 JSON=file
+	@$(PY) -m infra.load $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(BURST),--burst $(BURST)) $(if $(MODEL_S),--model-s $(MODEL_S)) $(if $(SEED),--seed $(SEED)) $(if $(SEARCH),--search) $(if $(JSON),--json "$(JSON)")

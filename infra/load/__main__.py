@@ -37,16 +37,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--calibrate", type=int, default=default.calibrate, help="uploads to learn from first (default: %(default)s)"
     )
+    parser.add_argument("--search", action="store_true", help="raise the rate by half until the backlog grows")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     args = parser.parse_args(argv)
     if not usage.available():
         print("A load is measured by Linux's /proc, which is not here.", file=sys.stderr)
         return 2
-    from infra.load.play import play
+    from infra.load.play import play, search
 
     plan = Plan(args.rate, args.seconds, args.burst, args.seed, args.model_s, args.calibrate)
     with tempfile.TemporaryDirectory(prefix="uplook-load-") as folder:
-        played = play(plan, Path(folder), os.environ, say=lambda text: print(text, flush=True))
+        do = search if args.search else play
+        played = do(plan, Path(folder), os.environ, say=lambda text: print(text, flush=True))
     print(played.text)
     if args.json:
         args.json.write_text(json.dumps(played.document, indent=1) + "\n", encoding="utf-8")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.bench import machine
 from infra.emulators.pubsub.broker import DEFAULT_PUSH_SLOTS
-from infra.load import report, usage
-from infra.load.calibration import LATENCIES, Calibration, calibrated, local_system, others_of
+from infra.load import breaking, report, usage
+from infra.load.breaking import Reached
+from infra.load.calibration import INGEST, LATENCIES, Calibration, calibrated, local_system, others_of
 from infra.load.rig import Rig
 from infra.load.system import Pushing, System, simulate
 from infra.local import topology
@@ -28,6 +29,9 @@ _PAUSE_S: Final = 2.0
 _IDLE_S: Final = 4.0
 PROBE_S: Final = 2.0
 _PATIENCE_S: Final = 120.0
+CONCURRENCY: Final = {each.name: each.concurrency for each in topology.FUNCTIONS}
+_FASTER: Final = 1.5
+_MOST_RATES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ def play(plan: Plan, state: Path, environ: Mapping[str, str], *, say: Callable[[
         ServiceError: the stack did not start.
         ValueError: an upload of the calibration did not end well.
     """
-    with Rig(state, environ, say=say) as rig:
+    with Rig(state, environ) as rig:
         say(f"calibrating: {plan.calibrate} uploads, one after another")
         found = calibrate(rig, plan.calibrate)
         say(f"loading: {plan.rate:g} a second for {plan.seconds:g} s, {plan.burst} at once")
@@ -54,6 +58,35 @@ def play(plan: Plan, state: Path, environ: Mapping[str, str], *, say: Callable[[
         run = rig.run(plan.arrivals(), patience_s=_PATIENCE_S)
     outcome = simulate(system_of(found, plan), plan.arrivals(), seed=plan.seed)
     return compared(plan, run, found, report.of_outcome(outcome))
+
+
+def search(plan: Plan, state: Path, environ: Mapping[str, str], *, say: Callable[[str], None]) -> Played:
+    """Raise the rate until the backlog grows; the simulation is asked at the same rates.
+
+    Raises:
+        ServiceError, ValueError: as `play`.
+    """
+    measured, simulated = list[Reached](), list[Reached]()
+    with Rig(state, environ) as rig:
+        say(f"calibrating: {plan.calibrate} uploads, one after another")
+        found = calibrate(rig, plan.calibrate)
+        rig.answer_in([(share, times * plan.model_s) for share, times in LATENCIES], seed=plan.seed)
+        while len(measured) < _MOST_RATES and not (measured and measured[-1].breaks):
+            say(f"loading: {plan.rate:.2f} a second for {plan.seconds:g} s, {plan.burst} at once")
+            run = rig.run(plan.arrivals(), patience_s=_PATIENCE_S)
+            named = {name: CONCURRENCY[name] for name in (INGEST, *found.workers)}
+            limits: Any = {"concurrency": named, "cores": found.cores, "others": found.others}
+            arrivals = plan.arrivals()
+            outcome = simulate(system_of(found, plan), arrivals, seed=plan.seed, until_s=arrivals[-1])
+            measured.append(breaking.of_run(run, plan.rate, **limits))
+            simulated.append(breaking.of_outcome(outcome, plan.rate, **limits))
+            plan = replace(plan, rate=plan.rate * _FASTER)
+    last = measured[-1]
+    end = f"It breaks at {last.rate:.2f} a second: {last.first} is nearest to its limit." if last.breaks else "It held."
+    text = f"{breaking.table(measured, simulated)}\n\n{end}"
+    told = {"measured": [asdict(each) for each in measured], "simulated": [asdict(each) for each in simulated]}
+    facts = {"schema": "uplook.load-search/1", "machine": machine.facts(), "calibration": asdict(found)}
+    return Played(text, facts | told, measured[-1].breaks == simulated[-1].breaks)
 
 
 def calibrate(rig: Rig, uploads: int) -> Calibration:
@@ -91,7 +124,7 @@ def system_of(found: Calibration, plan: Plan) -> System:
     }
     return local_system(
         found,
-        concurrency={each.name: each.concurrency for each in topology.FUNCTIONS},
+        concurrency=CONCURRENCY,
         pushing=pushing,
         latency_s=plan.model_s,
         deadline_s=float(topology.WORKER_TIMEOUT_S),

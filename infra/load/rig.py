@@ -44,11 +44,10 @@ _FAILED, _HELD = "failed", "held"
 class Rig:
     """A running stack with everything that looks at it; a context manager that leaves no process behind."""
 
-    def __init__(self, state: Path, environ: Mapping[str, str], *, say: Callable[[str], None]) -> None:
+    def __init__(self, state: Path, environ: Mapping[str, str]) -> None:
         """`environ` wins over what a load needs: the plain eyes, and a ceiling that is not reached."""
         needed = {EYES_VARIABLE: str(Eyes.CLASSICAL), "MAX_CALLS_PER_DAY": str(CALLS_PER_DAY)}
         self._state = state
-        self._say = say
         self._stack = Stack(
             Options(state), environ={**needed, **environ}, say=lambda _: None, on_line=lambda _, __: None
         )

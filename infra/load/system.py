@@ -123,7 +123,7 @@ class Visit:
 
     came_s: float
     asked_s: float | None = None
-    answered_s: float = math.nan
+    answered_s: float = math.inf
 
 
 @dataclass(slots=True)

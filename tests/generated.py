@@ -20,6 +20,7 @@ from shared.pipeline.upkeep.forget import NOT_REACHED
 from tests import fields_page, performance_page
 from tests.backfill import reckoning
 from tests.costs import page as costs_page
+from tests.load import page as load_page
 from tests.policy import powers
 
 if TYPE_CHECKING:
@@ -143,7 +144,15 @@ def _deploy_page(text: str) -> str:
 
 
 def _costs_page(text: str) -> str:
-    for name, content in costs_page.blocks().items():
+    return _blocks(text, costs_page.blocks())
+
+
+def _load_page(text: str) -> str:
+    return _blocks(text, load_page.blocks())
+
+
+def _blocks(text: str, contents: Mapping[str, str]) -> str:
+    for name, content in contents.items():
         text = _block(text, name, content)
     return text
 
@@ -248,6 +257,7 @@ def _emulated(_: str) -> str:
 FILES: Mapping[str, Callable[[str], str]] = {
     "docs/backfill-job.md": _backfill_job_page,
     costs_page.PATH: _costs_page,
+    load_page.PATH: _load_page,
     "docs/deploy.md": _deploy_page,
     "docs/glossary.md": _glossary,
     "docs/models.md": _models_page,

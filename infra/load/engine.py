@@ -108,17 +108,23 @@ class Processor:
         self._speed = 0.0
         self._at_s = 0.0
         self._plan = 0
-        self.used_s = 0.0
+        self._asked_s = 0.0
 
     @property
     def busy(self) -> bool:
         """Whether anything runs in it."""
         return bool(self._jobs)
 
+    @property
+    def used_s(self) -> float:
+        """Seconds of a core that were used by now."""
+        self._settle()
+        return self._asked_s - sum(max(0.0, end_s - self._done_s) for end_s, _, _ in self._jobs)
+
     def add(self, task: Task, seconds: float) -> None:
         """Run a task for so many seconds of a whole core."""
         self._settle()
-        self.used_s += seconds
+        self._asked_s += seconds
         heapq.heappush(self._jobs, (self._done_s + seconds, next(self._serial), task))
         self._machine.changed(self)
 

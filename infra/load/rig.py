@@ -22,6 +22,7 @@ from infra.load import usage
 from infra.load.calibration import LOAD
 from infra.load.measured import Delivery, Fate, Run, Sample
 from infra.load.pictures import picture
+from infra.load.system import in_turn
 from infra.local import activity, endpoints, resources, topology
 from infra.local.stack import Options, Stack
 from shared.config import Settings
@@ -82,12 +83,8 @@ class Rig:
     def answer_in(self, spread: Sequence[tuple[float, float]], *, seed: int) -> None:
         """Have the model take so many seconds, each for its share of the calls."""
         self._gemini.clear()
-        left = 1.0
-        for number, (share, seconds) in enumerate(spread):
-            part = min(1.0, share / left) if left > 0 else 1.0
-            fault = Fault("latency", _GENERATE, times=0, share=part, seed=seed + number, seconds=seconds)
-            self._gemini.add(fault)
-            left -= share
+        for number, (part, seconds) in enumerate(in_turn(spread)):
+            self._gemini.add(Fault("latency", _GENERATE, times=0, share=part, seed=seed + number, seconds=seconds))
 
     def look(self, *, seconds: float) -> list[Sample]:
         """Return two samples with so much time between them, in which nothing is uploaded."""

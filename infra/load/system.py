@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     """A part of a task that ends well or not."""
 
 MINUTE_S: Final = 60.0
+_ROUNDING: Final = 1e-9
+
 REFUSAL_S: Final = 0.1
 """How long a model takes to refuse a call (429)."""
 
@@ -173,6 +175,22 @@ def simulate(
     return _Run(system, seed).play(arrivals, until_s=until_s, every_s=every_s)
 
 
+def in_turn(shares: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return each share as the part of those that the shares before it have left over.
+
+    The emulator draws latencies so, each with a seed of its own, counted on from the first; so the simulation's model
+    is slow at the very calls at which the emulator is.
+
+    >>> in_turn([(0.5, 1.0), (0.25, 2.0), (0.25, 9.0)])
+    [(0.5, 1.0), (0.5, 2.0), (1.0, 9.0)]
+    """
+    found, left = list[tuple[float, float]](), 1.0
+    for share, seconds in shares:
+        found.append((1.0 if share >= left - _ROUNDING else share / left, seconds))
+        left -= share
+    return found
+
+
 class _Subscription:
     def __init__(self, world: World, policy: Pushing) -> None:
         self.policy = policy
@@ -196,6 +214,10 @@ class _Run:
     def __init__(self, system: System, seed: int) -> None:
         self._system = system
         self._lots = random.Random(seed)  # noqa: S311 - no secret
+        self._moods = [
+            (random.Random(seed + number), part, seconds)  # noqa: S311 - no secret
+            for number, (part, seconds) in enumerate(in_turn(system.latencies_s))
+        ]
         self._world = world = World()
         self._machine = None
         if system.shared_cores is not None:
@@ -364,10 +386,8 @@ class _Run:
         return True
 
     def _latency_s(self) -> float:
-        lot = self._lots.random()
-        for share, seconds in self._system.latencies_s:
-            lot -= share
-            if lot < 0:
+        for lots, part, seconds in self._moods:
+            if lots.random() < part:
                 return seconds
         return self._system.latencies_s[-1][1]
 

@@ -19,10 +19,10 @@ from google.pubsub_v1.types import Subscription
 from infra.emulators import Control, Fault
 from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
 from infra.load import usage
+from infra.load.arrivals import in_turn
 from infra.load.calibration import LOAD
 from infra.load.measured import Delivery, Fate, Run, Sample
 from infra.load.pictures import picture
-from infra.load.system import in_turn
 from infra.local import activity, endpoints, resources, topology
 from infra.local.stack import Options, Stack
 from shared.config import Settings

@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from infra.load.arrivals import in_turn
 from infra.load.engine import Acquire, Compute, Machine, Processor, Slots, Wait, World
 from infra.load.fleet import AcquireInstance, Fleet, Instance
 from shared.core.delivery import pace
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     """A part of a task that ends well or not."""
 
 MINUTE_S: Final = 60.0
-_ROUNDING: Final = 1e-9
-
 REFUSAL_S: Final = 0.1
 """How long a model takes to refuse a call (429)."""
 
@@ -173,22 +172,6 @@ def simulate(
 ) -> Outcome:
     """Let uploads arrive, and time pass until all have ended, or until a moment."""
     return _Run(system, seed).play(arrivals, until_s=until_s, every_s=every_s)
-
-
-def in_turn(shares: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return each share as the part of those that the shares before it have left over.
-
-    The emulator draws latencies so, each with a seed of its own, counted on from the first; so the simulation's model
-    is slow at the very calls at which the emulator is.
-
-    >>> in_turn([(0.5, 1.0), (0.25, 2.0), (0.25, 9.0)])
-    [(0.5, 1.0), (0.5, 2.0), (1.0, 9.0)]
-    """
-    found, left = list[tuple[float, float]](), 1.0
-    for share, seconds in shares:
-        found.append((1.0 if share >= left - _ROUNDING else share / left, seconds))
-        left -= share
-    return found
 
 
 class _Subscription:

@@ -13,13 +13,14 @@ _OTHERS = tuple(task for task in TASKS if task not in _TASKS)
 _BOOKS = ("dead_letter", "release", "forget")
 
 _CPU, _THROUGHPUT, _START = 1.15, 0.95, 1.3
-"""What we want a worker to take of a bare handler's CPU, and to reach of its throughput; what it may take to start."""
+"""What we want a worker to take of a bare handler's CPU, to reach of its throughput, and to take for its start."""
 
-_MOST_CPU = {"caption": 1.6, "detect": 2.0, "segment": 2.4}
+_MOST_CPU = {"caption": 2.0, "detect": 2.5, "segment": 2.9}
 _LEAST_THROUGHPUT = {"caption": 0.7, "detect": 0.65, "segment": 0.55}
+_MOST_START = 1.6
 """What it takes and reaches, and some room for the noise of a busy machine: beyond that something has become worse."""
 
-_MASKS_OVER_DECODE, _MOST_MASKS_OVER_DECODE = 0.11, 0.35
+_MASKS_OVER_DECODE, _MOST_MASKS_OVER_DECODE = 0.11, 0.4
 """8 ms for each small image, on a machine that decodes the photo of 12 megapixels in 71, are wanted."""
 
 
@@ -117,10 +118,22 @@ STARTS = Benchmark(
         *(each for name in _BOOKS for each in _pair(name, "", run="start", function=name, quick=2, full=5)),
     ),
     (
-        Target("CPU of a worker's start / bare", "cpu_ms", tuple(TASKS), "at most", _START, "caption_bare"),
-        Target("CPU of ingest's start / bare", "cpu_ms", ("ingest",), "at most", _START, "ingest_bare"),
+        Target(
+            "CPU of a worker's start / bare",
+            "cpu_ms",
+            tuple(TASKS),
+            "at most",
+            _MOST_START,
+            "caption_bare",
+            goal=_START,
+        ),
+        Target(
+            "CPU of ingest's start / bare", "cpu_ms", ("ingest",), "at most", _MOST_START, "ingest_bare", goal=_START
+        ),
         *(
-            Target(f"CPU of {name}'s start / bare", "cpu_ms", (name,), "at most", _START, f"{name}_bare")
+            Target(
+                f"CPU of {name}'s start / bare", "cpu_ms", (name,), "at most", _MOST_START, f"{name}_bare", goal=_START
+            )
             for name in _BOOKS
         ),
     ),

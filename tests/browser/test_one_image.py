@@ -152,8 +152,9 @@ def test_keys_zoom_turn_the_pages_and_close(browser: Browser, viewer: Stack) -> 
         page.keyboard.press("Escape")
         page.wait_for_selector("#large", state="hidden")
         assert title.is_hidden()
-        focused = page.evaluate("() => document.activeElement.closest('.card')?.querySelector('h2').textContent")
-        assert focused == names[1]
+        page.wait_for_function(  # the dialog tells that it is closed in a task of its own
+            "name => document.activeElement.closest('.card')?.querySelector('h2').textContent === name", arg=names[1]
+        )
 
 
 def test_the_wheel_zooms_where_it_points_and_boxes_stay_where_they_belong(browser: Browser, viewer: Stack) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from infra.bench.planted import Planted, jpeg, plant
 from tests.browser.rig import opened
 from tests.contract.viewer_rig import upload
@@ -33,7 +35,10 @@ def arrived(page: Page, count: int) -> None:
     )
 
 
-def test_what_is_looked_at_stays_where_it_is_while_uploads_arrive(browser: Browser, bare_viewer: Stack) -> None:
+@pytest.mark.parametrize("one_by_one", [True, False], ids=["one by one", "as they come"])
+def test_what_is_looked_at_stays_where_it_is_while_uploads_arrive(
+    browser: Browser, bare_viewer: Stack, one_by_one: bool
+) -> None:
     plant(bare_viewer.storage, [Planted(f"there-{number:02}.jpg") for number in range(THERE)])
     with opened(browser, bare_viewer.viewer) as page:
         arrived(page, THERE)
@@ -42,6 +47,8 @@ def test_what_is_looked_at_stays_where_it_is_while_uploads_arrive(browser: Brows
         seen: dict[str, Any] = page.evaluate(FIRST_SEEN)
         for number in range(NEW):
             upload(bare_viewer, f"new-{number}.jpg", jpeg((24, 24), seed=number))
+            if one_by_one:
+                arrived(page, THERE + number + 1)
         arrived(page, THERE + NEW)
         assert abs(page.evaluate(TOP_OF, seen["name"]) - seen["top"]) <= 1
 

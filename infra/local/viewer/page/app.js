@@ -12,6 +12,8 @@ const GATHER_MS = 250; // many changes at once are one look
 
 const $ = (id) => document.getElementById(id);
 let ready = false;
+let complete = false; // what the viewer had found when this page was opened is shown
+let told = { trouble: [] };
 let lastSign = Date.now();
 
 const log = new Log({ lines: $("lines"), latest: $("latest"), spoken: $("spoken") });
@@ -60,14 +62,20 @@ function lookAgain() {
     looking = null;
     await gallery.refresh({ keep: true });
     large.refresh();
+    if (!ready || complete) return;
+    complete = true;
+    showState(told);
   }, GATHER_MS);
 }
 
-function showState({ trouble, unread = 0 }) {
+function showState(heard) {
+  told = heard;
+  const { trouble, unread = 0 } = heard;
   const state = $("state");
-  const words = trouble.length ? "stack unreachable" : unread ? `reading ${unread.toLocaleString("en")} more results …` : "live";
+  const reading = unread ? `reading ${unread.toLocaleString("en")} more results …` : complete ? null : "reading …";
+  const words = trouble.length ? "stack unreachable" : reading ?? "live";
   if (state.textContent !== words) state.textContent = words;
-  state.dataset.state = trouble.length ? "down" : "live";
+  state.dataset.state = trouble.length ? "down" : reading ? "reading" : "live";
   const notice = $("trouble");
   const full = trouble.join("\n");
   if (notice.textContent !== full) notice.textContent = full;

@@ -53,7 +53,10 @@ export class Gallery {
     this.measure();
     this.show([...images].filter(([index]) => index >= first && index < last));
     this.keeping = false;
-    if (anchor?.card.root.isConnected) scrollBy(0, anchor.card.root.getBoundingClientRect().top - anchor.top);
+    if (anchor?.card.root.isConnected) {
+      scrollBy(0, anchor.card.root.getBoundingClientRect().top - anchor.top);
+      this.held = { card: anchor.card, scrolled: scrollY };
+    }
     this.forget(numbers);
     this.root.removeAttribute("aria-busy");
   }
@@ -86,10 +89,13 @@ export class Gallery {
     this.root.style.height = `${Math.max(0, rows * (this.height + GAP_PX) - GAP_PX)}px`;
   }
 
-  // The first card that is wholly on the screen, and where; none where the list is seen from its beginning.
+  // The first card that is wholly on the screen, and where; none where the list is seen from its beginning. It stays the
+  // same one until somebody scrolls: of uploads that come one by one, each would leave another card to be the first.
   anchor() {
     if (this.root.getBoundingClientRect().top >= 0) return null;
-    const cards = [...this.cards.values()].map((card) => ({ card, index: Number(card.root.dataset.index), top: card.root.getBoundingClientRect().top }));
+    const placed = (card) => ({ card, index: Number(card.root.dataset.index), top: card.root.getBoundingClientRect().top });
+    if (this.held?.scrolled === scrollY && this.held.card.root.isConnected) return placed(this.held.card);
+    const cards = [...this.cards.values()].map(placed);
     const seen = cards.filter(({ top }) => top >= 0 && top < innerHeight);
     return seen.sort((one, other) => one.index - other.index)[0] ?? null;
   }

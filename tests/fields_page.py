@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.results import schemas
 from shared.core.results.schemas import load_schema
+from tests import markdown
 from tests.closed_schema import known_values
 from tests.field_samples import columns, sample
 
@@ -55,14 +56,14 @@ def _results() -> str:
         for path, field, required in paths(schema)
     ]
     words = "*Column* is the one of `.venv/bin/python -m shared.export jsonl` ([exports](exports.md)).\n\n"
-    return words + _table(["field", "value", "meaning", "column"], rows)
+    return words + markdown.table(["field", "value", "meaning", "column"], rows)
 
 
 def _events() -> str:
     rows = [
         _cells(path, field, required=required) for path, field, required in paths(load_schema(schemas.RESULT_EVENT))
     ]
-    return _table(["field", "value", "meaning"], rows)
+    return markdown.table(["field", "value", "meaning"], rows)
 
 
 def _cells(path: str, field: Mapping[str, Any], *, required: bool) -> list[str]:
@@ -90,11 +91,6 @@ def _type(kind: str | list[str]) -> str:
 def _list(field: Mapping[str, Any]) -> str:
     many = f"{_type(field['items']['type'])}s"
     return f"{field['maxItems']} {many}" if "maxItems" in field else f"list of {many}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("| --- |", "|---|").replace(" --- |", "---|")
 
 
 if __name__ == "__main__":

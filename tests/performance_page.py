@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.bench.registry import BENCHMARKS
+from infra.bench.report import number
 from shared.core.tasks.catalogue import TASKS
+from tests import markdown
 from tests.costs.prices import table as prices
 from tests.costs.prices import usd_per_message_byte
 
@@ -116,10 +118,10 @@ def _verdict() -> str:
 def _targets() -> str:
     rows = []
     for name, target in _judged():
-        found, wanted = _number(target["value"]), f"{target['bound']} {_wanted(target):g}"
+        found, wanted = number(target["value"]), f"{target['bound']} {_wanted(target):g}"
         fails = f"{'above' if target['bound'] == 'at most' else 'below'} {target['limit']:g}"
         rows.append([name, target["says"], found, wanted, "met" if target["reached"] else "**missed**", fails])
-    return _table(["benchmark", "target", "found", "wanted", "", "a run fails"], rows)
+    return markdown.table(["benchmark", "target", "found", "wanted", "", "a run fails"], rows)
 
 
 def _missed() -> str:
@@ -127,7 +129,7 @@ def _missed() -> str:
     if not missed:
         return "Nothing, in this run.\n"
     return "".join(
-        f"- **{target['says']}** is {_number(target['value'])}, wanted is {target['bound']} {_wanted(target):g}:"
+        f"- **{target['says']}** is {number(target['value'])}, wanted is {target['bound']} {_wanted(target):g}:"
         f" {_reason(name, target) or 'nobody has found out why.'}\n"
         for name, target in missed
     )
@@ -150,7 +152,7 @@ def _events() -> str:
             ]
         )
     heads = ["task", "CPU ms for an event", "bare", "ratio", "events a second, 80 at once", "bare", "ratio"]
-    return _table(heads, rows)
+    return markdown.table(heads, rows)
 
 
 def _operations() -> str:
@@ -165,7 +167,7 @@ def _operations() -> str:
         counts = [_of(each, _CLASS_A), _of(each, _CLASS_B), each.get("messages", 0), each.get("model calls", 0)]
         rows.append([f"`{task}`", *(f"{count:g}" for count in counts), f"{_usd(each) * _THOUSAND:.3f}"])
     heads = ["an event of", "writing", "reading", "messages published", "calls of the model"]
-    return _table([*heads, "dollars for 1,000, without the model"], rows)
+    return markdown.table([*heads, "dollars for 1,000, without the model"], rows)
 
 
 def _usd(each: Mapping[str, float]) -> float:
@@ -206,7 +208,7 @@ def _starts() -> str:
                 f"{ours['peak_rss_mb']:.0f}",
             ]
         )
-    return _table(["function", "CPU ms", "bare", "ratio", "ms of time at least", "peak MB"], rows)
+    return markdown.table(["function", "CPU ms", "bare", "ratio", "ms of time at least", "peak MB"], rows)
 
 
 def _masks() -> str:
@@ -217,7 +219,7 @@ def _masks() -> str:
         each = found[name]
         ratio = f"{each['cpu_ratio']:.1f}" if each["cpu_ratio"] else ""
         rows.append([each["says"], f"{each['cpu_ms']:,.0f}", ratio, f"{each['peak_rss_mb']:.0f}"])
-    return _table(["way", "CPU ms", "times ours", "peak MB"], rows)
+    return markdown.table(["way", "CPU ms", "times ours", "peak MB"], rows)
 
 
 def _memory() -> str:
@@ -225,15 +227,4 @@ def _memory() -> str:
     for task in _TASKS:
         names = (f"{task}_80", f"{task}_80_bare")
         rows.append([f"`{task}`", *(f"{_variants('floor')[name]['peak_rss_mb']:.0f}" for name in names)])
-    return _table(["task", "peak MB with 80 events at once", "bare"], rows)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    columns = list(head)
-    lines = [columns, *rows]
-    written = [f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines]
-    return "".join([written[0], "|" + "---|" * len(columns) + "\n", *written[1:]])
+    return markdown.table(["task", "peak MB with 80 events at once", "bare"], rows)

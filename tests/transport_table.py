@@ -12,10 +12,11 @@ from PIL import Image
 from shared.config import Settings
 from shared.core.gemini import limits, transport
 from shared.core.images import prepare, probing
+from tests import markdown
 from tests.rig import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from shared.core.gemini.limits import Backend
 
@@ -48,7 +49,7 @@ def routes() -> str:
             _BACK_ENDS.items(), _PLACES.items(), _SIZES_MB
         )
     ]
-    return _table(["back end", "size", "the bytes to send", "route", "because"], rows)
+    return markdown.table(["back end", "size", "the bytes to send", "route", "because"], rows)
 
 
 def summary() -> str:
@@ -60,13 +61,13 @@ def summary() -> str:
         ]
         for (name, backend), (place, in_bucket) in itertools.product(_BACK_ENDS.items(), _PLACES.items())
     ]
-    return _table(["back end, bytes to send", *(f"{size_mb} MB" for size_mb in _SIZES_MB)], rows)
+    return markdown.table(["back end, bytes to send", *(f"{size_mb} MB" for size_mb in _SIZES_MB)], rows)
 
 
 def formats() -> str:
     """Return the table of what is done to each kind of upload."""
     rows = [[name, *_treatment(make())] for name, make in _UPLOADS.items()]
-    return _table(["upload", "sent as", "what is done to it", "Vertex: the first bytes are enough"], rows)
+    return markdown.table(["upload", "sent as", "what is done to it", "Vertex: the first bytes are enough"], rows)
 
 
 def page(text: str) -> str:
@@ -96,16 +97,6 @@ def _treatment(data: bytes) -> list[str]:
     )
     enough = probing.probe_head(data[: probing.HEAD_BYTES], max_side_px=8192) is not None
     return [prepared.mime_type, "; ".join(prepared.changes) or "nothing", "yes" if enough else "no"]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def lines() -> Iterator[str]:
-        yield "| " + " | ".join(head) + " |\n"
-        yield "|" + "---|" * len(head) + "\n"
-        for row in rows:
-            yield "| " + " | ".join(row) + " |\n"
-
-    return "".join(lines())
 
 
 def _saved(mode: str, image_format: str) -> bytes:

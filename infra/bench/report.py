@@ -58,8 +58,8 @@ def _block(outcome: Outcome) -> str:
 def _row(result: Result) -> tuple[str, ...]:
     return (
         result.name,
-        _number(result.median_ms),
-        _number(result.cpu_ms),
+        number(result.median_ms),
+        number(result.cpu_ms),
         f"{result.peak_rss_mb:.0f}",
         "" if result.base_rss_mb is None else f"{result.base_rss_mb:.0f}",
         str(result.runs),
@@ -80,15 +80,15 @@ def _facts(facts: Facts) -> str:
 
 def _verdict(judgement: Judgement) -> str:
     met = "met   " if judgement.met else "MISSED"
-    found = _number(judgement.value)
+    found = number(judgement.value)
     short = "" if judgement.reached or judgement.goal is None else f" (the goal of {judgement.goal:g} is not reached)"
     return f"{met} {judgement.says}: {found}, {judgement.bound} {judgement.limit:g}{short}"
 
 
 def _times(ratio: float | None) -> str:
-    return "" if ratio is None else f"{_number(ratio)}x"
+    return "" if ratio is None else f"{number(ratio)}x"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three figures are what these measurements are worth."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - from three digits on

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -170,6 +170,40 @@ class Compute:
         self.processor.add(task, self.seconds)
 
 
+class Waiters:
+    """Tasks that wait for the same, in the order in which they came, each no longer than its patience lasts."""
+
+    def __init__(self, world: World, *, nothing: Any) -> None:
+        """`nothing` is what a task gets whose patience has ended."""
+        self._world = world
+        self._nothing = nothing
+        self._tasks: OrderedDict[int, Task] = OrderedDict()
+        self._serial = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def add(self, task: Task) -> int:
+        """Have a task wait, for ever; return its number."""
+        serial = next(self._serial)
+        self._tasks[serial] = task
+        return serial
+
+    def limit(self, serial: int, patience_s: float) -> None:
+        """Let a task that still waits give up when so much time has passed."""
+        if serial in self._tasks and patience_s < math.inf:
+            self._world.after(patience_s, lambda: self._give_up(serial))
+
+    def serve(self, value: Any) -> None:
+        """Wake the first of them with what it has waited for."""
+        _, task = self._tasks.popitem(last=False)
+        self._world.wake(task, value)
+
+    def _give_up(self, serial: int) -> None:
+        if serial in self._tasks:
+            self._world.resume(self._tasks.pop(serial), self._nothing)
+
+
 class Slots:
     """So many at once, the others in the order in which they came."""
 
@@ -177,14 +211,12 @@ class Slots:
         self._world = world
         self.count = count
         self.taken = 0
-        self._queue: deque[tuple[Task, int]] = deque()  # those who gave up among them
-        self._patient: set[int] = set()
-        self._serial = itertools.count()
+        self._waiters = Waiters(world, nothing=False)
 
     @property
     def waiting(self) -> int:
         """How many want one and have none."""
-        return len(self._patient)
+        return len(self._waiters)
 
     def acquire(self, task: Task, patience_s: float) -> None:
         """Resume the task with True when it has a slot, with False when its patience has ended."""
@@ -192,11 +224,7 @@ class Slots:
             self.taken += 1
             self._world.resume(task, True)
             return
-        serial = next(self._serial)
-        self._queue.append((task, serial))
-        self._patient.add(serial)
-        if patience_s < math.inf:
-            self._world.after(patience_s, lambda: self._give_up(task, serial))
+        self._waiters.limit(self._waiters.add(task), patience_s)
 
     def release(self) -> None:
         """Give a slot back."""
@@ -205,17 +233,9 @@ class Slots:
 
     def hand_out(self) -> None:
         """Give free slots to those who wait: one came back, or `count` has grown."""
-        while self.taken < self.count and self._patient:
-            task, serial = self._queue.popleft()
-            if serial in self._patient:
-                self._patient.remove(serial)
-                self.taken += 1
-                self._world.wake(task, True)
-
-    def _give_up(self, task: Task, serial: int) -> None:
-        if serial in self._patient:
-            self._patient.remove(serial)
-            self._world.resume(task, False)
+        while self.taken < self.count and self._waiters:
+            self.taken += 1
+            self._waiters.serve(True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.load.engine import Compute
+from infra.load.engine import Compute, Waiters
 
 if TYPE_CHECKING:
     from infra.load.engine import Processor, Task, World
@@ -49,9 +47,7 @@ class Fleet:
         self._cold_s = cold_s
         self._target = target
         self._by_load: list[dict[Instance, None]] = [{} for _ in range(concurrency + 1)]
-        self._queue: deque[tuple[Task, int]] = deque()
-        self._patient: set[int] = set()
-        self._serial = itertools.count()
+        self._waiters = Waiters(world, nothing=None)
         self._instances: list[Instance] = []
         self._busy = 0
         for _ in range(min(warm, most)):
@@ -73,13 +69,10 @@ class Fleet:
 
     def acquire(self, task: Task, patience_s: float) -> None:
         """Resume the task with an instance, or with None when its patience has ended."""
-        serial = next(self._serial)
-        self._queue.append((task, serial))
-        self._patient.add(serial)
+        serial = self._waiters.add(task)
         self._grow()
         self._hand_out()
-        if serial in self._patient and patience_s < math.inf:
-            self._world.after(patience_s, lambda: self._give_up(task, serial))
+        self._waiters.limit(serial, patience_s)
 
     def release(self, instance: Instance) -> None:
         """Take note that one of an instance's events has ended."""
@@ -87,7 +80,7 @@ class Fleet:
         self._hand_out()
 
     def _grow(self) -> None:
-        wanted = math.ceil((self._busy + len(self._patient)) / (self._target * self._concurrency))
+        wanted = math.ceil((self._busy + len(self._waiters)) / (self._target * self._concurrency))
         while len(self._instances) < min(wanted, self._most):
             instance = self._new()
             if self._cold_s:
@@ -107,15 +100,12 @@ class Fleet:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._patient:
+        while self._waiters:
             instance = next((next(iter(each)) for each in self._by_load[:-1] if each), None)
             if instance is None:
                 return
-            task, serial = self._queue.popleft()
-            if serial in self._patient:
-                self._patient.remove(serial)
-                self._move(instance, 1)
-                self._world.wake(task, instance)
+            self._move(instance, 1)
+            self._waiters.serve(instance)
 
     def _move(self, instance: Instance, by: int) -> None:
         now_s = self._world.now_s
@@ -127,11 +117,6 @@ class Fleet:
         self._by_load[instance.taken][instance] = None
         if instance.taken == 0:
             instance.billed_s += now_s - instance.since_s
-
-    def _give_up(self, task: Task, serial: int) -> None:
-        if serial in self._patient:
-            self._patient.remove(serial)
-            self._world.resume(task, None)
 
 
 @dataclass(frozen=True, slots=True)

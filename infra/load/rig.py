@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1.types import Subscription
 
 from infra.emulators import Control, Fault
@@ -24,6 +23,7 @@ from infra.load.calibration import LOAD
 from infra.load.measured import Delivery, Fate, Run, Sample
 from infra.load.pictures import picture
 from infra.local import activity, endpoints, resources, topology
+from infra.local.pulled import pulled
 from infra.local.stack import Options, Stack
 from shared.config import Settings
 from shared.core.planning.rules import parse_rules
@@ -37,7 +37,6 @@ _GENERATE: Final = "models.generateContent"
 _ASKING, _RETRY = "asking", "a call failed and is tried again"
 _UPLOADERS: Final = 8  # as many connections as a storage client keeps open
 _EVERY_S: Final = 1.0
-_PULL_S: Final = 1.0
 _PREFIX: Final = "load"
 _FAILED, _HELD = "failed", "held"
 
@@ -107,10 +106,8 @@ class Rig:
         list(self._tail.read())  # of earlier runs
         base, wall_s, began_s = self._stats(), time.time(), time.monotonic()
         samples = [self._sample(began_s, finished=0, base=base)]
-        with (
-            _Listener(self._subscriber, uploads, self._tasks, began_s) as listener,
-            ThreadPoolExecutor(_UPLOADERS) as pool,
-        ):
+        heard = _Heard(uploads, self._tasks, began_s)
+        with pulled(self._subscriber, LISTENER, heard.take), ThreadPoolExecutor(_UPLOADERS) as pool:
             sent: list[Future[None]] = []
 
             def submit(call: Callable[[], None]) -> None:
@@ -120,10 +117,10 @@ class Rig:
                 target=lambda: self._send(pictures, uploads, began_s=began_s, submit=submit), daemon=True
             )
             sending.start()
-            while sending.is_alive() or listener.open:
+            while sending.is_alive() or heard.open:
                 time.sleep(_EVERY_S)
-                samples.append(self._sample(began_s, finished=listener.finished, base=base))
-                idle_s = time.monotonic() - max(listener.moved_s, began_s + arrivals[-1])
+                samples.append(self._sample(began_s, finished=heard.finished, base=base))
+                idle_s = time.monotonic() - max(heard.moved_s, began_s + arrivals[-1])
                 if idle_s > patience_s:
                     break
             for each in sent:
@@ -166,43 +163,20 @@ class Rig:
         return {LOAD: usage.of_self(), **usage.of_sessions(self._leaders)}
 
 
-class _Listener:
-    """Takes every result event, and notes when the last one of each upload came."""
+class _Heard:
+    """What the result events say: when the last one of each upload came."""
 
-    def __init__(self, client: Any, uploads: Mapping[str, Fate], tasks: frozenset[str], began_s: float) -> None:
-        self._client = client
+    def __init__(self, uploads: Mapping[str, Fate], tasks: frozenset[str], began_s: float) -> None:
         self._uploads = uploads
         self._tasks = tasks
         self._began_s = began_s
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self.finished = 0
         self.open = len(uploads)
         self.moved_s = began_s
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            with contextlib.suppress(DeadlineExceeded):  # nothing came within the second
-                self._take()
-
-    def _take(self) -> None:
-        pulled = self._client.pull(subscription=LISTENER, max_messages=500, timeout=_PULL_S, retry=None)
-        now_s = time.monotonic()
-        for each in pulled.received_messages:
-            self._note(json.loads(each.message.data), now_s)
-        if pulled.received_messages:
-            ids = [each.ack_id for each in pulled.received_messages]
-            self._client.acknowledge(subscription=LISTENER, ack_ids=ids)
-
-    def _note(self, document: Mapping[str, Any], now_s: float) -> None:
+    def take(self, data: bytes) -> None:
+        """Take note of one result event."""
+        document, now_s = json.loads(data), time.monotonic()
         fate = self._uploads.get(document["source"]["name"])
         if fate is None or document["task"] in fate.tasks or document["task"] not in self._tasks:
             return

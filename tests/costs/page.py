@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from shared.core.gemini.prices import BATCH_FACTOR
 from shared.core.gemini.registry import MEDIA_RESOLUTIONS, checked_on, profile
 from shared.core.tasks.catalogue import TASKS as KNOWN
+from tests import markdown
 from tests.costs import deployment
 from tests.costs.data import last_run
 from tests.costs.prices import sources, table, usd_of
@@ -95,7 +96,7 @@ def _ways() -> str:
         "saved",
         "by batch",
     ]
-    return _table(["three default tasks", "calls for each image", *columns], rows)
+    return markdown.table(["three default tasks", "calls for each image", *columns], rows)
 
 
 def _pictures() -> str:
@@ -106,7 +107,7 @@ def _pictures() -> str:
         row = [name, str(things), f"{usd(apart):.2f} / {usd(apart, 'rules'):.2f}"]
         row += [" / ".join(f"-{saved(taken, apart, counts):.0%}" for counts in BOTH) for taken in (default, everything)]
         rows.append(row)
-    return _table(["picture", "things found", "three calls", "saved by default", "saved in one call"], rows)
+    return markdown.table(["picture", "things found", "three calls", "saved by default", "saved in one call"], rows)
 
 
 def _tokens() -> str:
@@ -118,7 +119,7 @@ def _tokens() -> str:
                 parts = (found.image, found.text, found.schema, found.thoughts, found.answer)
                 each = [f"{part / call.number:,.0f}" for part in parts]
                 rows.append([_calls_words(call.tasks), f"`{call.model}`", words, *each])
-    return _table(
+    return markdown.table(
         ["a call for", "model", "counted by", "image", "prompt", "schema", "thoughts", "answer"],
         rows,
     )
@@ -138,7 +139,7 @@ def _tasks() -> str:
         cells = [_cell(Ask(DEFAULT_TASKS, way, media_resolution=each)) for each in _resolutions()]
         rows.append([words, "each task's own", *cells, _batch(Ask(DEFAULT_TASKS, way))])
     heads = [f"{name}, the default" if name == DEFAULT_RESOLUTION else name for name in MEDIA_RESOLUTIONS]
-    return _table(["task", "model", *heads, f"{DEFAULT_RESOLUTION}, by batch"], rows)
+    return markdown.table(["task", "model", *heads, f"{DEFAULT_RESOLUTION}, by batch"], rows)
 
 
 def _resolutions() -> Sequence[str | None]:
@@ -167,7 +168,7 @@ def _models() -> str:
             joint += [_cell(everything), _batch(everything)]
         rows.append([f"`{model.id}`", *cells, *(joint or [""] * 5)])
     heads = ["model", *DEFAULT_TASKS, "three calls", "detect out of segment", "by batch", "all in one call", "by batch"]
-    return _table(heads, rows)
+    return markdown.table(heads, rows)
 
 
 def _later() -> str:
@@ -178,7 +179,7 @@ def _later() -> str:
     for day in (checked_on(), *days):
         costs = [" / ".join(f"{usd(_plain(way), counts, day=day):.2f}" for counts in BOTH) for way in WAYS]
         rows.append([f"{day}", *costs])
-    return _table(["list prices of", "three calls", "by default", "all in one call"], rows)
+    return markdown.table(["list prices of", "three calls", "by default", "all in one call"], rows)
 
 
 def _others() -> str:
@@ -206,7 +207,7 @@ def _others() -> str:
         f" {contexts['usd_per_million_and_month']:.2f} for a million a month, and nothing says whether these count"
     )
     theirs.append(("object enrichments (preview)", "boxes, labels, faces, as object contexts", unknown))
-    return _table(["what", "what a picture gets", "dollars for 1,000 images"], [*ours, *theirs])
+    return markdown.table(["what", "what a picture gets", "dollars for 1,000 images"], [*ours, *theirs])
 
 
 def _rate(taken: Taken, factor: float) -> str:
@@ -221,7 +222,7 @@ def _choices() -> str:
             [call] = taken.calls
             text = f"{call.rules.text / call.number:,.0f} + {call.rules.schema / call.number:,.0f}"
             rows.append([f"`{task}`", words, text, _cell(taken.ask)])
-    return _table(["task", "asked with", "tokens of prompt + schema", "dollars"], rows)
+    return markdown.table(["task", "asked with", "tokens of prompt + schema", "dollars"], rows)
 
 
 _FORMS: Final[Mapping[Form, str]] = {
@@ -242,7 +243,7 @@ def _outlines() -> str:
             costs.append(f"{usd(taken, counts) - less * price / call.number * THOUSAND:.2f}")
         words = f"**{each.name}**" if each == taken.shortened[0] else each.name
         rows.append([words, " / ".join(costs), f"{each.mean:.3f}", f"{each.least:.3f}", f"{each.small:.3f}"])
-    return _table(["outlines", "dollars", "masks alike", "the least", "small objects"], rows)
+    return markdown.table(["outlines", "dollars", "masks alike", "the least", "small objects"], rows)
 
 
 def _segment_price() -> float:
@@ -264,11 +265,4 @@ def _cached() -> str:
 def _prices() -> str:
     rows = [[each.name, f"[{each.url.removeprefix('https://')}]({each.url})", each.as_of] for each in sources()]
     models = "[the registry](models.md), which was compared with Google's pages"
-    return _table(["list price of", "where", "as of"], [["Gemini", models, f"{checked_on()}"], *rows])
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    columns = list(head)
-    lines = [columns, *rows]
-    written = [f"| {' | '.join(line)} |\n".replace("|  |", "| |").replace("|  |", "| |") for line in lines]
-    return "".join([written[0], "|" + "---|" * len(columns) + "\n", *written[1:]])
+    return markdown.table(["list price of", "where", "as of"], [["Gemini", models, f"{checked_on()}"], *rows])

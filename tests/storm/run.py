@@ -14,7 +14,7 @@ from tests.storm import verdict
 from tests.storm.deployment import deployed, event_of, paths_of
 from tests.storm.plan import TASKS, picture
 from tests.storm.verdict import Wanted
-from tests.storm.witness import Listener, gather
+from tests.storm.witness import gather, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def play(storm: Storm, state_dir: Path, *, say: Callable[[str], None]) -> Outcom
         events, wanted = _upload(storm, deployment)
         for fault in storm.faults():
             deployment.gemini.add(fault)
-        with Listener(deployment) as listener:
+        with listening(deployment) as listener:
             begun_s = time.monotonic()
             deployment.publish(storm.shuffled(events))
             _weather(storm, deployment, say=say)

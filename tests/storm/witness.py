@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
 from infra.local import topology
+from infra.local.pulled import pulled
 from tests.closed_schema import problem_of
 from tests.storm import attempts
 from tests.storm.deployment import LISTENER
 from tests.storm.verdict import Call, Evidence, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.storm.deployment import Deployment
 
@@ -29,34 +29,23 @@ _ANSWERED = 200
 class Listener:
     """Takes every result event: ids by the document that they name, and what is undocumented in them."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self) -> None:
         self.ids: defaultdict[str, list[str]] = defaultdict(list)
         self.problems: list[str | None] = []
-        self._client = deployment.subscriber
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def take(self, data: bytes) -> None:
+        """Take note of one result event."""
+        document = json.loads(data)
+        self.ids[document["result"].removeprefix(_RESULTS)].append(document["id"])
+        self.problems.append(problem_of(data))
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            with contextlib.suppress(GoogleAPICallError):  # nothing came within the second
-                self._take()
-
-    def _take(self) -> None:
-        pulled = self._client.pull(subscription=LISTENER, max_messages=500, timeout=1.0, retry=None).received_messages
-        for each in pulled:
-            document = json.loads(each.message.data)
-            self.ids[document["result"].removeprefix(_RESULTS)].append(document["id"])
-            self.problems.append(problem_of(each.message.data))
-        if pulled:
-            self._client.acknowledge(subscription=LISTENER, ack_ids=[each.ack_id for each in pulled])
+@contextlib.contextmanager
+def listening(deployment: Deployment) -> Iterator[Listener]:
+    """Yield who hears of every result event, whatever befalls a pull during a storm."""
+    listener = Listener()
+    with pulled(deployment.subscriber, LISTENER, listener.take, passing=GoogleAPICallError):
+        yield listener
 
 
 def gather(deployment: Deployment, wanted: Sequence[Wanted], listener: Listener) -> Evidence:

@@ -20,6 +20,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.local.demo.collect import Place
+
 RESULT = document([item("cat", (0, 0, 2, 2))])
 HELD: dict[str, Any] = {
     "id": "1",
@@ -133,20 +135,22 @@ def test_a_second_event_is_counted_and_fetched_once(collector: Collector) -> Non
     with collector.fetching(fetch):
         assert [collector.take(DONE), collector.take(DONE)] == [True, False]
 
-    assert (collector.events(), len(fetched)) == (2, 1)
+    assert (collector.told_again(("cat.jpg", "caption")), len(fetched)) == (True, 1)
 
 
 def test_an_event_of_something_else_is_none_of_ours(collector: Collector) -> None:
     with collector.fetching(_fetch):
         assert collector.take(DONE | {"source": HELD["source"] | {"name": "other.jpg"}}) is False
-    assert collector.events() == 0
+    assert [outcome.event_ids for outcome in collector.outcomes.values()] == [[], []]
 
 
-def _await(collector: Collector, tmp_path: Path, stack: _Stack, *, timeout_s: float = 100) -> None:
+def _await(
+    collector: Collector, tmp_path: Path, stack: _Stack, *, timeout_s: float = 100, doubled: Place | None = None
+) -> None:
     demo = run.Demo(Work((), ()), Answers(tmp_path), tmp_path, timeout_s, "v1")
     display = progress.Display(show.console())
     bar = display.bar("results", 2)
-    run._await(demo, stack, collector, display=display, arriving=bar, events=2)  # type: ignore[arg-type]
+    run._await(demo, stack, collector, display=display, arriving=bar, doubled=doubled)  # type: ignore[arg-type]
 
 
 def test_the_time_limit_counts_from_the_last_progress(
@@ -166,6 +170,27 @@ def test_the_time_limit_counts_from_the_last_progress(
 
     assert clock.now_s == 9 * 90 + 2 * 90
     assert len(collector.missing()) == 2
+
+
+def test_the_event_that_was_doubled_is_awaited_whatever_else_came_again(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pub/Sub delivers what it likes a second time, and in any order; the one told of is the demo's own."""
+    dog = DONE | {"id": "2", "source": DONE["source"] | {"name": "dog.jpg"}}
+    came = iter([DONE, DONE, dog, dog])
+
+    def wait(_: float) -> None:
+        if event := next(came, None):
+            collector.take(event)
+
+    monkeypatch.setattr(collector, "wait", wait)
+
+    with collector.fetching(_fetch):
+        _await(collector, tmp_path, _Stack(), doubled=("dog.jpg", "caption"))
+    run._tell_of_repeats(list(collector.outcomes.values()), show.console(), doubled=("dog.jpg", "caption"))
+
+    assert list(came) == []
+    assert "dog.jpg, caption: its event was delivered again" in capsys.readouterr().out
 
 
 def test_a_part_that_dies_ends_the_waiting_with_its_last_words(collector: Collector, tmp_path: Path) -> None:

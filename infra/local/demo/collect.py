@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from infra.local import topology
 from infra.local.demo.answers import lay_out
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _FETCHERS = 4
 _OVERLAY = "/overlay.jpg"
+
+Place: TypeAlias = tuple[str, str]
+"""An image, by the name it was uploaded under, and a task."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,11 @@ class Outcome:
         """The document's status, or `missing`."""
         return str(self.document["status"]) if self.document else "missing"
 
+    @property
+    def told_again(self) -> bool:
+        """Whether more than one event told of it."""
+        return len(self.event_ids) > 1
+
 
 class Collector:
     """Takes result events from the subscriber's threads, fetches what they tell of at once, and keeps count."""
@@ -72,7 +80,7 @@ class Collector:
             upload.name: results_dir / f"{number:02d}-{_slug(upload.name)}" for number, upload in enumerate(uploads, 1)
         }
         self._answers = answers
-        self._fetching: set[tuple[str, str]] = set()
+        self._fetching: set[Place] = set()
         self._changed = threading.Condition()
         self._submit: Callable[[Outcome, str], object] | None = None
 
@@ -117,10 +125,10 @@ class Collector:
         with self._changed:
             return [each for each in self.outcomes.values() if each.document is None and each.problem is None]
 
-    def events(self) -> int:
-        """Return how many events have told of results in this run."""
+    def told_again(self, place: Place) -> bool:
+        """Return whether more than one event has told of this image and task."""
         with self._changed:
-            return sum(len(each.event_ids) for each in self.outcomes.values() if not each.earlier)
+            return self.outcomes[place].told_again
 
     def quiet_s(self) -> float:
         """Return for how long there has been no progress."""

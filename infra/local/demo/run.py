@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local import resources, topology
 from infra.local.demo import completeness, show, subscriber
 from infra.local.demo.choosing import content_type
-from infra.local.demo.collect import Collector, Outcome, fetcher
+from infra.local.demo.collect import Collector, Outcome, Place, fetcher
 from infra.local.demo.interrupted_run import let_finish
 from infra.local.demo.overview import write_overview
 from infra.local.demo.progress import MOST_LINES, QUIET_S, Display, quiet_words
@@ -95,7 +95,7 @@ def _ask(demo: Demo, stack: Stack, collector: Collector, console: Console) -> No
                     generations[upload.name] = _upload(upload, client)
                     collector.seen()
                     uploading.show(len(generations))
-                _await(demo, stack, collector, display=display, arriving=arriving, events=asked + bool(doubled))
+                _await(demo, stack, collector, display=display, arriving=arriving, doubled=doubled)
             except KeyboardInterrupt:
                 if demo.paid:
                     let_finish(
@@ -110,9 +110,11 @@ def _ask(demo: Demo, stack: Stack, collector: Collector, console: Console) -> No
                 raise
 
 
-def _await(demo: Demo, stack: Stack, collector: Collector, *, display: Display, arriving: Bar, events: int) -> None:
+def _await(
+    demo: Demo, stack: Stack, collector: Collector, *, display: Display, arriving: Bar, doubled: Place | None
+) -> None:
     """Return when nothing is missing, or when there has been no progress for as long as the time limit says."""
-    while (missing := collector.missing()) or collector.events() < events:
+    while (missing := collector.missing()) or (doubled and not collector.told_again(doubled)):
         arriving.show(arriving.total - len(missing))
         quiet_s = collector.quiet_s()
         if quiet_s > demo.timeout_s:
@@ -132,21 +134,19 @@ def _upload(upload: Upload, client: storage.Client) -> int:
     return int(blob.generation)
 
 
-def _to_duplicate(demo: Demo) -> str | None:
-    """Return the object whose event is delivered twice, if one is."""
-    asked = (upload.name for upload in demo.work.to_upload for each in upload.asked if each.task == _DUPLICATE_OF)
-    return None if demo.paid else next(asked, None)
+def _to_duplicate(demo: Demo) -> Place | None:
+    """Return the image and task whose event is delivered twice, if one is."""
+    places = ((upload.name, each.task) for upload in demo.work.to_upload for each in upload.asked)
+    return None if demo.paid else next((place for place in places if place[1] == _DUPLICATE_OF), None)
 
 
-def _duplicator(pubsub: str, object_name: str | None) -> Callable[[dict[str, Any]], None]:
+def _duplicator(pubsub: str, doubled: Place | None) -> Callable[[dict[str, Any]], None]:
     """Return a receiver that publishes one image event a second time, as Pub/Sub itself may."""
-    left = [object_name]
+    left = [doubled]
 
     def on_event(event: dict[str, Any]) -> None:
-        if event["source"]["name"] not in left:
-            return
         parsed = parse_image_event(json.dumps(event).encode())
-        if _DUPLICATE_OF in parsed.tasks:
+        if any((parsed.source.name, task) in left for task in parsed.tasks):
             left.clear()
             message = format_image_event(parsed)
             again = {"data": message.data, "attributes": dict(message.attributes)}
@@ -164,6 +164,7 @@ def _tell(demo: Demo, outcomes: Sequence[Outcome], console: Console, *, gemini: 
     for table in show.results(outcomes if len(outcomes) <= show.MOST_ROWS else first, console.width):
         console.print(table)
         console.print()
+    _tell_of_repeats(outcomes, console, doubled=_to_duplicate(demo))
     _tell_of_calls(gemini, outcomes, console)
     for line in show.problem_lines(problems, console.width):
         show.say(console, line, style="red", indent="    ")
@@ -171,12 +172,16 @@ def _tell(demo: Demo, outcomes: Sequence[Outcome], console: Console, *, gemini: 
     return not problems
 
 
+def _tell_of_repeats(outcomes: Sequence[Outcome], console: Console, *, doubled: Place | None) -> None:
+    """Tell of one image and task whose event came again: the one that was doubled here, or one of Pub/Sub's choice."""
+    again = [each for each in outcomes if each.told_again]
+    ours = [each for each in again if (each.object_name, each.task) == doubled]
+    for outcome in (ours or again)[:1]:
+        times = f"{len(outcome.event_ids)} result events tell of one result."
+        show.say(console, f"{outcome.object_name}, {outcome.task}: its event was delivered again; {times}")
+
+
 def _tell_of_calls(gemini: str | None, outcomes: Sequence[Outcome], console: Console) -> None:
-    for outcome in outcomes:
-        if len(outcome.event_ids) > 1:
-            times = f"{len(outcome.event_ids)} result events tell of one result."
-            show.say(console, f"{outcome.object_name}, {outcome.task}: its event was delivered again; {times}")
-            break
     if gemini is None:
         return
     with urllib.request.urlopen(f"{gemini}/_control/calls", timeout=10) as reply:  # noqa: S310 - our own emulator

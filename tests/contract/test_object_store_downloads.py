@@ -35,8 +35,8 @@ def url() -> Iterator[str]:
         yield url
 
 
-def _store(url: str, *, timeout_s: float = 60) -> GoogleStorage:
-    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=5, timeout_s=timeout_s)
+def _store(url: str, *, timeout_s: float = 60, retry_s: float = WAIT_S) -> GoogleStorage:
+    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=retry_s, timeout_s=timeout_s)
 
 
 def _read(store: GoogleStorage, *, max_bytes: int = len(BODY)) -> bytes:
@@ -73,7 +73,10 @@ def test_what_goes_wrong_at_the_first_attempt_is_tried_again_by_the_client(
 
 
 def test_what_does_not_come_in_time_is_not_waited_for_twice(url: str) -> None:
-    store, late = _store(url, timeout_s=0.2), Fault("latency", operation="object.download", seconds=WAIT_S, times=0)
+    store, late = (
+        _store(url, timeout_s=0.2, retry_s=1),
+        Fault("latency", operation="object.download", seconds=WAIT_S, times=0),
+    )
 
     with Control(url).planned(late), pytest.raises(TransientError, match=r"gs://downloads/a/ü\?#%\.json: timed out"):
         _read(store)

@@ -12,6 +12,7 @@ from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import AlreadyExistsError, TransientError
 from tests.services import running
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,12 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def store(url: str) -> Iterator[GoogleStorage]:
-    yield GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=5)
+    yield _store(url, retry_s=WAIT_S)
     Control(url).clear()
+
+
+def _store(url: str, *, retry_s: float) -> GoogleStorage:
+    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=retry_s)
 
 
 @pytest.mark.fault(104)
@@ -63,11 +68,12 @@ def test_a_403_to_a_creation_means_that_the_name_is_taken_where_it_is_taken(url:
 
 @pytest.mark.fault(102, 105)
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_a_refusal_of_the_service_is_a_passing_fault(url: str, store: GoogleStorage, status: int) -> None:
+@pytest.mark.usefixtures("store")  # which takes the fault away afterwards
+def test_a_refusal_of_the_service_is_a_passing_fault(url: str, status: int) -> None:
     Control(url).add(Fault("status", operation="object.insert", status=status, times=0))
 
     with pytest.raises(TransientError):
-        store.create("faults", f"refused-{status}", b"x", content_type=TEXT)
+        _store(url, retry_s=1).create("faults", f"refused-{status}", b"x", content_type=TEXT)
 
 
 @pytest.mark.fault(101)

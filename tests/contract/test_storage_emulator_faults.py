@@ -36,7 +36,7 @@ def control(storage: Rig) -> Iterator[Control]:
 
 @pytest.fixture
 def store(storage: Rig) -> GoogleStorage:
-    return GoogleStorage(project="local-dev", emulator_host=storage.url, connections=2, retry_s=60)
+    return GoogleStorage(project="local-dev", emulator_host=storage.url, connections=2, retry_s=WAIT_S)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-# One image for every function, for Cloud Run services and Knative. (Cloud Run functions need none: they build the sources.)
+# One image for every function, for Cloud Run services and Knative, for the backfill job and the page. (Cloud Run functions need none: they build the sources.)
 #
 #   git archive HEAD | docker build --tag uplook -
 #   docker run --env FUNCTION_TARGET=caption --env-file settings.env --publish 8080:8080 uplook
@@ -22,6 +22,7 @@ RUN python -m venv --without-pip /venv \
 COPY main.py ./
 COPY functions/ functions/
 COPY shared/ shared/
+COPY infra/viewer/ infra/viewer/
 # Bytecode that is never compared with its source: a cold start without any takes four times as long.
 RUN /venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib /app
 # COPY keeps a checkout's modes: what one's umask hides from others would be hidden from the user below.

@@ -31,12 +31,20 @@ class Watched:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, url: str, *, size: tuple[int, int] = (1280, 900), scheme: Any = "light") -> Iterator[Page]:
+def opened(
+    browser: Browser,
+    url: str,
+    *,
+    size: tuple[int, int] = (1280, 900),
+    scheme: Any = "light",
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[Page]:
     """Yield the viewer's page as soon as it is live; afterwards nothing may have been said on its console."""
     width, height = size
     with contextlib.closing(
         browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
     ) as context:
+        context.set_extra_http_headers(dict(headers or {}))
         context.set_default_timeout(WAIT_S * 1000)
         watched = Watched(context.new_page())
         watched.page.on("console", watched.hear)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from infra.local.viewer.app import PAGE
+from infra.viewer.app import PAGE
 from tests.contract.viewer_rig import DEADLINE_S, Stack, upload
 
 pytest_plugins = ["tests.contract.viewer_fixtures"]

@@ -72,9 +72,9 @@ def environment(storage: str, pubsub: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def page(stack: Stack) -> Iterator[Iterator[tuple[str, Any]]]:
+def page(stack: Stack, *, headers: Mapping[str, str] | None = None) -> Iterator[Iterator[tuple[str, Any]]]:
     """Yield the events of one open page as (kind, data)."""
-    with requests.get(f"{stack.viewer}/api/events", stream=True, timeout=DEADLINE_S) as answer:
+    with requests.get(f"{stack.viewer}/api/events", headers=headers, stream=True, timeout=DEADLINE_S) as answer:
         yield _events(answer)
 
 

@@ -19,7 +19,7 @@ from infra.local.process import Process, free_port
 from tests.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPS = {"main.py", "requirements.txt", "functions", "shared"}
+SHIPS = {"main.py", "requirements.txt", "functions", "shared", "infra/viewer"}
 _UNCHECKED_HASH = 0b01  # https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation
 
 

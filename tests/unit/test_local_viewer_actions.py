@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from infra.local.viewer.actions import next_run
-from infra.local.viewer.downloads import archive_of, coco_of
-from infra.local.viewer.errors import ApiError
 from infra.local.viewer.faults import OFFERS, Faults, children_of
+from infra.viewer.downloads import archive_of, coco_of
+from infra.viewer.errors import ApiError
 
 SOURCE = {"bucket": "uploads", "name": "cat.jpg", "generation": "7"}
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from infra.local.activity import ANSWERED, DELIVERED, Activity
-from infra.local.viewer.catalog import Catalog, Query
 from infra.local.viewer.hearing import Hearing
-from infra.local.viewer.history import Entry, History
 from infra.local.viewer.listener import Heard
-from infra.local.viewer.names import Address
-from infra.local.viewer.story import in_order
+from infra.viewer.catalog import Catalog, Query
+from infra.viewer.feed import Feed
+from infra.viewer.history import Entry, History
+from infra.viewer.names import Address
+from infra.viewer.story import in_order
 from shared.core.events.envelopes import ImageEvent, format_image_event
 from shared.core.operating.story import Happening
 from shared.core.values import Source, TaskSettings
@@ -26,7 +27,7 @@ EVENT = ImageEvent(
 )
 
 
-class Told:
+class Told(Feed):
     """A feed that keeps what it is told."""
 
     def __init__(self) -> None:

@@ -4,9 +4,10 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from infra.local.viewer.catalog import Query
-from infra.local.viewer.errors import ApiError
-from infra.local.viewer.requests import MAX_IMAGES, Window, read_key, read_object, read_upload, read_window
+from infra.local.viewer.wishes import read_object, read_upload
+from infra.viewer.catalog import Query
+from infra.viewer.errors import ApiError
+from infra.viewer.requests import MAX_IMAGES, Window, read_key, read_window
 
 AWKWARD = ["a b.png", "Käffchen ☕.jpg", "100%.png", "%2F.png", "a#1?.png", "a/../b", "a//b", "/a", "a/", "+&=;", "\t"]
 

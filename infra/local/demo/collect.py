@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from infra.local import topology
 from infra.local.demo.answers import lay_out
-from infra.local.park_reasons import why
+from infra.viewer.park_reasons import why
 from shared.core.results import schemas
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The page that shows what the stack sees: drop images in, watch events arrive, look at what was found."""
+"""What the page can do in a local stack, besides showing: upload, hear of everything at once, act, and break things."""

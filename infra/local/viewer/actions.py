@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from infra.local.viewer.errors import ApiError
-from infra.local.viewer.names import OBJECTS, Address, read_object_url
+from infra.viewer.cards import document_name
+from infra.viewer.errors import ApiError
 from shared import bootstrap
 from shared.core.events.envelopes import Upload
 from shared.core.planning.redrive import error_number
@@ -20,7 +20,8 @@ from shared.pipeline.upkeep.redrive import redrive_errors
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from infra.local.viewer.catalog import Record
+    from infra.viewer.catalog import Record
+    from infra.viewer.names import Address
     from shared.pipeline.ports import Ports
 
 ACTIONS: Final = ("again", "redrive", "delete")
@@ -65,8 +66,8 @@ def _again(source: Address, run: str, ports: Ports) -> str:
 
 
 def _redrive(record: Record, ports: Ports) -> str:
-    found = (card["document"] for card in record.tasks.values() if card and card["document"])
-    names = [name for name in map(_object_name, found) if error_number(name) is not None]
+    found = (document_name(card) for card in record.tasks.values() if card and card["document"])
+    names = [name for name in found if error_number(name) is not None]
     if not names:
         raise ApiError(409, "Nothing of it has failed in a way that a redrive can mend.")
     sending = ByHand(ports.publisher, release=ports.new_id())
@@ -75,7 +76,3 @@ def _redrive(record: Record, ports: Ports) -> str:
     if left:
         raise ApiError(409, f"It could not be redriven: {left[0]}")
     return f"Redriven: {', '.join(one.task for one in done)}."
-
-
-def _object_name(url: str) -> str:
-    return read_object_url(OBJECTS, url.encode(), b"").name

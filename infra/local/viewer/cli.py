@@ -41,8 +41,13 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    from infra.local.viewer.app import create_app
+    from infra.local.viewer.advice import ADVICE
+    from infra.local.viewer.changing_api import ROUTES
     from infra.local.viewer.guard import POLICY
+    from infra.local.viewer.live import LocalLive
+    from infra.viewer.app import create_app
+    from infra.viewer.places import Places
+    from infra.viewer.store import Store
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     project = os.environ.get("GOOGLE_CLOUD_PROJECT") or topology.PROJECT
@@ -51,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
     for name, value in stack.function_env().items():
         os.environ.setdefault(name, value)
     activity = args.state / FILE if args.state else None
-    app = create_app(project, activity=activity, faults=_faults(args))
+    faults = _faults(args)
+    places = Places((topology.UPLOADS,), topology.RESULTS, topology.WORK)
+    store = Store(places, project=project, advice=ADVICE)
+    app = create_app(lambda: LocalLive(store, project=project, activity=activity, faults=faults), changing=ROUTES)
     serve_http(app, port=args.port, policy=POLICY)
     return 0
 

@@ -18,9 +18,9 @@ from infra.emulators.client import Control
 from infra.emulators.common.faults import Fault
 from infra.local import breakable, endpoints
 from infra.local.viewer import spending
-from infra.local.viewer.errors import ApiError
 from infra.local.viewer.samples import upload_samples
 from infra.local.viewer.waiting import wait_for
+from infra.viewer.errors import ApiError
 from shared import bootstrap
 from shared.operate.sending import ByHand
 from shared.pipeline.upkeep.unpark import unpark
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from infra.local.viewer.live import Live
-    from infra.local.viewer.names import Address
+    from infra.local.viewer.live import LocalLive
+    from infra.viewer.names import Address
 
 SAMPLE: Final = "coffee.heic"
 WORKER: Final = "segment"
@@ -126,7 +126,7 @@ class Faults:
             for each in OFFERS
         ]
 
-    def do(self, name: str, live: Live) -> dict[str, Any]:
+    def do(self, name: str, live: LocalLive) -> dict[str, Any]:
         """Break it; return what was done in words, and which image shows it.
 
         Raises:
@@ -181,7 +181,7 @@ class Faults:
         finally:
             gemini.remove(rule)
 
-    def _kill_while_at_work(self, source: Address, live: Live) -> None:
+    def _kill_while_at_work(self, source: Address, live: LocalLive) -> None:
         def asked() -> bool:
             said = (each.details for each in live.history.of(source))
             return any(each.get("what") == "asking" and WORKER in str(each.get("task")) for each in said)
@@ -209,7 +209,7 @@ class Faults:
         return f"No fault is planned any more; events released: {sending.sent}."
 
 
-def _sample(prefix: str, live: Live) -> Address:
+def _sample(prefix: str, live: LocalLive) -> Address:
     """Upload the sample that something is to happen to."""
     source = upload_samples(live, only=SAMPLE, prefix=prefix)[0]
     live.hearing.uploaded(source)

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from infra.emulators.common.guard import HEADERS, Policy
+from infra.emulators.common.guard import Policy
+from infra.viewer.headers import SECURITY_HEADERS
 
 PAGE: Final = "/"
-SECURITY_HEADERS: Final = {
-    **HEADERS,
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-}
 CHANGING: Final = frozenset({"/api/actions", "/api/faults"})
 """What changes more than an upload does: guarded like the control API of an emulator, which takes JSON only."""
 

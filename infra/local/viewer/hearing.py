@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.local import activity, topology
-from infra.local.viewer import cards
-from infra.local.viewer.buckets import MALFORMED
-from infra.local.viewer.errors import ApiError
-from infra.local.viewer.history import Entry
-from infra.local.viewer.names import Address
+from infra.viewer import cards
+from infra.viewer.buckets import MALFORMED
+from infra.viewer.errors import ApiError
+from infra.viewer.history import Entry
+from infra.viewer.names import Address
 from shared.core.events.envelopes import source_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from infra.local.activity import Activity
-    from infra.local.viewer.buckets import Buckets
-    from infra.local.viewer.catalog import Catalog
-    from infra.local.viewer.feed import Feed
-    from infra.local.viewer.history import History
     from infra.local.viewer.listener import Heard
+    from infra.viewer.buckets import Buckets
+    from infra.viewer.catalog import Catalog
+    from infra.viewer.feed import Feed
+    from infra.viewer.history import History
 
 _MAX_MESSAGES: Final = 20_000
 _LEFT_OUT: Final = "left out"
@@ -54,7 +54,7 @@ class Hearing:
     def uploaded(self, source: Address) -> None:
         """An upload of a page is done; its storage event says so, too, a moment later."""
         self.catalog.uploaded(source)
-        self.changed()
+        self.feed.changed()
 
     def stored(self, heard: Heard) -> None:
         """Something happened to an upload: it is there, or gone."""
@@ -68,7 +68,7 @@ class Hearing:
         elif kind in {"OBJECT_DELETE", "OBJECT_ARCHIVE"}:
             self.catalog.lost(source)
             self.note(Entry(heard.at, "deleted", source, "the upload was deleted or replaced", listed=True))
-        self.changed()
+        self.feed.changed()
 
     def planned(self, heard: Heard) -> None:
         """Tasks wait for a worker."""
@@ -78,7 +78,7 @@ class Hearing:
         text = f"planned: {' and '.join(event.tasks)} in run {event.run}{again}"
         task = "+".join(event.tasks)
         self.note(Entry(heard.at, "planned", event.source, text, task, event.run, "waiting", listed=True))
-        self.changed()
+        self.feed.changed()
 
     def finished(self, heard: Heard) -> None:
         """A task has a result, a failure, or is held."""
@@ -86,14 +86,14 @@ class Hearing:
             card = cards.held_card(heard.data)
             self.catalog.took(card)
         else:
-            card = self.buckets.took(cards.event_address(heard.data))
+            card = self.buckets.took(cards.event_address(heard.data, results=topology.RESULTS))
         source = Address(card["bucket"], card["name"], int(card["generation"]))
         words = ": ".join(each for each in (card["words"], card["reason"]) if each)
         text = f"result event: {card['status']}"
         details = {"said": card["caption"] or card["answer"] or words}
         entry = Entry(heard.at, "announced", source, text, card["task"], card["run"], card["status"], True, details)
         self.note(entry)
-        self.changed()
+        self.feed.changed()
 
     def died(self, heard: Heard) -> None:
         """Pub/Sub gave an event up."""
@@ -101,7 +101,7 @@ class Hearing:
         subscription = heard.attributes.get("CloudPubSubDeadLetterSourceSubscription", "a subscription")
         text = f"{subscription.rpartition('/')[2]} has given the event up: it is a dead letter now"
         self.note(Entry(heard.at, "dead_letter", source, text, status="failed", listed=True))
-        self.changed()
+        self.feed.changed()
 
     def acted(self, lines: Iterable[Activity]) -> None:
         """The functions did something."""
@@ -115,20 +115,12 @@ class Hearing:
                 any_news = True
             self.history.add(entry_of(line, source))
         if any_news:
-            self.changed()
+            self.feed.changed()
 
     def note(self, entry: Entry) -> None:
         """Keep an entry, and tell every page of it."""
         self.history.add(entry)
         self.feed.send("log", entry.document())
-
-    def changed(self) -> None:
-        """Tell every page that what it shows may be another by now."""
-        self.feed.send("changed", {})
-
-    def problem(self, message: str) -> None:
-        """Tell every page what could not be shown."""
-        self.feed.send("problem", {"message": message})
 
     def _source_of(self, line: Activity) -> Address | None:
         """Return which upload a line is about; what a worker logs names the message that brought the event."""
@@ -147,7 +139,7 @@ class Hearing:
                 handle(heard)
             except (ApiError, *MALFORMED) as error:
                 _log.warning("%s could not be shown: %r", what, error)
-                self.problem(f"{what} could not be shown: {error}")
+                self.feed.problem(f"{what} could not be shown: {error}")
 
         return guarded
 

@@ -13,7 +13,7 @@ from google.api_core.exceptions import AlreadyExists, GoogleAPIError, NotFound
 from google.cloud import pubsub_v1
 
 from infra.local import topology
-from infra.local.viewer.errors import ADVICE
+from infra.local.viewer.advice import ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local.viewer import names
+from infra.viewer import names
 
 if TYPE_CHECKING:
-    from infra.local.viewer.live import Live
-    from infra.local.viewer.names import Address
+    from infra.local.viewer.live import LocalLive
+    from infra.viewer.names import Address
 
 
-def upload_samples(live: Live, *, only: str | None = None, prefix: str = "") -> list[Address]:
+def upload_samples(live: LocalLive, *, only: str | None = None, prefix: str = "") -> list[Address]:
     """Upload the demo's photographs (or the one of this name), below a prefix; return what was made."""
     from infra.local.demo.samples import make_samples
 

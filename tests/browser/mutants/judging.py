@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Outcome = Literal["passed", "failed", "error", "skipped"]
 """`error`: the test could not be begun or ended, so that it says nothing of the mutant."""
 
-PAGE = "infra/local/viewer/page/"
+PAGE = "infra/viewer/page/"
 
 
 @dataclass(frozen=True, slots=True)

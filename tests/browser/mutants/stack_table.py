@@ -7,7 +7,8 @@ from typing import Final
 from tests.browser.mutants.judging import PAGE, Mutant
 
 _WHOLE: Final = "test_whole_stack.py::"
-_VIEWER: Final = "infra/local/viewer/"
+_VIEWER: Final = "infra/viewer/"
+_LOCAL: Final = "infra/local/viewer/"
 
 STACK_MUTANTS: Final = (
     Mutant(
@@ -61,7 +62,7 @@ STACK_MUTANTS: Final = (
     Mutant(
         "nobody_lets_held_work_go",
         f"{_WHOLE}test_a_used_up_day_holds_the_work_until_it_is_let_go_on",
-        f"{_VIEWER}faults.py",
+        f"{_LOCAL}faults.py",
         "publisher=sending), early=True)",
         "publisher=sending), early=False)",
         "includes('held')",
@@ -85,7 +86,7 @@ STACK_MUTANTS: Final = (
     Mutant(
         "a_ceiling_that_stays_used_up",
         f"{_WHOLE}test_a_used_up_ceiling_holds_its_own_images_alone_until_it_is_new",
-        f"{_VIEWER}faults.py",
+        f"{_LOCAL}faults.py",
         "        spending.begin_anew(ports)\n",
         "",
         'wait_for_state(page, "coffee.heic", "done")',
@@ -101,7 +102,7 @@ STACK_MUTANTS: Final = (
     Mutant(
         "nobody_is_killed",
         f"{_WHOLE}test_a_killed_worker_is_replaced_and_every_result_arrives_once",
-        f"{_VIEWER}faults.py",
+        f"{_LOCAL}faults.py",
         "            os.kill(pid, signal.SIGKILL)\n",
         "            os.kill(pid, 0)\n",
         '"for the 2nd time"',
@@ -109,7 +110,7 @@ STACK_MUTANTS: Final = (
     Mutant(
         "again_is_the_same_run",
         f"{_WHOLE}test_a_second_run_is_a_click_away",
-        f"{_VIEWER}actions.py",
+        f"{_LOCAL}actions.py",
         "settings = replace(ports.settings, run=run)",
         "settings = replace(ports.settings, run=ports.settings.run)",
         '"a record of the second run"',

@@ -7,9 +7,10 @@ from typing import Final
 from tests.browser.mutants.judging import PAGE, Mutant
 from tests.browser.mutants.stack_table import STACK_MUTANTS
 
-_VIEWER: Final = "infra/local/viewer/"
+_VIEWER: Final = "infra/viewer/"
 _ACCESS: Final = "test_access.py::test_nothing_keeps_anybody_out"
 _ONE: Final = "test_one_image.py::"
+_READ_ONLY: Final = "test_read_only.py::"
 _GALLERY: Final = "test_gallery.py::"
 
 _ACCESS_MUTANTS: Final = (
@@ -54,6 +55,33 @@ _ACCESS_MUTANTS: Final = (
         "--accent: #0f766e;",
         "--accent: #8fd9d1;",
         "assert (serious(page), too_small(page)) == ([], [])",
+    ),
+)
+
+_READ_ONLY_MUTANTS: Final = (
+    Mutant(
+        "what_changes_is_shown_to_who_may_only_read",
+        f"{_READ_ONLY}test_it_shows_images_and_offers_nothing_that_would_change_them",
+        f"{PAGE}style.css",
+        "[data-read-only] .changes, ",
+        "",
+        "assert [where for where in CHANGING",
+    ),
+    Mutant(
+        "files_are_sent_by_who_may_only_read",
+        f"{_READ_ONLY}test_a_file_that_is_dropped_on_it_goes_nowhere",
+        f"{PAGE}app.js",
+        "if (!READ_ONLY) {",
+        "{",
+        "assert writing == []",
+    ),
+    Mutant(
+        "the_buckets_are_read_once",
+        f"{_READ_ONLY}test_what_comes_while_it_is_open_is_shown_without_any_event",
+        f"{_VIEWER}live.py",
+        "if self.feed.anyone and",
+        "if not self.feed.anyone and",
+        'card(page, "later.jpg").wait_for()',
     ),
 )
 
@@ -332,6 +360,7 @@ _CARD_MUTANTS: Final = (
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *_ACCESS_MUTANTS,
     *_CARD_MUTANTS,
+    *_READ_ONLY_MUTANTS,
     *_GALLERY_MUTANTS,
     *_PLACE_MUTANTS,
     *_ONE_MUTANTS,

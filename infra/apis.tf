@@ -28,6 +28,7 @@ resource "google_project_service" "chosen" {
     var.alert_email == null && !var.dashboard ? [] : ["monitoring.googleapis.com"],
     var.bigquery ? ["bigquery.googleapis.com"] : [],
     var.tracing ? ["cloudtrace.googleapis.com"] : [],
+    var.viewer ? ["iap.googleapis.com"] : [],
   ))
 
   project            = var.project

@@ -46,6 +46,7 @@ resource "google_project_service_identity" "agent" {
   for_each = toset(concat(
     ["cloudscheduler.googleapis.com", "eventarc.googleapis.com", "pubsub.googleapis.com"],
     var.backend == "vertex" ? ["aiplatform.googleapis.com"] : [],
+    var.viewer ? ["iap.googleapis.com"] : [],
   ))
 
   project = var.project

@@ -45,3 +45,8 @@ output "upload" {
   description = "Gives the system something to look at."
   value       = "gcloud storage cp photo.jpg gs://${local.uploads.name}/"
 }
+
+output "viewer_url" {
+  description = "Where the page is, for viewer_members; null where viewer is false."
+  value       = one(google_cloud_run_v2_service.viewer[*].uri)
+}

@@ -294,3 +294,33 @@ variable "vertex_location" {
     error_message = "vertex_location: expected global, us, eu or a region such as europe-west4."
   }
 }
+
+variable "viewer" {
+  description = "Whether the page that shows uploads and results runs as a Cloud Run service, read-only and behind Identity-Aware Proxy, see docs/viewer-service.md."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "viewer_image" {
+  description = "For the viewer: the container image of the Dockerfile, such as REGION-docker.pkg.dev/PROJECT/PREFIX-images/uplook:1."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.viewer_image == null || can(regex("^[a-z0-9.-]+(/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$", var.viewer_image))
+    error_message = "viewer_image: expected REGISTRY/PATH:TAG or REGISTRY/PATH@sha256:DIGEST."
+  }
+}
+
+variable "viewer_members" {
+  description = "Who may open the viewer's page, which shows every upload and result of this deployment: user:NAME@DOMAIN, group:NAME@DOMAIN, domain:DOMAIN or serviceAccount:NAME@DOMAIN."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for each in var.viewer_members : can(regex("^((user|group|serviceAccount):[^@:\\s]+@|domain:)[^@:\\s.]+(\\.[^@:\\s.]+)+$", each))])
+    error_message = "viewer_members: expected each to be user:NAME@DOMAIN, group:NAME@DOMAIN, domain:DOMAIN or serviceAccount:NAME@DOMAIN. The page is never open to everybody."
+  }
+}

@@ -6,7 +6,7 @@ terraform {
       source  = "hashicorp/google"
       version = ">= 6.50, < 9"
     }
-    google-beta = { # for google_project_service_identity alone, which only this provider has
+    google-beta = { # for google_project_service_identity, and for iap_enabled of a service, which google 6.50 has not got
       source  = "hashicorp/google-beta"
       version = ">= 6.50, < 9"
     }

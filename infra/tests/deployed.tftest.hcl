@@ -49,6 +49,11 @@ run "by_default" {
   }
 
   assert {
+    condition     = length(google_cloud_run_v2_service.viewer) + length(google_service_account.viewer) + length(google_storage_bucket_iam_member.viewer_reads_results) == 0 && !contains(keys(google_project_service.chosen), "iap.googleapis.com")
+    error_message = "Expected no page that nobody asked for."
+  }
+
+  assert {
     condition     = length(google_bigquery_dataset.uplook) + length(google_pubsub_subscription.bigquery) + length(google_bigquery_table.view) == 0 && !contains(keys(google_project_service.chosen), "bigquery.googleapis.com")
     error_message = "Expected no BigQuery that nobody asked for."
   }
@@ -224,6 +229,42 @@ run "with_a_backfill_job" {
   assert {
     condition     = output.backfill == "gcloud run jobs execute uplook-backfill --region=us-central1 --project=a-project"
     error_message = "Expected a command that runs the job."
+  }
+}
+
+run "with_a_viewer" {
+  variables {
+    viewer         = true
+    viewer_image   = "europe-west4-docker.pkg.dev/a-project/uplook-images/uplook:1.0"
+    viewer_members = ["group:viewers@example.com", "domain:example.com"]
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.viewer[0].iap_enabled && google_cloud_run_v2_service.viewer[0].invoker_iam_disabled != true
+    error_message = "Expected IAP before the page, and a check of who calls behind it."
+  }
+
+  assert {
+    condition     = google_cloud_run_service_iam_member.viewer[0].service == "uplook-viewer" && google_cloud_run_service_iam_member.viewer[0].member == google_project_service_identity.agent["iap.googleapis.com"].member
+    error_message = "Expected IAP's agent to call the page."
+  }
+
+  assert {
+    condition     = join(" ", [for each in google_iap_web_cloud_run_service_iam_member.viewer : each.member if each.cloud_run_service_name == "uplook-viewer"]) == "domain:example.com group:viewers@example.com"
+    error_message = "Expected IAP to let in those who were named."
+  }
+
+  assert {
+    condition = { for each in google_cloud_run_v2_service.viewer[0].template[0].containers[0].env : each.name => each.value } == merge(
+      { for name, value in google_cloudfunctions2_function.pushed["caption"].service_config[0].environment_variables : name => value if name != "THREADS" },
+      { IAP_AUDIENCE = "/projects/123456789012/locations/us-central1/services/uplook-viewer" },
+    )
+    error_message = "Expected the page to see the deployment as its functions do, and to know for whom IAP signs."
+  }
+
+  assert {
+    condition     = output.viewer_url == google_cloud_run_v2_service.viewer[0].uri
+    error_message = "Expected the address of the page."
   }
 }
 

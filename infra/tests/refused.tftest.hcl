@@ -255,3 +255,75 @@ run "an_objective_of_no_time" {
     objective_latency_s = 0
   }
 }
+
+run "a_page_by_no_image" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_service.viewer]
+
+  variables {
+    viewer = true
+  }
+}
+
+run "a_page_by_an_image_without_a_tag" {
+  command         = plan
+  expect_failures = [var.viewer_image]
+
+  variables {
+    viewer_image = "uplook"
+  }
+}
+
+run "a_page_for_everybody" {
+  command         = plan
+  expect_failures = [var.viewer_members]
+
+  variables {
+    viewer_members = ["allUsers"]
+  }
+}
+
+run "a_page_for_everybody_who_is_logged_in" {
+  command         = plan
+  expect_failures = [var.viewer_members]
+
+  variables {
+    viewer_members = ["allAuthenticatedUsers"]
+  }
+}
+
+run "a_page_for_everybody_by_another_name" {
+  command         = plan
+  expect_failures = [var.viewer_members]
+
+  variables {
+    viewer_members = ["group:allUsers"]
+  }
+}
+
+run "a_page_for_an_address_of_no_kind" {
+  command         = plan
+  expect_failures = [var.viewer_members]
+
+  variables {
+    viewer_members = ["one@example.com"]
+  }
+}
+
+run "a_page_for_a_domain_of_everything" {
+  command         = plan
+  expect_failures = [var.viewer_members]
+
+  variables {
+    viewer_members = ["domain:*"]
+  }
+}
+
+run "a_page_for_two_in_one" {
+  command         = plan
+  expect_failures = [var.viewer_members]
+
+  variables {
+    viewer_members = ["user:one@example.com,user:two@example.com"]
+  }
+}

@@ -31,6 +31,7 @@ _TERRAFORM: dict[type, tuple[str, ...]] = {
     int: ("number",),
     float: ("number",),
     str: ("string",),
+    list: ("list",),
     dict: ("map", "object"),
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from shared.core import naming
 from tests.policy.computed import ASK_MODELS, BATCH_JOBS
 from tests.policy.conditions import Asked, holds
-from tests.policy.evaluated import anything
+from tests.policy.evaluated import VIEWER, anything
 from tests.policy.parsed import strings
 from tests.policy.rights import all_grants, ours
 
@@ -27,6 +27,9 @@ _MAKES_JOBS: Final = "release"
 _VERTEX: Final = "agent of aiplatform"
 _LISTS: Final = "roles/storage.legacyBucketReader"
 JOB: Final = "google_cloud_run_v2_job"
+SERVICE: Final = "google_cloud_run_v2_service"
+PAGE: Final = "viewer"
+OPENS_PAGE: Final = "roles/iap.httpsResourceAccessor"
 FOLDERS: Final = (
     naming.ANSWERS,
     naming.BACKFILL,
@@ -71,6 +74,7 @@ HELPERS: Final = {
     "agent of aiplatform": {"roles/storage.objectCreator", "roles/storage.objectViewer"},
     "agent of cloudscheduler": {"roles/pubsub.publisher"},
     "agent of eventarc": {"roles/eventarc.serviceAgent"},
+    "agent of iap": {"roles/run.invoker"},
     "agent of pubsub": {
         "roles/bigquery.dataEditor",
         "roles/iam.serviceAccountOpenIdTokenCreator",
@@ -78,8 +82,12 @@ HELPERS: Final = {
         "roles/pubsub.subscriber",
     },
     "agent of storage": {"roles/pubsub.publisher"},
+    **{who: {OPENS_PAGE} for who in VIEWER["viewer_members"]},
 }
-"""What those may do who run no code of ours; what functions need, tests/policy/test_rights.py finds by running them."""
+"""What those may do who run no code of ours, people among them.
+
+What functions need, tests/policy/test_rights.py finds by running them.
+"""
 
 
 WRITE_SPANS: Final = "roles/cloudtrace.agent"
@@ -133,7 +141,7 @@ def nothing_public(infra: Infra) -> list[str]:
 
 
 def known_members(infra: Infra) -> list[str]:
-    """Rights go to accounts that are made here and to Google's agents; those that run no code of ours have few."""
+    """Rights go to accounts that are made here, to Google's agents and to `viewer_members`; most of them have few."""
     functions = ours(infra)
     problems = []
     for grant in all_grants(infra):
@@ -147,24 +155,25 @@ def known_members(infra: Infra) -> list[str]:
 def nobody_overwrites(infra: Infra) -> list[str]:
     """Functions create and read results; `forget` alone deletes, and so overwrites, them. Uploads are read only.
 
-    In the work bucket every right but that to list is on one folder, and a worker's, where tasks have objects of their
-    own, on those of its task.
+    In the work bucket every right but that to list, and that of the page to read, is on one folder, and a worker's,
+    where tasks have objects of their own, on those of its task.
     """
-    functions, workers = ours(infra), ours(infra, "worker")
+    functions, workers = ours(infra) - {PAGE}, ours(infra, "worker")
     allowed = {
         "work": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer", "User")}
         | {(who, _LISTS) for who in functions}
-        | {(_VERTEX, "roles/storage.objectCreator"), (_VERTEX, "roles/storage.objectViewer")},
+        | {(_VERTEX, "roles/storage.objectCreator"), (_VERTEX, "roles/storage.objectViewer")}
+        | {(PAGE, "roles/storage.objectViewer")},
         "results": {(who, f"roles/storage.object{may}") for who in functions for may in ("Creator", "Viewer")}
-        | {(_FORGETS, "roles/storage.objectUser")},
-        "uploads": {(who, "roles/storage.objectViewer") for who in (*functions, "agent of aiplatform")},
+        | {(_FORGETS, "roles/storage.objectUser"), (PAGE, "roles/storage.objectViewer")},
+        "uploads": {(who, "roles/storage.objectViewer") for who in (*functions, PAGE, "agent of aiplatform")},
     }
     problems = []
     for grant in (each for each in all_grants(infra) if each.type.startswith("google_storage_")):
         bucket = grant.on.rpartition("-")[2]
         if (grant.who, grant.role) not in allowed.get(bucket, set()):
             problems.append(f"{grant.address}: gives {grant.role} on {grant.on} to {grant.who}.")
-        elif bucket == "work" and grant.role != _LISTS and not _is_bound(grant, workers):
+        elif bucket == "work" and (grant.role != _LISTS and grant.who != PAGE) and not _is_bound(grant, workers):
             problems.append(f"{grant.address}: gives {grant.role} on work to {grant.who} where {grant.condition}.")
     return problems
 
@@ -199,7 +208,7 @@ def tables(infra: Infra) -> list[str]:
 
 
 def own_accounts(infra: Infra) -> list[str]:
-    """Functions and jobs have accounts of their own, as which nobody else acts. No key, and no policy is taken over."""
+    """Whatever runs our code has an account of its own, as which nobody else acts. No key, no policy is taken over."""
     problems = [
         f"{block.address}: runs as {email}, not as its own account."
         for block in infra.of(FUNCTIONS)
@@ -210,6 +219,11 @@ def own_accounts(infra: Infra) -> list[str]:
         for block in infra.of(JOB)
         if (email := block.one("template", "template", "service_account"))
         != f"${{google_service_account.{block.name}[0].email}}"
+    ]
+    problems += [
+        f"{block.address}: runs as {email}, not as its own account."
+        for block in infra.of(SERVICE)
+        if (email := block.one("template", "service_account")) != f"${{google_service_account.{block.name}[0].email}}"
     ]
     problems += [
         f"{block.address}: takes a policy over. Use {block.type.rpartition('_')[0]}_member."
@@ -230,8 +244,8 @@ def own_accounts(infra: Infra) -> list[str]:
 
 
 def callers(infra: Infra) -> list[str]:
-    """Functions are called by the push account or the trigger account, on the services they are for."""
-    wanted = {
+    """The push and the trigger account call functions, on the services they are for; IAP's agent calls the page."""
+    wanted = {each.body["name"]: "agent of iap" for each in anything(infra, SERVICE)} | {
         function.body["name"]: "trigger" if function.one("event_trigger") else "push"
         for function in anything(infra, FUNCTIONS)
     }

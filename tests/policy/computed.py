@@ -45,6 +45,7 @@ COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] 
         "id": lambda each: f"projects/{PROJECT}/locations/{each['location']}/repositories/{each['repository_id']}",
         "name": lambda each: each["repository_id"],
     },
+    "google_cloud_run_v2_service": {"uri": lambda each: f"https://{each['name']}.run.app"},
     "google_cloudfunctions2_function": {"event_trigger": _event_trigger, "service_config": _function_with_uri},
     "google_monitoring_notification_channel": {"id": lambda each: each["display_name"]},
     "google_monitoring_slo": {
@@ -66,6 +67,7 @@ COMPUTED: Final[Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] 
         "name": lambda each: f"projects/{PROJECT}/serviceAccounts/{account(each['account_id'])}",
         "unique_id": lambda _: UNIQUE_ID,
     },
+    "data.google_project": {"number": lambda _: NUMBER},
     "data.google_storage_bucket": {"location": lambda _: "EU"},
     "data.google_storage_project_service_account": {
         "email_address": lambda _: agent("gs-project-accounts"),

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from tests.policy.syntax import Body, Nested
 
 BACKFILL_IMAGE: Final = "us-central1-docker.pkg.dev/a-project/uplook-images/uplook:1"
+VIEWER: Final[Mapping[str, Any]] = {
+    "viewer": True,
+    "viewer_image": BACKFILL_IMAGE,
+    "viewer_members": ("group:viewers@example.com", "user:one@example.com"),
+}
+"""Choices of variables by which there is a page, and people may open it."""
 _ALL: Final[Mapping[str, Any]] = {
     "forget": True,
     "alert_email": "operators@example.com",
@@ -27,6 +33,7 @@ _ALL: Final[Mapping[str, Any]] = {
     "reuse_answers": True,
     "dashboard": True,
     "tracing": True,
+    **VIEWER,
 }
 EVERYTHING: Final[tuple[Mapping[str, Any], ...]] = ({**_ALL, "backend": "vertex"}, {**_ALL, "backend": "developer"})
 """Choices of variables by which everything is made that can be made."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from shared.core.errors import AlreadyExistsError
 from tests.policy.conditions import Asked, holds
-from tests.policy.evaluated import BACKFILL_IMAGE
+from tests.policy.evaluated import BACKFILL_IMAGE, VIEWER
 from tests.policy.parsed import parse
 from tests.policy.rights import grants
 from tests.policy.test_policies import FILES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.rig import Rig
 
 INFRA: Final = parse(FILES)
-GRANTS: Final = tuple(grants(INFRA, forget=True, backfill_image=BACKFILL_IMAGE, reuse_answers=True))
+GRANTS: Final = tuple(grants(INFRA, forget=True, backfill_image=BACKFILL_IMAGE, reuse_answers=True, **VIEWER))
 PERMISSIONS: Final = {  # https://cloud.google.com/storage/docs/access-control/iam-roles
     "roles/storage.objectViewer": {"get", "list"},
     "roles/storage.objectCreator": {"create"},

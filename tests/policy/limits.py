@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.core import naming
 from shared.core.tasks.catalogue import TASKS
-from tests.policy.access import BUCKETS, FOLDERS, FUNCTIONS, JOB
+from tests.policy.access import BUCKETS, FOLDERS, FUNCTIONS, JOB, SERVICE
 from tests.policy.evaluated import EVERYTHING, anything, made
 from tests.policy.parsed import strings
 
@@ -59,6 +59,11 @@ def bounds(infra: Infra) -> list[str]:
             )
         if None in (block.one("template", "template", name) for name in ("max_retries", "timeout")):
             problems.append(f"{block.address}: max_retries or timeout is not stated.")
+    problems += [
+        f"{each}: expected one instance at most, and none where nobody looks, found {found}."
+        for each in anything(infra, SERVICE)
+        if (found := each.one("template", "scaling")) != [{"max_instance_count": 1, "min_instance_count": 0}]
+    ]
     problems += _crowded(infra)
     problems += [
         f"var.{name}: has no ceiling by default, but {infra.default(name)!r}."
@@ -82,7 +87,7 @@ def _crowded(infra: Infra) -> Iterator[str]:
 
 
 def quota(infra: Infra) -> list[str]:
-    """All functions at their most fit into what a new project has in a region, and the variable says what they take."""
+    """All functions at their most, with job and page, fit into a new project; the variable says what they take."""
     problems = []
     functions = made(infra, FUNCTIONS, forget=True)
     configs = [each.one("service_config")[0] for each in functions]
@@ -90,17 +95,12 @@ def quota(infra: Infra) -> list[str]:
     memory = sum(number * _gib(each["available_memory"]) for number, each in zip(instances, configs, strict=True))
     cpus = sum(number * float(each["available_cpu"]) for number, each in zip(instances, configs, strict=True))
     by_worker = len(TASKS) * infra.default("max_instances")
-    jobs = [each.one("template")[0] for each in made(infra, JOB, **EVERYTHING[0])]
-    for each in jobs:
-        limits = each["template"][0]["containers"][0]["resources"][0]["limits"]
-        with_jobs = (
-            memory + each["parallelism"] * _gib(limits["memory"]),
-            cpus + each["parallelism"] * int(limits["cpu"]),
+    beside = list(_beside_functions(infra))
+    with_all = memory + sum(gib for gib, _ in beside), cpus + sum(each for _, each in beside)
+    if with_all[0] > NEW_PROJECT_GIB or with_all[1] > NEW_PROJECT_CPUS:
+        problems.append(
+            f"With job and page {with_all[0]:g} GiB and {with_all[1]:g} vCPU may run: a new project has less."
         )
-        if with_jobs[0] > NEW_PROJECT_GIB or with_jobs[1] > NEW_PROJECT_CPUS:
-            problems.append(
-                f"With the job {with_jobs[0]:g} GiB and {with_jobs[1]:g} vCPU may run: a new project has less."
-            )
     told = (
         f"n x {4 * len(TASKS)} GiB and n x {len(TASKS)} vCPU,"
         f" and {memory - 4 * by_worker:g} GiB and {cpus - by_worker:g} vCPU more"
@@ -110,6 +110,18 @@ def quota(infra: Infra) -> list[str]:
     if told not in str(infra.variables["max_instances"].get("description")):
         problems.append(f"var.max_instances: expected its description to say {told!r}.")
     return problems
+
+
+def _beside_functions(infra: Infra) -> Iterator[tuple[float, int]]:
+    """Yield the GiB and vCPU of the job and of the page, at their most."""
+    for job in made(infra, JOB, **EVERYTHING[0]):
+        limits = job.one("template", "template", "containers")[0]["resources"][0]["limits"]
+        tasks = job.one("template", "parallelism")
+        yield tasks * _gib(limits["memory"]), tasks * int(limits["cpu"])
+    for page in made(infra, SERVICE, **EVERYTHING[0]):
+        limits = page.one("template", "containers")[0]["resources"][0]["limits"]
+        instances = page.one("template", "scaling", "max_instance_count")
+        yield instances * _gib(limits["memory"]), instances * int(limits["cpu"])
 
 
 def _gib(text: str) -> float:

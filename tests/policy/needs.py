@@ -25,6 +25,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "roles/pubsub.subscriber": frozenset({"pubsub.subscriptions.consume", "pubsub.topics.attachSubscription"}),
     # https://cloud.google.com/iam/docs/roles-permissions
     "roles/run.invoker": frozenset({"run.routes.invoke", "run.jobs.run"}),
+    "roles/iap.httpsResourceAccessor": frozenset({"iap.webServiceVersions.accessViaIAP"}),
     "roles/secretmanager.secretAccessor": frozenset({"secretmanager.versions.access"}),
     "roles/iam.serviceAccountOpenIdTokenCreator": frozenset({"iam.serviceAccounts.getOpenIdToken"}),
     "roles/eventarc.eventReceiver": frozenset({"eventarc.events.receiveEvent"}),
@@ -44,6 +45,7 @@ _RESOURCES: Final = {
     "google_artifact_registry_repository_iam_member": "repository",
     "google_bigquery_table_iam_member": "table",
     "google_cloud_run_service_iam_member": "service",
+    "google_iap_web_cloud_run_service_iam_member": "service",
     "google_project_iam_member": "project",
     "google_pubsub_subscription_iam_member": "subscription",
     "google_pubsub_topic_iam_member": "topic",

@@ -22,8 +22,10 @@ APIS: Final[Mapping[str, Collection[str]]] = {
     "google_bigquery_table": {"bigquery"},
     "google_cloud_run_service": {"run"},
     "google_cloud_run_v2_job": {"run"},
+    "google_cloud_run_v2_service": {"iap", "run"},
     "google_cloud_scheduler_job": {"cloudscheduler"},
     "google_cloudfunctions2_function": {"artifactregistry", "cloudbuild", "cloudfunctions", "run", "storage"},
+    "google_iap_web_cloud_run_service": {"iap", "run"},
     "google_logging_metric": {"logging"},
     "google_monitoring_alert_policy": {"monitoring"},
     "google_monitoring_custom_service": {"monitoring"},
@@ -48,7 +50,7 @@ APIS: Final[Mapping[str, Collection[str]]] = {
 CHOICES: Final[tuple[Mapping[str, bool | str], ...]] = ({}, {"backend": "developer"}, *EVERYTHING)
 SERVICES: Final = "google_project_service"
 _FUNCTION: Final = "google_cloudfunctions2_function"
-_JOB: Final = "google_cloud_run_v2_job"
+_IMAGES: Final = ("google_cloud_run_v2_job", "google_cloud_run_v2_service")
 _SUBSCRIPTION: Final = "google_pubsub_subscription"
 _OF_ROLES: Final = re.compile(r"^roles/(\w+)\.|^(\w+)\.\w+\.\w+$")
 
@@ -107,8 +109,10 @@ def _needing(grants: list[Grant], infra: Infra) -> list[Block]:
     deployed = infra.of(_FUNCTION)
     if who <= ours(infra):
         return _running(who, infra)
-    if first.who == "trigger" and first.type.startswith("google_cloud_run_"):
-        return []  # a service can be called once it is there, and not before: Eventarc tries again
+    if first.who in {"trigger", "agent of iap"} and first.type.startswith("google_cloud_run_"):
+        return []  # a service can be called once it is there, and not before: Eventarc tries again, and so do people
+    if first.type.startswith("google_iap_"):
+        return []
     known = {
         "agent of aiplatform": _running(ours(infra, "worker"), infra),
         "agent of cloudscheduler": infra.of("google_cloud_scheduler_job"),
@@ -132,10 +136,10 @@ def _delivering(grant: Grant, infra: Infra) -> list[Block]:
 
 
 def _running(accounts: set[str], infra: Infra) -> list[Block]:
-    """Return the blocks of functions and jobs that run as one of these accounts."""
-    deployed = made(infra, _FUNCTION, _JOB, **EVERYTHING[0])
+    """Return the blocks of functions, jobs and services that run as one of these accounts."""
+    deployed = made(infra, _FUNCTION, *_IMAGES, **EVERYTHING[0])
     running = {each.address for each in deployed if each.body["name"].removeprefix("uplook-") in accounts}
-    return [block for block in infra.of(_FUNCTION, _JOB) if block.address in running]
+    return [block for block in infra.of(_FUNCTION, *_IMAGES) if block.address in running]
 
 
 def _apis(each: Made) -> set[str]:

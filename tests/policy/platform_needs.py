@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from tests.policy.parsed import Infra
 
 FUNCTIONS = "google_cloudfunctions2_function"
+SERVICE = "google_cloud_run_v2_service"
 PUBSUB, EVENTARC, STORAGE = "agent of pubsub", "agent of eventarc", "agent of storage"
 _SOURCES = "gcf-v2-sources-123456789012-europe-west1"
 
 
 def platform_needs(infra: Infra, **variables: Any) -> set[Need]:
-    """Return what builds, triggers, pushes, dead letters, ticks and secrets need, for this choice of variables."""
+    """Return what builds, triggers, pushes, dead letters, ticks, secrets and IAP need, for this choice of variables."""
     functions = made(infra, FUNCTIONS, **variables)
     return {
         *(need for each in functions for need in (*_built(each), *_started(each), *_triggered(each))),
         *(need for each in made(infra, "google_pubsub_subscription", **variables) for need in _delivered(each)),
         *(need for each in made(infra, "google_cloud_scheduler_job", **variables) for need in _ticked(each)),
+        *(need for each in made(infra, SERVICE, **variables) for need in _opened(each)),
     }
 
 
@@ -94,6 +96,13 @@ def _pushed(subscription: Made) -> Iterator[Need]:
 def _ticked(job: Made) -> Iterator[Need]:
     topic = str(job.one("pubsub_target", "topic_name")).rpartition("/")[2]
     yield Need("agent of cloudscheduler", "pubsub.topics.publish", "topic", topic, why=f"{job} ticks")
+
+
+def _opened(service: Made) -> Iterator[Need]:
+    """Yield what IAP needs, which calls a service for those whom it has let in."""
+    if service.one("iap_enabled"):
+        why = f"IAP passes people on to {service}"
+        yield Need("agent of iap", "run.routes.invoke", "service", service.body["name"], why=why)
 
 
 def _token(caller: str, why: str) -> Need:

@@ -25,6 +25,7 @@ _WORDS: Final = {
     "roles/cloudtrace.agent": "write spans",
     "roles/eventarc.eventReceiver": "receive events",
     "roles/eventarc.serviceAgent": "make triggers",
+    "roles/iap.httpsResourceAccessor": "open the page",
     "roles/iam.serviceAccountOpenIdTokenCreator": "sign its tokens",
     "roles/logging.logWriter": "write logs",
     "roles/pubsub.publisher": "publish",
@@ -44,6 +45,7 @@ _OPTIONS: Final[dict[str, tuple[object, str]]] = {
     "bigquery": (False, "bigquery = true"),
     "reuse_answers": (False, "reuse_answers = true"),
     "tracing": (False, "tracing = true"),
+    "viewer": (False, "viewer = true"),
 }
 """Variables that are off by default and give rights: their value then, and the words for any other."""
 _FOLDER: Final = re.compile(r'/objects/((?:[a-z]+/)+)"')
@@ -77,7 +79,7 @@ def table() -> str:
 def _whos(accounts: tuple[str, ...]) -> str:
     """Name accounts; all workers together have one name."""
     others = [each for each in accounts if each not in TASKS] if set(TASKS) <= set(accounts) else list(accounts)
-    return ", ".join([*(["every worker"] if len(others) < len(accounts) else []), *map(_who, others)])
+    return ", ".join([*(["every worker"] if len(others) < len(accounts) else []), *dict.fromkeys(map(_who, others))])
 
 
 def _listed(places: list[str]) -> str:
@@ -119,10 +121,13 @@ def _grants() -> list[tuple[Grant, str]]:
 
 
 def _order(accounts: tuple[str, ...], on: list[str]) -> tuple[object, ...]:
-    return accounts[0].startswith("agent of"), accounts[0] in {"build", "push", "trigger"}, -len(accounts), accounts, on
+    people, agent = ":" in accounts[0], accounts[0].startswith("agent of")
+    return people, agent, accounts[0] in {"build", "push", "trigger"}, -len(accounts), accounts, on
 
 
 def _who(account: str) -> str:
+    if ":" in account:
+        return "each of `viewer_members`"
     if account.startswith("agent of "):
         return f"Google's agent of {account.removeprefix('agent of ')}"
     return f"the {account} account" if account in {"build", "push", "trigger"} else f"`{account.replace('-', '_')}`"
@@ -137,6 +142,7 @@ def _on(grant: Grant) -> str:
     kinds = {
         "bigquery_table": "table",
         "cloud_run_service": "service",
+        "iap_web_cloud_run_service": "service",
         "pubsub_subscription": "subscription",
         "pubsub_topic": "topic",
     }

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from tests.policy.evaluated import Made
     from tests.policy.parsed import Infra
 
-_JOB: Final = "google_cloud_run_v2_job"
+_IMAGES: Final = ("google_cloud_run_v2_job", "google_cloud_run_v2_service")
+"""What runs the image of the Dockerfile."""
 MEMBERS: Final = "_iam_member"
 _ON: Final = (
     "bucket",
     "topic",
     "subscription",
     "service",
+    "cloud_run_service_name",
     "repository",
     "service_account_id",
     "secret_id",
@@ -56,10 +58,10 @@ def all_grants(infra: Infra) -> list[Grant]:
 
 
 def ours(infra: Infra, *parts: str) -> set[str]:
-    """Return the names of the accounts that run our code: of functions that play these parts, or any and the jobs."""
+    """Return the names of the accounts that run our code: of functions that play these parts, or of all there is."""
     found = functions(infra, **EVERYTHING[0])
-    of_jobs = {each.body["name"].removeprefix("uplook-") for each in made(infra, _JOB, **EVERYTHING[0])}
-    return (set() if parts else of_jobs) | {
+    of_images = {each.body["name"].removeprefix("uplook-") for each in made(infra, *_IMAGES, **EVERYTHING[0])}
+    return (set() if parts else of_images) | {
         name.replace("_", "-") for name, part in found.items() if not parts or part in parts
     }
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.policy.computed import PROJECT
 from tests.policy.deploy_script import ROOT, SCRIPT, dry_run, flags, statements
-from tests.policy.evaluated import made
+from tests.policy.evaluated import VIEWER, made
 from tests.policy.mutations.script import CHANGES, Change
 from tests.policy.parsed import parse
 from tests.policy.rights import functions
@@ -131,10 +131,8 @@ def test_a_second_run_creates_nothing_that_is_there_and_updates_the_rest(tmp_pat
 
 def test_what_the_script_does_not_make_is_not_made_by_default() -> None:
     assert made(INFRA, *TERRAFORM_ALONE) == []
-    assert {
-        each.type
-        for each in made(INFRA, *TERRAFORM_ALONE, alert_email="a@example.com", bigquery=True, backfill_image="i:1")
-    } == {*TERRAFORM_ALONE}
+    chosen = {"alert_email": "a@example.com", "bigquery": True, "backfill_image": "i:1", **VIEWER}
+    assert {each.type for each in made(INFRA, *TERRAFORM_ALONE, **chosen)} == {*TERRAFORM_ALONE}
 
 
 def test_with_a_key_only_workers_get_it_and_only_its_newest_version() -> None:

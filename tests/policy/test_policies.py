@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.policy import access, contents, delivery, limits, ordering
+from tests.policy import access, contents, delivery, limits, ordering, viewing
 from tests.policy.mutations import MUTATIONS
 from tests.policy.parsed import parse
 
@@ -44,6 +44,10 @@ POLICIES = (
     ordering.apis,
     ordering.order,
     ordering.rights_first,
+    viewing.reads_only,
+    viewing.behind_iap,
+    viewing.visitors,
+    viewing.by_choice,
 )
 
 

@@ -42,8 +42,8 @@ GIVEN: Final = [
 ]
 """Every block that gives rights: its file, its text and its address."""
 
-SEEN: Final = [given for given in GIVEN if "var.batch ?" not in given[1]]
-"""Those whose need is seen here. `test_batch_rights` shows that of the others, which are for batch jobs alone."""
+SEEN: Final = [given for given in GIVEN if not any(f"var.{option} ?" in given[1] for option in ("batch", "viewer"))]
+"""Those whose need is seen here. `test_batch_rights` and `test_viewer_rights` show that of the others."""
 
 
 class Seen:

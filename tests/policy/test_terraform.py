@@ -41,6 +41,11 @@ RUNS: dict[str, dict[str, Any]] = {
         "backfill_shards": 3,
         "max_instances": 2,
     },
+    "with_a_viewer": {
+        "viewer": True,
+        "viewer_image": "europe-west4-docker.pkg.dev/a-project/uplook-images/uplook:1.0",
+        "viewer_members": ("group:viewers@example.com", "domain:example.com"),
+    },
     "with_bigquery": {"bigquery": True, "prefix": "my-looks"},
     "with_a_key": {"backend": "developer"},
     "with_forgetting_and_an_own_bucket": {

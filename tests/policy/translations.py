@@ -22,6 +22,8 @@ TERRAFORM_ALONE: Final = {
     "google_bigquery_table": "there is no dataset for it",
     "google_bigquery_table_iam_member": "there is no table for it",
     "google_cloud_run_v2_job": "it needs an image that somebody has built; the command runs anywhere",
+    "google_cloud_run_v2_service": "the page is off by default, and needs an image that somebody has built",
+    "google_iap_web_cloud_run_service_iam_member": "there is no page to open",
     "google_monitoring_alert_policy": "alerts are off by default, and gcloud makes them from files of JSON only",
     "google_monitoring_notification_channel": "there is nothing to notify of without alerts",
 }

@@ -10,6 +10,10 @@ mock_resource "google_pubsub_topic" {
   defaults = { id = "projects/a-project/topics/a-topic" }
 }
 
+mock_data "google_project" {
+  defaults = { number = "123456789012" }
+}
+
 mock_data "google_storage_bucket" {
   defaults = { location = "EU" }
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.policy.mutations import access, accounts, contents, delivery, limits, ordering
+from tests.policy.mutations import access, accounts, contents, delivery, limits, ordering, viewing
 
 MUTATIONS: Final = (
     *access.MUTATIONS,
@@ -13,4 +13,5 @@ MUTATIONS: Final = (
     *delivery.MUTATIONS,
     *limits.MUTATIONS,
     *ordering.MUTATIONS,
+    *viewing.MUTATIONS,
 )

@@ -47,6 +47,11 @@ NAMED: Final = {
         "google_service_account_iam_member.push_token",
         "google_pubsub_topic_iam_member.image_dead_published_by_pubsub",
     ),
+    "viewer.tf": (
+        "google_storage_bucket_iam_member.viewer_reads_results",
+        "google_storage_bucket_iam_member.viewer_reads_uploads",
+        "google_storage_bucket_iam_member.viewer_reads_work",
+    ),
 }
 """The rights that a file's resources must name, one to a line."""
 

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -146,3 +147,18 @@ def test_what_is_copied_is_enough_to_serve_a_function(image: Path) -> None:
             assert answer.status == 200
 
     assert "a malformed event is acknowledged and dropped" in child.tail()
+
+
+def test_what_is_copied_is_enough_to_serve_the_page(image: Path) -> None:
+    """As infra/viewer.tf has it: from the image's folder, with the functions' settings and the port by PORT."""
+    port = free_port()
+    env = Endpoints("http://127.0.0.1:1", "127.0.0.1:2", None).function_env() | {
+        "IAP_AUDIENCE": "/a",
+        "PORT": str(port),
+    }
+    argv = ["sh", "-c", 'cd "$0" && exec "$@"', str(image), sys.executable, "-m", "infra.viewer"]
+
+    with Process("page", argv, env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **env}) as child:
+        child.wait_port(port, timeout_s=WAIT_S)
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=WAIT_S)

@@ -38,7 +38,8 @@ def summary(storm: Storm, outcome: Outcome) -> str:
     found, account = outcome.evidence, verdict.account(outcome.evidence)
     died_asking = sum(attempt.died_asking for attempt in found.attempts)
     explained = (
-        f"{account.lost} lost on purpose + {account.died} died with their worker + {account.unexplained} unexplained"
+        f"{account.lost} lost on purpose + {account.died} died with their worker + "
+        f"{account.late} late + {account.unexplained} unexplained"
     )
     lines = [
         f"seed {storm.seed}: {storm.images} images, {len(found.wanted)} results, {storm.copies} copies of each event",

@@ -1,4 +1,4 @@
-"""What the workers' own logs tell: which attempts asked the model, and which died before the answer was kept."""
+"""What the workers' own logs tell: which attempts asked the model, and which of them could not keep its answer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from tests.storm.instance import Life
 
 ASKING, JOURNALLED = "asking", "journalled"
+_OUT_OF_TIME = "Gemini could not be reached: ReadTimeout."
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One delivery that came to ask; `last` is what its last log line says."""
+    """One delivery that came to ask; `last` is what its last log line says, and `reason` why."""
 
     key: str
     life: int
@@ -24,11 +25,17 @@ class Attempt:
     asked: int = 0
     journalled: int = 0
     last: str = ""
+    reason: str = ""
 
     @property
     def died_asking(self) -> bool:
         """Whether it was killed between the question and the journal."""
         return self.killed and self.last == ASKING
+
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether its time was up (TIMEOUT_S) before the model's answer came: a busy machine can be as slow as that."""
+        return self.reason == _OUT_OF_TIME
 
 
 def read(lives: Sequence[Life]) -> list[Attempt]:
@@ -46,7 +53,7 @@ def _of_life(life: Life) -> Iterable[Attempt]:
             attempt = attempts.setdefault(name, Attempt(entry["key"], life.number, life.killed))
             deliveries[str(event)] = attempt
         if attempt is not None:
-            attempt.last = message
+            attempt.last, attempt.reason = message, entry.get("reason", "")
             attempt.asked += message == ASKING
             attempt.journalled += message == JOURNALLED
     return [attempt for attempt in attempts.values() if attempt.asked]

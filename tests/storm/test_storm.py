@@ -72,6 +72,7 @@ def test_a_sound_storm_has_no_violation() -> None:
         ({"calls": [Call(ASKED)] * 2, "attempts": [replace(KILLED, killed=False)]}, "paid twice"),
         ({"calls": [Call(ASKED)] * 2, "attempts": [replace(KILLED, last=attempts.JOURNALLED)]}, "paid twice"),
         ({"calls": [Call(ASKED)] * 2, "attempts": [replace(KILLED, key=OTHER[:16])]}, "paid twice"),
+        ({"calls": [Call(ASKED)] * 2, "attempts": [replace(KILLED, killed=False, reason="ReadError")]}, "paid twice"),
         ({"calls": [Call(ASKED), Call(("picture", "segment"))]}, "asked for nobody"),
     ],
 )
@@ -83,7 +84,16 @@ def test_an_answer_that_died_with_its_worker_or_was_lost_on_purpose_is_explained
     found = replace(SOUND, calls=[Call(ASKED), Call(ASKED), Call(ASKED, lost=True)], attempts=[KILLED])
 
     assert verdict.judge(found) == []
-    assert verdict.account(found) == verdict.Account(answered=3, needed=1, lost=1, died=1, unexplained=0)
+    assert verdict.account(found) == verdict.Account(answered=3, needed=1, lost=1, died=1, late=0, unexplained=0)
+
+
+def test_an_answer_that_came_when_the_workers_time_was_up_is_explained_and_no_other() -> None:
+    late = Attempt(KEY[:16], 0, asked=1, reason="Gemini could not be reached: ReadTimeout.")
+    found = replace(SOUND, calls=[Call(ASKED)] * 3, attempts=[late])
+
+    assert verdict.account(found) == verdict.Account(answered=3, needed=1, lost=0, died=0, late=1, unexplained=1)
+    assert any("1 ran out of time" in violation for violation in verdict.judge(found))
+    assert verdict.judge(replace(found, calls=[Call(ASKED)] * 2)) == []
 
 
 def line(message: str, **fields: str) -> str:

@@ -57,12 +57,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The model's answers: one each that counts, those lost on purpose, and those that died with their worker."""
+    """The model's answers: one each that counts, those lost on purpose, and those that nobody could keep any more.
+
+    `died` with their worker; `late` came when their worker's time was up.
+    """
 
     answered: int
     needed: int
     lost: int
     died: int
+    late: int
     unexplained: int
 
 
@@ -73,17 +77,32 @@ def judge(found: Evidence) -> list[str]:
 
 def account(found: Evidence) -> Account:
     """Return where all answers went."""
-    answered, lost, died = _counts(found)
-    extra = {each.key: answered[each.asked] - lost[each.asked] - 1 for each in found.wanted}
-    explained = sum(min(max(extra[each.key], 0), died[each.key[:SHORT]]) for each in found.wanted)
-    over = sum(max(extra[each.key] - died[each.key[:SHORT]], 0) for each in found.wanted)
-    return Account(answered.total(), len(found.wanted), lost.total(), explained, over)
+    answered, lost = _counts(found)
+    died, late = _died(found), _late(found)
+    counted = Counter[str]()
+    for each in found.wanted:
+        key = each.key[:SHORT]
+        extra = max(answered[each.asked] - lost[each.asked] - 1, 0)
+        counted["died"] += (dead := min(extra, died[key]))
+        counted["late"] += (behind := min(extra - dead, late[key]))
+        counted["unexplained"] += extra - dead - behind
+    return Account(
+        answered.total(), len(found.wanted), lost.total(), counted["died"], counted["late"], counted["unexplained"]
+    )
 
 
-def _counts(found: Evidence) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], Counter[str]]:
+def _counts(found: Evidence) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
     answered = Counter(call.asked for call in found.calls)
     lost = Counter(call.asked for call in found.calls if call.lost)
-    return answered, lost, Counter(attempt.key for attempt in found.attempts if attempt.died_asking)
+    return answered, lost
+
+
+def _died(found: Evidence) -> Counter[str]:
+    return Counter(attempt.key for attempt in found.attempts if attempt.died_asking)
+
+
+def _late(found: Evidence) -> Counter[str]:
+    return Counter(attempt.key for attempt in found.attempts if attempt.ran_out_of_time)
 
 
 def _lost(found: Evidence) -> Iterator[str]:
@@ -126,15 +145,17 @@ def _held(found: Evidence) -> Iterator[str]:
 
 
 def _paid(found: Evidence) -> Iterator[str]:
-    answered, lost, died = _counts(found)
+    answered, lost = _counts(found)
+    died, late = _died(found), _late(found)
     asked = {each.asked for each in found.wanted}
     for each in found.wanted:
         kept = answered[each.asked] - lost[each.asked]
-        deaths = died[each.key[:SHORT]]
+        deaths, delays = died[each.key[:SHORT]], late[each.key[:SHORT]]
         if kept < 1:
             yield f"unpaid: {each.result} has no answer of the model behind it"
-        if kept > 1 + deaths:
-            yield f"paid twice: {each.result}: {kept} answers, {deaths} attempts died before they kept theirs"
+        if kept > 1 + deaths + delays:
+            ended = f"{deaths} attempts died before they kept theirs, {delays} ran out of time"
+            yield f"paid twice: {each.result}: {kept} answers, {ended}"
     for call in found.calls:
         if call.asked not in asked:
             yield f"asked for nobody: {call.asked}"

@@ -22,6 +22,16 @@ def interrupt_on_signals(ended: threading.Event) -> None:
         signal.signal(number, interrupt)
 
 
+def raise_if(ended: threading.Event) -> None:
+    """Raise the KeyboardInterrupt that was raised before, if nobody has seen it.
+
+    A signal can come while a callback of an extension runs, such as gRPC's: whatever is raised there is printed, and
+    gone. So who waits asks, too.
+    """
+    if ended.is_set():
+        raise KeyboardInterrupt
+
+
 def interrupt_without_terminal(ended: threading.Event) -> None:
     """Watch the terminal on stdin, if there is one; its end is a SIGHUP to this process.
 

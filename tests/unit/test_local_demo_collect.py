@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.local import interrupts
 from infra.local.demo import progress, run, show
 from infra.local.demo.answers import Answers
 from infra.local.demo.collect import Collector, Fetched, Outcome
@@ -145,9 +149,16 @@ def test_an_event_of_something_else_is_none_of_ours(collector: Collector) -> Non
 
 
 def _await(
-    collector: Collector, tmp_path: Path, stack: _Stack, *, timeout_s: float = 100, doubled: Place | None = None
+    collector: Collector,
+    tmp_path: Path,
+    stack: _Stack,
+    *,
+    timeout_s: float = 100,
+    doubled: Place | None = None,
+    interrupted: threading.Event | None = None,
 ) -> None:
-    demo = run.Demo(Work((), ()), Answers(tmp_path), tmp_path, timeout_s, "v1")
+    ended = interrupted or threading.Event()
+    demo = run.Demo(Work((), ()), Answers(tmp_path), tmp_path, timeout_s, "v1", interrupted=ended)
     display = progress.Display(show.console())
     bar = display.bar("results", 2)
     run._await(demo, stack, collector, display=display, arriving=bar, doubled=doubled)  # type: ignore[arg-type]
@@ -191,6 +202,24 @@ def test_the_event_that_was_doubled_is_awaited_whatever_else_came_again(
 
     assert list(came) == []
     assert "dog.jpg, caption: its event was delivered again" in capsys.readouterr().out
+
+
+def test_an_interruption_that_a_callback_has_swallowed_ends_the_waiting(collector: Collector, tmp_path: Path) -> None:
+    swallowed: list[BaseException] = []
+    interrupted = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    interrupts.interrupt_on_signals(interrupted)
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+    except KeyboardInterrupt as error:  # as gRPC does with what is raised in its callbacks
+        swallowed.append(error)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+    with pytest.raises(KeyboardInterrupt):
+        _await(collector, tmp_path, _Stack(), interrupted=interrupted)
+
+    assert len(swallowed) == 1
 
 
 def test_a_part_that_dies_ends_the_waiting_with_its_last_words(collector: Collector, tmp_path: Path) -> None:

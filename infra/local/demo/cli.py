@@ -50,13 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 only if every image has its results."""
     console = show.console()
-    interrupts.interrupt_on_signals(threading.Event())
+    interrupted = threading.Event()
+    interrupts.interrupt_on_signals(interrupted)
     started_s = time.monotonic()
     try:
         write_privately()
         os.environ.update(without_proxy(os.environ))
         keep_private(args.state)
-        ok = _run(args, console)
+        ok = _run(args, console, interrupted)
     except (ServiceError, SettingsError, OfficialUnavailableError, FileNotFoundError) as error:
         show.say(console, f"The demo could not run: {error}", style="red")
         return 1
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if ok else 1
 
 
-def _run(args: argparse.Namespace, console: Console) -> bool:
+def _run(args: argparse.Namespace, console: Console, interrupted: threading.Event) -> bool:
     real = args.gemini == "real"
     (args.state / "samples").mkdir(exist_ok=True)
     with serving(args.state / "samples") as web:
@@ -84,7 +85,7 @@ def _run(args: argparse.Namespace, console: Console) -> bool:
             show.say(console, work.words)
         if asked.gemini is not None and work.calls:
             environ |= _agree(work, asked.gemini, args, console)
-        demo = demo_run.Demo(work, answers, args.state, args.timeout, planner.run, paid=real)
+        demo = demo_run.Demo(work, answers, args.state, args.timeout, planner.run, interrupted=interrupted, paid=real)
         if not work.calls:
             return demo_run.run(demo, None, console)
         with _stack(args, environ, console) as stack:

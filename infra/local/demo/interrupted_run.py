@@ -38,10 +38,12 @@ def let_finish(
     Raises:
         KeyboardInterrupt: somebody does not want to wait.
     """
-    interrupts.interrupt_on_signals(threading.Event())  # a second Ctrl-C
+    again = threading.Event()
+    interrupts.interrupt_on_signals(again)  # a second Ctrl-C
     gate.close(entrance)
     collector.seen()
     while collector.quiet_s() <= timeout_s:
+        interrupts.raise_if(again)
         if gate.all_have_left(entrance) and not any(
             _is_there(each, client, generations, run) for each in collector.missing()
         ):

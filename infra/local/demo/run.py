@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.local import resources, topology
+from infra.local import interrupts, resources, topology
 from infra.local.demo import completeness, show, subscriber
 from infra.local.demo.choosing import content_type
 from infra.local.demo.collect import Collector, Outcome, Place, fetcher
@@ -47,6 +48,8 @@ class Demo:
     state_dir: Path
     timeout_s: float
     run: str
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    """Set as soon as a signal asks the command to end."""
     paid: bool = False
     """Whether calls cost money. If not, one event is delivered twice, as Pub/Sub itself may."""
 
@@ -92,6 +95,7 @@ def _ask(demo: Demo, stack: Stack, collector: Collector, console: Console) -> No
         ):
             try:
                 for upload in demo.work.to_upload:
+                    interrupts.raise_if(demo.interrupted)
                     generations[upload.name] = _upload(upload, client)
                     collector.seen()
                     uploading.show(len(generations))
@@ -115,6 +119,7 @@ def _await(
 ) -> None:
     """Return when nothing is missing, or when there has been no progress for as long as the time limit says."""
     while (missing := collector.missing()) or (doubled and not collector.told_again(doubled)):
+        interrupts.raise_if(demo.interrupted)
         arriving.show(arriving.total - len(missing))
         quiet_s = collector.quiet_s()
         if quiet_s > demo.timeout_s:

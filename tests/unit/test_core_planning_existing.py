@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +15,6 @@ from shared.core.values import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pytest
 
     from shared.core.naming import Paths
 
@@ -62,6 +61,7 @@ def _paths(source: Source) -> Paths:
     return naming.paths(source, run="v1", task="caption", prefix="uplook/")
 
 
+@pytest.mark.every_step
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_what_is_found_is_what_a_look_at_each_would_find(data: st.DataObject) -> None:

@@ -161,6 +161,7 @@ def test_a_limit_is_of_objects_that_are_published_and_the_next_run_takes_the_nex
     assert _asked(rig.rig)["caption"] == min(2 * limit, 25)
 
 
+@pytest.mark.every_step
 @pytest.mark.parametrize("limit", [None, 10])
 def test_killed_at_any_call_of_storage_and_begun_again_nothing_is_asked_twice_or_left_out(limit: int | None) -> None:
     """Every call of the store and the publisher in turn is the last of its process; the next process ends the work."""

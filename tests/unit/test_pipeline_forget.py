@@ -168,6 +168,7 @@ def test_an_upload_event_that_comes_after_all_is_recorded_as_skipped() -> None:
     assert len(rig.model.requests) == 1
 
 
+@pytest.mark.every_step
 def test_a_crash_at_any_step_is_finished_by_the_next_delivery() -> None:
     for step in itertools.count():
         rig = Rig()

@@ -326,6 +326,7 @@ def _all_of_it(rig: Rig) -> ImageEvent:
     return person
 
 
+@pytest.mark.every_step
 def test_a_crash_at_any_step_is_finished_by_the_next_delivery() -> None:
     for step in itertools.count():
         rig = Rig(settings=dataclasses.replace(SETTINGS, inline_limit_bytes=5_000))

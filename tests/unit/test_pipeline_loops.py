@@ -74,6 +74,7 @@ def _upload(rig: Rig, name: str) -> None:
 
 
 @pytest.mark.fault(29)
+@pytest.mark.every_step
 @pytest.mark.parametrize("forget_stamps", [False, True], ids=["stamp and prefix", "prefix alone"])
 def test_with_one_bucket_every_image_is_asked_about_once_and_no_result_ever(*, forget_stamps: bool) -> None:
     deployment = Deployment(Rig(settings=ONE_BUCKET), forget_stamps=forget_stamps)
@@ -88,6 +89,7 @@ def test_with_one_bucket_every_image_is_asked_about_once_and_no_result_ever(*, f
     assert len([name for name in names if name.endswith("overlay.jpg")]) == 2 * ROUNDS
 
 
+@pytest.mark.every_step
 def test_without_either_guard_there_would_be_no_end() -> None:
     """What the guards are for, and that this file would see their absence."""
     unguarded = replace(ONE_BUCKET, results_prefix="")

@@ -11,7 +11,7 @@ from infra.local.process import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-PAGE = ROOT / "infra" / "local" / "viewer" / "page"
+PAGE = ROOT / "infra" / "viewer" / "page"
 HOST = "http://card.invalid"
 NARROWEST_PX = 264  # LEAST_PX of gallery.js
 BUILD = """async ([tasks, width]) => {

@@ -130,7 +130,7 @@ _GALLERY_MUTANTS: Final = (
         "a_lease_is_no_sign_of_a_plan",
         f"{_GALLERY}test_nothing_that_is_planned_is_said_to_be_without_a_task",
         f"{_VIEWER}buckets.py",
-        "            self._leases()\n",
+        "            self._leases(shown.since)\n",
         "",
         '"Waits for its workers." in',
     ),

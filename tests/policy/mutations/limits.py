@@ -40,7 +40,7 @@ MUTATIONS: Final = (
         "backfill.tf",
         'memory = "1Gi"',
         'memory = "16Gi"',
-        "With job and page 46 GiB and 18 vCPU may run",
+        "With job and page 47 GiB and 18 vCPU may run",
     ),
     Mutation(
         "marks of backfills are kept for ever",

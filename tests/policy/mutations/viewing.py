@@ -218,7 +218,7 @@ MUTATIONS: Final = (
         "the page has no room beside the functions",
         limits.quota,
         _FILE,
-        'memory = "1Gi"',
+        'memory = "2Gi"',
         'memory = "16Gi"',
         "With job and page 46 GiB and 18 vCPU may run",
     ),

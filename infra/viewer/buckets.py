@@ -17,7 +17,7 @@ from shared.core.operating.works import leased_work, work_at
 from shared.pipeline.worker.park import PARKED_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from infra.viewer.catalog import Catalog
     from infra.viewer.store import Store
@@ -63,7 +63,7 @@ def _generation(document: Address) -> int:
 
 @dataclass(slots=True)
 class Buckets:
-    """Reads the buckets into a catalog; each document once, for none ever changes.
+    """Reads the buckets into a catalog; each document and held event once, for none ever changes.
 
     `newest`: how many images at most, the newest of all; None for however many there are.
     """
@@ -72,6 +72,8 @@ class Buckets:
     catalog: Catalog
     newest: int | None = None
     _known: set[str] = field(default_factory=set)
+    _parked: dict[Address, Sequence[dict[str, Any]]] = field(default_factory=dict)
+    """What is held, by the generation of its object: a release or another reason makes a new one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, *, told: Callable[[int, int], None]) -> list[str]:
@@ -161,21 +163,30 @@ class Buckets:
                 self.catalog.planned(Address(work.bucket, name, work.generation), work.run, [work.task])
 
     def _held(self, since: int) -> list[str]:
-        parked = self.store.stored(self.store.places.work, prefix=PARKED)
-        return [trouble for each in parked for trouble in self._parked(each, since)]
+        there = self.store.stored(self.store.places.work, prefix=PARKED)
+        self._parked = {each: self._parked[each] for each in there if each in self._parked}
+        troubles = (self._held_event(each, since) for each in there)
+        return [trouble for trouble in troubles if trouble]
 
-    def _parked(self, address: Address, since: int) -> Iterable[str]:
+    def _held_event(self, address: Address, since: int) -> str | None:
         try:
-            content = self.store.read(address).data
-            code = self.store.metadata(address).get(PARKED_CODE, "the log says why")
-            for card in cards.stored_held_cards(content, address, code=code):
-                if int(card["generation"]) >= since:
-                    self.catalog.took(card)
+            if address not in self._parked:
+                self._parked[address] = self._cards_of(address)
         except ApiError as error:
             if error.status != NOT_FOUND:
-                raise  # else it was released meanwhile
+                raise
+            return None  # it was released meanwhile
         except MALFORMED as error:
-            yield _unreadable(address, error)
+            return _unreadable(address, error)
+        for card in self._parked[address]:
+            if int(card["generation"]) >= since:
+                self.catalog.took(card)
+        return None
+
+    def _cards_of(self, parked: Address) -> Sequence[dict[str, Any]]:
+        content = self.store.read(parked).data
+        code = self.store.metadata(parked).get(PARKED_CODE, "the log says why")
+        return cards.stored_held_cards(content, parked, code=code)
 
 
 def _unreadable(address: Address, error: Exception) -> str:

@@ -12,6 +12,7 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage as gcs
 
+from shared.adapters.storage import GoogleStorage
 from tests.contract.storage_deviations import known
 from tests.waiting import WAIT_S
 
@@ -48,6 +49,11 @@ class Rig:
     def start_resumable(self, name: str, headers: dict[str, str] | None = None) -> str:
         answer = requests.post(self.upload_url("resumable", name), json={}, headers=headers, timeout=WAIT_S)
         return answer.headers["location"]
+
+
+def adapter(url: str, *, retry_s: float = WAIT_S, timeout_s: float = 60) -> GoogleStorage:
+    """Return our adapter, with all the time that retries may need; where it is to give up, `retry_s` is short."""
+    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=retry_s, timeout_s=timeout_s)
 
 
 @contextlib.contextmanager

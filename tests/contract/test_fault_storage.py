@@ -12,17 +12,16 @@ import pytest
 
 from infra.emulators import Control, Fault
 from infra.local.resources import storage_client
-from shared.adapters.storage import GoogleStorage
 from shared.core.errors import NotFoundError, TransientError
 from shared.core.events.envelopes import format_image_event, parse_upload
 from shared.core.gemini.request import InlineImage
 from shared.core.planning.plan import idempotency_key
 from shared.pipeline.upkeep.dead_letter import record_dead_letter
 from shared.pipeline.worker.analyze import analyze
+from tests.contract.storage_rig import adapter
 from tests.rig import SETTINGS, Rig, picture
 from tests.services import running
 from tests.unit.test_adapter_storage_errors import CSEK, KMS, KMS_OFF, PAYS, ROLE
-from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,17 +55,13 @@ class Deployment:
         return self.rig.event_of(parse_upload(blob._properties).source, "caption")
 
 
-def _store(url: str, *, retry_s: float) -> GoogleStorage:
-    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=retry_s)
-
-
 @pytest.fixture
 def deployment(url: str) -> Iterator[Deployment]:
     client, suffix = storage_client(url), uuid.uuid4().hex[:8]
     uploads, results, work = (client.create_bucket(f"{kind}-{suffix}").name for kind in ("uploads", "results", "work"))
     settings = dataclasses.replace(SETTINGS, upload_buckets=(uploads,), results_bucket=results, work_bucket=work)
     rig = Rig(settings=settings)
-    store = _store(url, retry_s=1)  # most of these faults stay: who waits for their end waits in vain
+    store = adapter(url, retry_s=1)  # most of these faults stay: who waits for their end waits in vain
     rig.store = store  # type: ignore[assignment]
     rig.ports = dataclasses.replace(rig.ports, store=store)
     yield Deployment(rig, uploads, url, client)
@@ -287,7 +282,7 @@ def test_a_commit_whose_answer_was_lost_is_recognised_and_announced(deployment: 
     blob = deployment.blob()
     blob.upload_from_string(picture(), content_type="image/jpeg")
     event = deployment.event(blob)
-    ports = dataclasses.replace(deployment.rig.ports, store=_store(deployment.url, retry_s=WAIT_S))
+    ports = dataclasses.replace(deployment.rig.ports, store=adapter(deployment.url))
 
     with Control(deployment.url).planned(Fault("lost_answer", operation="object.insert", subject="results-*")):
         analyze(event, ports)

@@ -16,6 +16,7 @@ from infra.local.resources import storage_client
 from shared.adapters.storage import GoogleStorage
 from shared.core.errors import NotFoundError, PermanentError, TransientError
 from shared.core.jsontext import crc32c
+from tests.contract.storage_rig import adapter
 from tests.contract.web_rig import certificate
 from tests.services import running
 from tests.waiting import WAIT_S
@@ -33,10 +34,6 @@ def url() -> Iterator[str]:
         bucket = storage_client(url).bucket("downloads")
         bucket.blob("a/ü?#%.json").upload_from_string(BODY)
         yield url
-
-
-def _store(url: str, *, timeout_s: float = 60, retry_s: float = WAIT_S) -> GoogleStorage:
-    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=retry_s, timeout_s=timeout_s)
 
 
 def _read(store: GoogleStorage, *, max_bytes: int = len(BODY)) -> bytes:
@@ -63,7 +60,7 @@ def _downloads(url: str) -> int:
 def test_what_goes_wrong_at_the_first_attempt_is_tried_again_by_the_client(
     url: str, kind: str, status: int, counted: int
 ) -> None:
-    before, store = _downloads(url), _store(url)
+    before, store = _downloads(url), adapter(url)
 
     with Control(url).planned(Fault(kind, operation="object.download", status=status, bytes=100)):
         assert _read(store) == BODY
@@ -74,7 +71,7 @@ def test_what_goes_wrong_at_the_first_attempt_is_tried_again_by_the_client(
 
 def test_what_does_not_come_in_time_is_not_waited_for_twice(url: str) -> None:
     store, late = (
-        _store(url, timeout_s=0.2, retry_s=1),
+        adapter(url, timeout_s=0.2, retry_s=1),
         Fault("latency", operation="object.download", seconds=WAIT_S, times=0),
     )
 
@@ -83,7 +80,7 @@ def test_what_does_not_come_in_time_is_not_waited_for_twice(url: str) -> None:
 
 
 def test_what_is_too_large_or_gone_is_told_in_one_request_each(url: str) -> None:
-    before, store = _downloads(url), _store(url)
+    before, store = _downloads(url), adapter(url)
     with pytest.raises(PermanentError, match="is larger than 9,999 bytes"):
         _read(store, max_bytes=len(BODY) - 1)
     with pytest.raises(NotFoundError, match="gs://downloads/gone does not exist"):
@@ -94,7 +91,7 @@ def test_what_is_too_large_or_gone_is_told_in_one_request_each(url: str) -> None
 
 
 def test_many_threads_read_at_once(url: str) -> None:
-    before, store = _downloads(url), _store(url)
+    before, store = _downloads(url), adapter(url)
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(lambda _: _read(store), range(100))) == {BODY}
     assert _downloads(url) == before + 100
@@ -150,7 +147,7 @@ def test_a_connection_over_tls_is_used_again(
 ) -> None:
     address, trusted, seen = secure
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
-    store = _store(address)
+    store = adapter(address)
 
     assert [_read(store), _read(store)] == [BODY, BODY]
     assert len(seen) == 2

@@ -9,13 +9,14 @@ import pytest
 
 from infra.emulators import Control, Fault
 from infra.local.resources import storage_client
-from shared.adapters.storage import GoogleStorage
 from shared.core.errors import AlreadyExistsError, TransientError
+from tests.contract.storage_rig import adapter
 from tests.services import running
-from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shared.adapters.storage import GoogleStorage
 
 BODY = random.Random(7).randbytes(300_000)
 TEXT = "text/plain"
@@ -29,12 +30,8 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def store(url: str) -> Iterator[GoogleStorage]:
-    yield _store(url, retry_s=WAIT_S)
+    yield adapter(url)
     Control(url).clear()
-
-
-def _store(url: str, *, retry_s: float) -> GoogleStorage:
-    return GoogleStorage(project="local-dev", emulator_host=url, connections=4, retry_s=retry_s)
 
 
 @pytest.mark.fault(104)
@@ -73,7 +70,7 @@ def test_a_refusal_of_the_service_is_a_passing_fault(url: str, status: int) -> N
     Control(url).add(Fault("status", operation="object.insert", status=status, times=0))
 
     with pytest.raises(TransientError):
-        _store(url, retry_s=1).create("faults", f"refused-{status}", b"x", content_type=TEXT)
+        adapter(url, retry_s=1).create("faults", f"refused-{status}", b"x", content_type=TEXT)
 
 
 @pytest.mark.fault(101)

@@ -117,12 +117,11 @@ class Rig:
                 target=lambda: self._send(pictures, uploads, began_s=began_s, submit=submit), daemon=True
             )
             sending.start()
-            while sending.is_alive() or heard.open:
-                time.sleep(_EVERY_S)
-                samples.append(self._sample(began_s, finished=heard.finished, base=base))
-                idle_s = time.monotonic() - max(heard.moved_s, began_s + arrivals[-1])
-                if idle_s > patience_s:
-                    break
+            samples += samples_until_over(
+                lambda: self._sample(began_s, finished=heard.finished, base=base),
+                unfinished=lambda: sending.is_alive() or heard.open > 0,
+                given_up=lambda: time.monotonic() - max(heard.moved_s, began_s + arrivals[-1]) > patience_s,
+            )
             for each in sent:
                 each.result()  # an upload that failed is no load
         deliveries, retries = _read(self._tail.read(), prefix)
@@ -163,6 +162,23 @@ class Rig:
         return {LOAD: usage.of_self(), **usage.of_sessions(self._leaders)}
 
 
+def samples_until_over(
+    look: Callable[[], Sample],
+    *,
+    unfinished: Callable[[], bool],
+    given_up: Callable[[], bool],
+    pause_s: float = _EVERY_S,
+) -> list[Sample]:
+    """Return a sample after each pause. Unless given up, the last shows the end of everything, and nothing waiting."""
+    samples: list[Sample] = []
+    while True:
+        time.sleep(pause_s)
+        going_on = unfinished()  # asked before the look, which may miss what ends during it
+        samples.append(look())
+        if given_up() or not (going_on or samples[-1].backlog):
+            return samples
+
+
 class _Heard:
     """What the result events say: when the last one of each upload came."""
 
@@ -186,10 +202,10 @@ class _Heard:
         fate.failed |= document["status"] == _FAILED
         fate.tasks.add(document["task"])
         if fate.tasks >= self._tasks:
-            self.open -= 1
             if not fate.held and not fate.failed:
                 fate.finished_s = now_s - self._began_s
                 self.finished += 1
+            self.open -= 1  # last: whoever sees nothing open may read the rest
 
 
 def _read(lines: Iterator[Activity], prefix: str) -> tuple[list[Delivery], int]:

@@ -10,7 +10,9 @@ import pytest
 
 from infra.load import play as playing
 from infra.load import usage
+from infra.load.measured import Sample
 from infra.load.plan import Plan
+from infra.load.rig import samples_until_over
 from infra.local import endpoints
 
 if TYPE_CHECKING:
@@ -36,3 +38,27 @@ def test_a_load_ends_well_and_its_simulation_stands_beside_it(tmp_path: Path, mo
     assert sum(found["samples"][-1]["backlog"].values()) == 0
     assert {"load", "pubsub", "storage", "gemini", "ingest", "segment"} <= found["samples"][-1]["usage"].keys()
     assert endpoints.read(tmp_path) is None  # the stack has ended
+
+
+def test_the_last_sample_shows_what_ended_while_the_stack_was_looked_at() -> None:
+    """It was read first and asked afterwards whether anything was open, and so could miss the last upload."""
+    ended: list[int] = []
+
+    def look() -> Sample:
+        finished = len(ended)
+        ended.append(1)  # the next upload ends while the rest of the sample is taken
+        return Sample(0.0, finished, {}, 0, 0, {})
+
+    samples = samples_until_over(look, unfinished=lambda: len(ended) < 3, given_up=lambda: False, pause_s=0)
+
+    assert [each.finished for each in samples] == [0, 1, 2, 3]
+
+
+def test_a_run_is_over_when_nothing_waits_any_more_or_when_it_is_given_up() -> None:
+    waiting = iter([{"caption": 2}, {"caption": 1}, {}, {}])
+
+    def look() -> Sample:
+        return Sample(0.0, 1, next(waiting), 0, 0, {})
+
+    assert len(samples_until_over(look, unfinished=lambda: False, given_up=lambda: False, pause_s=0)) == 3
+    assert len(samples_until_over(look, unfinished=lambda: True, given_up=lambda: True, pause_s=0)) == 1

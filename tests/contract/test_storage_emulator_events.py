@@ -134,7 +134,7 @@ def test_a_planned_duplicate_is_the_same_event_in_another_message(events: tuple[
 
 def test_a_reordered_event_comes_after_the_next_one(events: tuple[Rig, Inbox, Inbox]) -> None:
     storage, eventarc, _ = events
-    with Control(storage.url).planned(Fault("reorder", subject="uploads/first")):
+    with Control(storage.url).planned(Fault("reorder", subject="uploads/first", seconds=WAIT_S)):
         storage.client.bucket("uploads").blob("first").upload_from_string(b"x")
         storage.client.bucket("uploads").blob("second").upload_from_string(b"x")
         assert names(eventarc.take(2)) == ["second", "first"]

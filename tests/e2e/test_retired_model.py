@@ -60,7 +60,8 @@ def test_a_rule_with_a_retired_model_concerns_its_own_uploads_alone(tmp_path: Pa
             client.bucket(topology.WORK).blob(next(n for n in held() if legacy in n)).download_as_bytes()
         )
         assert event["settings"]["model"] == "gemini-2.0-flash"
-        told = (state / "stack.log").read_text(encoding="utf-8")
-        assert "gemini-2.0-flash was shut down by the Gemini Developer API on 2026-06-01" in told
+        told = "gemini-2.0-flash was shut down by the Gemini Developer API on 2026-06-01"
+        log = state / "stack.log"
+        wait_until(lambda: told in log.read_text(encoding="utf-8"), told)  # lines take a way of their own
     finally:
         local("down", "--state", str(state))

@@ -135,7 +135,7 @@ def test_sigterm_during_a_model_call_cuts_it_frees_the_lease_and_the_event_comes
 @pytest.mark.fault(110)
 @pytest.mark.parametrize("worker", [ENDLESS_GRACE], indirect=True, ids=["endless grace"])
 def test_a_delivery_that_ends_within_the_grace_is_acknowledged(deployment: Deployment, worker: Instance) -> None:
-    event = send_into_a_long_call(deployment, "soon.jpg", seconds=2.0)
+    event = send_into_a_long_call(deployment, "soon.jpg", seconds=5.0)  # longer than the signal takes
     acked = deployment.stats("caption")["acked"]
 
     said = last_words(worker, once)

@@ -105,6 +105,7 @@ def items(dialog: Locator) -> Locator:
 def test_things_are_hidden_one_by_one_and_by_label(browser: Browser, viewer: Stack) -> None:
     with opened(browser, viewer.viewer) as page:
         dialog = look_at(page, MANY.name)
+        loaded(page)
         assert items(dialog).count() == page.locator("#large-frame .line").count() == 8
         items(dialog).nth(1).get_by_role("checkbox").uncheck()
         assert page.locator("#large-frame .line").count() == 7

@@ -97,7 +97,7 @@ class Rig:
         return {name: each.cpu_s for name, each in self._usage().items()}
 
     def run(self, arrivals: Sequence[float], *, patience_s: float) -> Run:
-        """Upload at these moments; return when every upload has ended, or when none did while patience lasted."""
+        """Upload at these moments; return when all have ended and nothing waits, or none did while patience lasted."""
         self._runs += 1
         prefix = f"{_PREFIX}-{self._runs}/"
         fates = {f"{prefix}{number:05}.jpg": moment for number, moment in enumerate(arrivals)}

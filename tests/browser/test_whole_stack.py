@@ -71,6 +71,7 @@ def test_three_photographs_and_a_poison_file(browser: Browser, stack: Endpoints)
         assert "plain text" in card(page, "poison.jpg").inner_text()
         dialog = look_at(page, "sideways.jpg")
         story = dialog.locator("#story")
+        page.wait_for_function("() => document.querySelectorAll('#story li').length > 8")
         wanted = ("uploaded", "planned", "answered", "announced", "acknowledged")
         for kind in wanted:
             page.wait_for_selector(f"#story li[data-kind={kind}]")
@@ -101,13 +102,9 @@ def story_says(page: Page, *texts: str) -> None:
     )
 
 
-def done(page: Page, *, runs: int = 1) -> None:
+def done(page: Page) -> None:
     """Wait for caption, detect and segment of the image that is looked at: one result event each."""
-    page.wait_for_function(
-        """runs => ["caption", "detect", "segment"].every(task => [...document.querySelectorAll("#story li")]
-            .filter(it => it.innerText.includes(`${task}: result event: ok`)).length >= runs)""",
-        arg=runs,
-    )
+    story_says(page, *(f"{task}: result event: ok" for task in ("caption", "detect", "segment")))
 
 
 def acknowledged(page: Page, task: str, *, times: int = 1) -> None:

@@ -13,7 +13,6 @@ import pytest
 from infra.emulators.client import Control
 from infra.emulators.common.faults import Fault
 from infra.local.resources import storage_client
-from shared.adapters.storage import GoogleStorage
 from shared.core.errors import NotFoundError, PermanentError, TransientError
 from shared.core.jsontext import crc32c
 from tests.contract.storage_rig import adapter
@@ -24,6 +23,8 @@ from tests.waiting import WAIT_S
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from shared.adapters.storage import GoogleStorage
 
 BODY = b"0123456789" * 1000
 
@@ -101,7 +102,7 @@ def test_where_a_proxy_has_to_be_asked_the_client_asks_it(url: str, monkeypatch:
     monkeypatch.setenv("HTTP_PROXY", url)  # an emulator takes a request for itself as a proxy would
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    store = GoogleStorage(project="local-dev", emulator_host="http://storage.invalid", connections=4, retry_s=1)
+    store = adapter("http://storage.invalid", retry_s=1)
 
     # Nothing of that name can be connected to; the proxy refuses the host that it is asked for.
     with pytest.raises((TransientError, PermanentError), match="Host: expected localhost"):
@@ -157,7 +158,5 @@ def test_a_connection_over_tls_is_used_again(
 def test_a_certificate_that_nobody_vouches_for_is_refused(secure: tuple[str, Path, list[int]]) -> None:
     address, _, seen = secure
     with pytest.raises(TransientError, match="certificate verify failed"):
-        GoogleStorage(project="local-dev", emulator_host=address, connections=4, retry_s=0.1).read(
-            "downloads", "any", max_bytes=10
-        )
+        adapter(address, retry_s=0.1).read("downloads", "any", max_bytes=10)
     assert seen == []

@@ -14,10 +14,10 @@ EYES := infra/emulators/gemini/vision/weights.py
 # Most modules are never imported: bytecode comes with the first import.
 LOCKED := --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-compile
-# Two for each core: many tests wait for servers and for children most of their time. WORKERS=1 runs all in one process.
-WORKERS ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Two for each core: many tests wait for servers and for children most of their time. TEST_PROCESSES=1 runs all in one.
+TEST_PROCESSES ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
 # Files run in the order of their names: tests/unit, whose files are many and short, fills up what the long ones leave.
-PYTEST = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-clock check policy archive format lock sbom bench fuzz conformance explore storm load docs eyes

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
+from infra.local.process import without_server_settings
 from shared import logs
 from tests import canary, documented
 from tests.instance import forget_instance
@@ -18,7 +19,7 @@ from tests.instance import forget_instance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FOREIGN = ("GOOGLE_", "GEMINI_", "STORAGE_EMULATOR", "PUBSUB_EMULATOR_HOST", "UPLOOK_", "FUNCTION_", "K_SERVICE")
+_FOREIGN = ("GOOGLE_", "GEMINI_", "STORAGE_EMULATOR", "PUBSUB_EMULATOR_HOST", "UPLOOK_", "K_SERVICE")
 _OURS = ("RESULTS_BUCKET", "WORK_BUCKET", "UPLOAD_BUCKETS", "IMAGE_TOPIC", "RESULT_TOPIC", "RUN", "RULES_FILE")
 
 
@@ -38,8 +39,9 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> None:
     """Remove what would point a client at a real service, or change a setting."""
+    kept = without_server_settings(os.environ)
     for name in list(os.environ):
-        if name.startswith(_FOREIGN) or name in _OURS:
+        if name.startswith(_FOREIGN) or name in _OURS or name not in kept:
             del os.environ[name]
 
 

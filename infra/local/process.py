@@ -22,6 +22,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STOP_TIMEOUT_S = 8.0
 TAIL_LINES = 40
+# What functions-framework reads and gunicorn takes from there; the test finds new names in its source.
+_SERVER = frozenset(
+    {
+        "CLOUD_RUN_TIMEOUT_SECONDS",
+        "DEBUG",
+        "ENTRY_POINT",
+        "GUNICORN_LOG_LEVEL",
+        "LOG_EXECUTION_ID",
+        "THREADED_TIMEOUT_ENABLED",
+        "THREADS",
+        "WORKERS",
+    }
+)
+_SERVER_PREFIX = "FUNCTION_"
 _POLL_S = 0.02
 _CONNECT_TIMEOUT_S = 2.0
 
@@ -147,6 +161,20 @@ def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     before = environ.get("NO_PROXY") or environ.get("no_proxy")
     names = ",".join(filter(None, [before, "127.0.0.1,localhost"]))
     return {"NO_PROXY": names, "no_proxy": names}
+
+
+def without_server_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what functions-framework would take from it for a server of ours.
+
+    `DEBUG` and `WORKERS` are everyday names: whoever set them meant another program. An instance is one process here,
+    as deployed, and what it learns is known to no other.
+
+    >>> without_server_settings({"DEBUG": "app:*", "WORKERS": "4", "LANG": "C"})
+    {'LANG': 'C'}
+    """
+    return {
+        name: value for name, value in environ.items() if name not in _SERVER and not name.startswith(_SERVER_PREFIX)
+    }
 
 
 def free_port() -> int:

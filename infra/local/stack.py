@@ -15,7 +15,7 @@ from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.eyes import eyes
 from infra.local.private import keep_private
-from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy
+from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy, without_server_settings
 from infra.local.ticker import Ticker
 from shared.config import Settings
 
@@ -292,7 +292,8 @@ class Stack:
         return self._child(name, service_argv(name, "--port", "0", *arguments))
 
     def _child(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> Process:
-        base = {key: value for key, value in self._external.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        base = without_server_settings(self._external.environ)
+        base.pop("PYTHONDONTWRITEBYTECODE", None)
         # Compiled once, outside the source tree: without bytecode every process would compile every module anew.
         base["PYTHONPYCACHEPREFIX"] = str(self._options.state_dir.resolve() / "pycache")
         base |= without_proxy(base)

@@ -17,6 +17,7 @@ from skimage import data
 
 from infra.local import endpoints, resources, topology
 from infra.local.process import ROOT, free_port
+from infra.local.viewer.faults import children_of
 from shared.core.results import schemas
 from tests.closed_schema import documented
 from tests.services import running
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from google.cloud import storage
 
 TASKS = ("caption", "detect", "segment")
+FOR_OTHER_PROGRAMS = {"DEBUG": "app:*", "WORKERS": "3", "CLOUD_RUN_TIMEOUT_SECONDS": "never"}
+"""What a shell may hold that functions-framework would take for its own."""
 
 
 def local(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -54,7 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A stack that stays up for all tests of this file; yields its state folder."""
     state_dir = tmp_path_factory.mktemp("stack")
     (state_dir / "run").mkdir()
-    env = {"XDG_RUNTIME_DIR": str(state_dir / "run")}
+    env = {"XDG_RUNTIME_DIR": str(state_dir / "run"), **FOR_OTHER_PROGRAMS}
     started = local("up", "--detach", "--state", str(state_dir), "--viewer-port", "0", env=env)
     assert started.returncode == 0, started.stdout + started.stderr
     yield state_dir
@@ -138,6 +141,15 @@ def test_a_viewer_port_that_was_given_and_is_taken_ends_the_start_in_plain_words
 def test_no_function_listens_where_every_server_of_a_person_does(stack: Path) -> None:
     assert list((stack / "run").iterdir()) == []
     assert "Control server error" not in (stack / "stack.log").read_text(encoding="utf-8")
+
+
+def test_a_function_is_one_process_whatever_the_shell_holds_for_other_programs(stack: Path) -> None:
+    """A second one would go on believing in a used-up quota after the first one was told that it is mended."""
+    children = _ready(stack).children
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    names = {each.name for each in topology.FUNCTIONS} & set(children)
+    assert {name: len(children_of(children[name], listing)) for name in names} == dict.fromkeys(names, 1)
+    assert names >= set(TASKS)
 
 
 def test_addresses_of_a_stack_that_has_ended_end_the_start_in_plain_words(tmp_path: Path) -> None:

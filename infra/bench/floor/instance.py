@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from infra.bench.floor import processes
 from infra.bench.floor.peers import START_TIMEOUT_S
-from infra.local.process import Process, free_port
+from infra.local.process import Process, free_port, without_server_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Instance:
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         argv = [sys.executable, "-m", "functions_framework", "--source", source, "--target", target]
         argv += ["--signature-type", "cloudevent", "--host", "127.0.0.1", "--port", str(self.port)]
-        env = {**environ, "THREADS": str(threads), "XDG_RUNTIME_DIR": self._sockets.name}
+        env = without_server_settings(environ) | {"THREADS": str(threads), "XDG_RUNTIME_DIR": self._sockets.name}
         self._process = Process(target, argv, env=env, cwd=root)
         try:
             self._process.wait_port(self.port, timeout_s=START_TIMEOUT_S)

@@ -13,7 +13,9 @@ EYES := infra/emulators/gemini/vision/weights.py
 # A lock names every file, and nothing is looked up beside it: what else the index holds must not matter (docs/decisions/0009).
 # Most modules are never imported: bytecode comes with the first import.
 LOCKED := --require-hashes --no-deps --only-binary :all:
-INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-compile
+INSTALL := $(PY) -m pip --quiet --disable-pip-version-check install $(LOCKED) --no-user --no-compile
+# What a shell says to other Pythons, and to other installations, is not meant for these.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PIP_CONSTRAINT PIP_PREFIX PIP_ROOT PIP_TARGET UV_CONSTRAINT UV_OVERRIDE
 # Two for each core: many tests wait for servers and for children most of their time. TEST_PROCESSES=1 runs all in one.
 TEST_PROCESSES ?= $(shell $(PY) -c 'import os; print(2 * (os.cpu_count() or 1))')
 # Files run in the order of their names: tests/unit, whose files are many and short, fills up what the long ones leave.

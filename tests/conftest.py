@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
-from infra.local.process import without_server_settings
+from infra.local.process import proxies, without_server_settings
 from shared import logs
 from tests import canary, documented
 from tests.instance import forget_instance
@@ -39,7 +39,7 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _clean_environment() -> None:
     """Remove what would point a client at a real service, or change a setting."""
-    kept = without_server_settings(os.environ)
+    kept = without_server_settings(os.environ).keys() - proxies(os.environ).keys()
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _OURS or name not in kept:
             del os.environ[name]

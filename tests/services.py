@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from typing import TYPE_CHECKING
 
+from infra.emulators.common.serve import LOOPBACK
 from infra.emulators.pubsub.control import ANNOUNCED
 from infra.local.process import Process, service_argv
 from tests.waiting import WAIT_S, wait_until
@@ -32,3 +34,10 @@ def control_url(child: Process) -> str:
         return next((line[1] for line in words if line[:1] == [ANNOUNCED]), None)
 
     return wait_until(announced, "control address", seen=child.tail)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

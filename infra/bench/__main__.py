@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from infra.bench import judge, machine, measure, report
 from infra.bench.registry import BENCHMARKS
+from infra.local.process import without_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks."""
     chosen = _parser().parse_args(arguments)
+    os.environ.update(without_proxy(os.environ))
     mode: Mode = "full" if chosen.full else "quick"
     measured_on = machine.facts()
     with tempfile.TemporaryDirectory(prefix="uplook-bench-") as folder:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.bench.model import Sample
+from infra.local.process import proxies, without_server_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,8 +73,8 @@ def turns(variants: Sequence[Variant], mode: Mode) -> Iterator[Variant]:
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment of measured processes: bytecode is compiled once, into the folder."""
-    dropped = {"PYTHONDONTWRITEBYTECODE", "FUNCTION_TARGET"}
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    dropped = {"PYTHONDONTWRITEBYTECODE", *proxies(os.environ)}
+    kept = {name: value for name, value in without_server_settings(os.environ).items() if name not in dropped}
     return {**kept, "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
 
 

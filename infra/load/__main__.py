@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from infra.load import usage
 from infra.load.plan import Plan
+from infra.local.process import without_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--search", action="store_true", help="raise the rate by half until the backlog grows")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     args = parser.parse_args(argv)
+    os.environ.update(without_proxy(os.environ))
     if not usage.available():
         print("A load is measured by Linux's /proc, which is not here.", file=sys.stderr)
         return 2

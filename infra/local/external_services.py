@@ -17,7 +17,7 @@ from google.api_core.exceptions import GoogleAPIError
 
 from infra.local import endpoints
 from infra.local.endpoints import LOCAL_KEY
-from infra.local.process import ServiceError, listens
+from infra.local.process import ServiceError, listens, proxies
 from shared.config import Reader
 
 if TYPE_CHECKING:
@@ -97,13 +97,35 @@ def read(environ: Mapping[str, str], *, real: bool = False) -> ExternalServices:
             notes.append(f"{' and '.join(unused)}: set, and not used. {_HOW} asks Gemini itself")
     reader = Reader(kept)
     gemini = _gemini(reader) if real else None
+    named = proxies(kept)
+    if not _asks_away(
+        reader, gemini
+    ):  # whoever makes a client of Gemini's with a SOCKS proxy gets none, for any address
+        kept, named = {name: value for name, value in kept.items() if name not in named}, {}
     problems = [
         *reader.problems,
+        *(_no_socks(name) for name, value in named.items() if value.strip().lower().startswith("socks")),
         *(problem for name in (PUBSUB, STORAGE, GEMINI) if (problem := _problem(name, reader))),
     ]
     if problems:
         raise ServiceError("\n".join(problems))
     return ExternalServices(reader.optional(PUBSUB), reader.optional(STORAGE), gemini, kept, tuple(notes))
+
+
+def _asks_away(reader: Reader, gemini: Gemini | None) -> bool:
+    """Whether some part of the stack asks a service outside this machine."""
+    asked = [address for name in (PUBSUB, STORAGE) if (address := reader.optional(name))]
+    if gemini:
+        asked.append((None if gemini.vertex else gemini.base_url) or _DEVELOPER_HOST)
+    places = [_place(address) for address in asked]
+    return any(place is None or place[0] not in _LOOPBACK for place in places)
+
+
+def _no_socks(name: str) -> str:
+    return (
+        f"{name}: expected an HTTP proxy, such as http://host:port, found a SOCKS one, which the Gemini client cannot"
+        f" use here: set HTTPS_PROXY to an HTTP proxy and unset {name}"
+    )
 
 
 def _gemini(reader: Reader) -> Gemini | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from infra.emulators.common.serve import LOOPBACK, READY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: children run here, so that `main.py`, `shared` and `infra` are importable."""
@@ -36,6 +37,7 @@ _SERVER = frozenset(
     }
 )
 _SERVER_PREFIX = "FUNCTION_"
+_PROXIES = frozenset({"all_proxy", "grpc_proxy", "http_proxy", "https_proxy"})
 _POLL_S = 0.02
 _CONNECT_TIMEOUT_S = 2.0
 
@@ -157,10 +159,21 @@ def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
 
     >>> without_proxy({"no_proxy": "example.com"})["NO_PROXY"]
     'example.com,127.0.0.1,localhost'
+    >>> without_proxy({"no_proxy": "localhost, example.com"})["NO_PROXY"]
+    'localhost,example.com,127.0.0.1'
     """
-    before = environ.get("NO_PROXY") or environ.get("no_proxy")
-    names = ",".join(filter(None, [before, "127.0.0.1,localhost"]))
+    before = (environ.get("NO_PROXY") or environ.get("no_proxy") or "").split(",")
+    names = ",".join(dict.fromkeys(name.strip() for name in [*before, LOOPBACK, "localhost"] if name.strip()))
     return {"NO_PROXY": names, "no_proxy": names}
+
+
+def proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name a proxy.
+
+    >>> proxies({"ALL_PROXY": "socks5://127.0.0.1:1080", "http_proxy": "", "no_proxy": "localhost"})
+    {'ALL_PROXY': 'socks5://127.0.0.1:1080'}
+    """
+    return {name: value for name, value in environ.items() if name.lower() in _PROXIES and value.strip()}
 
 
 def without_server_settings(environ: Mapping[str, str]) -> dict[str, str]:
@@ -177,11 +190,21 @@ def without_server_settings(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def free_port() -> int:
-    """Return a loopback port that is free now: for children that cannot choose one themselves."""
-    with socket.socket() as sock:
-        sock.bind((LOOPBACK, 0))
-        return int(sock.getsockname()[1])
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """Yield a free loopback port, kept for a child that cannot choose one itself until it listens there.
+
+    Nobody else is given it meanwhile: a socket is bound to it. A server may listen there all the same, as it sets
+    `SO_REUSEADDR` and this socket does not listen (Linux; socket(7)). Other systems would refuse the child: there the
+    port was only free a moment ago.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((LOOPBACK, 0))
+        port = int(holder.getsockname()[1])
+        if sys.platform != "linux":
+            holder.close()
+        yield port
 
 
 def service_argv(name: str, *arguments: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -15,7 +16,15 @@ from infra.local.ceiling import ceiling, given
 from infra.local.endpoints import Endpoints, State
 from infra.local.eyes import eyes
 from infra.local.private import keep_private
-from infra.local.process import ROOT, Process, free_port, service_argv, without_proxy, without_server_settings
+from infra.local.process import (
+    ROOT,
+    Process,
+    held_port,
+    proxies,
+    service_argv,
+    without_proxy,
+    without_server_settings,
+)
 from infra.local.ticker import Ticker
 from shared.config import Settings
 
@@ -151,11 +160,12 @@ class Stack:
     def _write_state(self, children: Mapping[str, int]) -> None:
         limits = given(self._environ)
         rules = self._external.environ.get("RULES_FILE", "").strip()
+        past_proxies = without_proxy(self._environ) if proxies(self._environ) else {}  # for curl, and clients of yours
         endpoints.write(
             State(os.getpid(), self._endpoints, children),
             self._options.state_dir,
             chosen={} if limits else ceiling(self._environ, real=self._options.real),
-            given=limits | ({"RULES_FILE": str(Path(rules).absolute())} if rules else {}),
+            given=limits | ({"RULES_FILE": str(Path(rules).absolute())} if rules else {}) | past_proxies,
         )
 
     def _start_gemini(self, storage: str) -> Process | None:
@@ -179,17 +189,17 @@ class Stack:
             return self._external.pubsub
         if self._options.official_pubsub:
             return self._start_official_pubsub()
-        port = free_port()
-        url = self._ready(self._service("pubsub", "--control-port", str(port)))
+        with held_port() as port:
+            url = self._ready(self._service("pubsub", "--control-port", str(port)))
         self._pubsub_control = f"http://127.0.0.1:{port}"
         self._say(f"pubsub     {url}")
         return url.removeprefix("http://")
 
     def _start_official_pubsub(self) -> str:
-        port = free_port()
-        child = self._child("pubsub", official_pubsub.find(self._environ).command(port))
-        self._waiting_for("Google's Pub/Sub emulator")
-        official_pubsub.wait_ready(port, timeout_s=START_TIMEOUT_S, alive=lambda: child.running)
+        with held_port() as port:
+            child = self._child("pubsub", official_pubsub.find(self._environ).command(port))
+            self._waiting_for("Google's Pub/Sub emulator")
+            official_pubsub.wait_ready(port, timeout_s=START_TIMEOUT_S, alive=lambda: child.running)
         self._say(f"pubsub     http://127.0.0.1:{port} (Google's own emulator)")
         return f"127.0.0.1:{port}"
 
@@ -212,9 +222,9 @@ class Stack:
             self._say(f"           {eyes(self._environ)}")
         left_out = frozenset() if self._options.forget else topology.OPTIONAL
         functions = [function for function in topology.FUNCTIONS if function.name not in left_out]
-        ports = {function.name: free_port() for function in functions}
-        started = [self._start_function(function, ports[function.name]) for function in functions]
-        self._await_functions(started)
+        with contextlib.ExitStack() as held:
+            ports = {function.name: held.enter_context(held_port()) for function in functions}
+            self._await_functions([self._start_function(function, ports[function.name]) for function in functions])
         ours = self._external.pubsub is None and not self._options.official_pubsub
         resources.create_subscriptions(self._endpoints.pubsub, ports, cloud_events=ours)
         self._say(f"functions  {', '.join(function.name for function in functions)}")

@@ -17,7 +17,7 @@ from google.auth import jwt
 from google.auth.crypt import ES256Signer, RSASigner
 
 from infra.local.endpoints import Endpoints
-from infra.local.process import Process, free_port
+from infra.local.process import Process, held_port
 from infra.viewer.identity import ISSUER
 from tests.waiting import WAIT_S
 
@@ -75,10 +75,8 @@ def signing() -> Iterator[Signer]:
 @contextlib.contextmanager
 def served(signer: Signer, storage: str, *options: str) -> Iterator[str]:
     """Yield the address of `python -m infra.viewer` with these options, for the buckets of a storage emulator."""
-    port = free_port()
     argv = [sys.executable, "-m", "infra.viewer", "--keys", signer.address, *options]
-    told = {"IAP_AUDIENCE": AUDIENCE, "PORT": str(port)}
-    env = {**os.environ, **Endpoints(storage, NOWHERE, None).function_env(), **told}
-    with Process("viewer", argv, env=env) as child:
+    env = {**os.environ, **Endpoints(storage, NOWHERE, None).function_env(), "IAP_AUDIENCE": AUDIENCE}
+    with held_port() as port, Process("viewer", argv, env=env | {"PORT": str(port)}) as child:
         child.wait_port(port, timeout_s=WAIT_S)
         yield f"http://127.0.0.1:{port}"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local import official_pubsub
-from tests.contract.pubsub_rig import Rig, clients, free_port
+from infra.local.process import held_port
+from tests.contract.pubsub_rig import Rig, clients
 from tests.services import running
 from tests.waiting import WAIT_S
 
@@ -86,8 +87,8 @@ def _official() -> Iterator[str]:
         command = official_pubsub.find(os.environ)
     except official_pubsub.OfficialUnavailableError as reason:
         pytest.skip(str(reason))
-    port = free_port()
-    with subprocess.Popen(command.command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as java:
+    quiet = subprocess.DEVNULL
+    with held_port() as port, subprocess.Popen(command.command(port), stdout=quiet, stderr=quiet) as java:
         try:
             official_pubsub.wait_ready(port, timeout_s=WAIT_S, alive=lambda: java.poll() is None)
             yield f"http://127.0.0.1:{port}"

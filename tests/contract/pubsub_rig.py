@@ -6,7 +6,6 @@ import contextlib
 import http.server
 import itertools
 import os
-import socket
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -122,13 +121,6 @@ def endpoint(answer: Callable[[int], int] = lambda _: 204, *, port: int = 0) -> 
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import pytest
 from infra.emulators import Fault
 from infra.local.process import Process, service_argv
 from tests.contract.pubsub_control import controlled
-from tests.contract.pubsub_rig import free_port
+from tests.services import free_port
 from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.pubsub_rig import Rig, endpoint, free_port
+from tests.contract.pubsub_rig import Rig, endpoint
+from tests.services import free_port
 from tests.waiting import WAIT_S, wait_until
 
 pytest_plugins = ["tests.contract.pubsub_fixtures"]

@@ -13,9 +13,8 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from infra.emulators import Control, Fault
-from tests.contract.pubsub_rig import free_port
 from tests.contract.storage_rig import rig
-from tests.services import running
+from tests.services import free_port, running
 from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from infra.local import topology
-from infra.local.process import free_port
 from infra.local.resources import storage_client
 from tests.docs.blocks import ROOT, Block
 from tests.policy.computed import PROJECT
 from tests.policy.deploy_script import dry_run, flags
+from tests.services import free_port
 from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:

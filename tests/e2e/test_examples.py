@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.local import resources
-from infra.local.process import ROOT, Process, free_port
+from infra.local.process import ROOT, Process, held_port
 from tests.e2e.test_stack import TASKS, jpeg, local
 from tests.waiting import WAIT_S, wait_until
 
@@ -64,18 +64,16 @@ def test_the_push_function_is_called_with_every_result(env: dict[str, str]) -> N
         return {line["message"]: line for line in (json.loads(text) for text in said if "pushed.jpg" in text)}
 
     expected = {f"{task} of pushed.jpg" for task in TASKS}
-    port = free_port()
     source = str(Path("infra") / "examples" / "push_function.py")
     argv = [sys.executable, "-m", "functions_framework", "--source", source, "--target", "on_result"]
-    child = Process(
-        "push",
-        [*argv, "--host", "127.0.0.1", "--port", str(port)],
-        env=os.environ | env | {"PYTHONPATH": str(ROOT)},
-        on_line=lambda _, line: said.append(line),
-    )
+    argv += ["--host", "127.0.0.1", "--port"]
+    found = os.environ | env | {"PYTHONPATH": str(ROOT)}
     pubsub = resources.subscriber(env["PUBSUB_EMULATOR_HOST"])
     name = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/subscriptions/push-example"
-    with child:
+    with (
+        held_port() as port,
+        Process("push", [*argv, str(port)], env=found, on_line=lambda _, line: said.append(line)) as child,
+    ):
         child.wait_port(port, timeout_s=WAIT_S)
         endpoint = {"push_endpoint": f"http://127.0.0.1:{port}/{env['RESULT_TOPIC']}"}
         pubsub.create_subscription(request={"name": name, "topic": env["RESULT_TOPIC"], "push_config": endpoint})

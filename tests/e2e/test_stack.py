@@ -16,11 +16,11 @@ from PIL import Image
 from skimage import data
 
 from infra.local import endpoints, resources, topology
-from infra.local.process import ROOT, free_port
+from infra.local.process import ROOT
 from infra.local.viewer.faults import children_of
 from shared.core.results import schemas
 from tests.closed_schema import documented
-from tests.services import running
+from tests.services import free_port, running
 from tests.waiting import WAIT_S, wait_until
 
 if TYPE_CHECKING:
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from google.cloud import storage
 
 TASKS = ("caption", "detect", "segment")
-FOR_OTHER_PROGRAMS = {"DEBUG": "app:*", "WORKERS": "3", "CLOUD_RUN_TIMEOUT_SECONDS": "never"}
-"""What a shell may hold that functions-framework would take for its own."""
+FOR_OTHER_PROGRAMS = {
+    "DEBUG": "app:*",
+    "WORKERS": "3",
+    "CLOUD_RUN_TIMEOUT_SECONDS": "never",
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "NO_PROXY": "example.com",
+}
+"""What a shell may hold that functions-framework, or a client of this machine's services, would take for its own."""
 
 
 def local(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -150,6 +156,11 @@ def test_a_function_is_one_process_whatever_the_shell_holds_for_other_programs(s
     names = {each.name for each in topology.FUNCTIONS} & set(children)
     assert {name: len(children_of(children[name], listing)) for name in names} == dict.fromkeys(names, 1)
     assert names >= set(TASKS)
+
+
+def test_stack_env_leads_programs_past_the_proxy_of_the_shell(stack: Path) -> None:
+    lines = (stack / endpoints.ENV_FILE).read_text(encoding="utf-8").splitlines()
+    assert {"NO_PROXY=example.com,127.0.0.1,localhost", "no_proxy=example.com,127.0.0.1,localhost"} <= set(lines)
 
 
 def test_addresses_of_a_stack_that_has_ended_end_the_start_in_plain_words(tmp_path: Path) -> None:

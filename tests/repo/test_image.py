@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.endpoints import Endpoints
-from infra.local.process import Process, free_port
+from infra.local.process import Process
+from tests.services import free_port
 from tests.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]

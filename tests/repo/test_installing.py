@@ -176,6 +176,28 @@ def test_make_installs_what_is_locked(pip: Path, env: dict[str, str], tmp_path: 
     assert [text.count("Things will have no names") for text in said] == [1, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "name", ["PIP_CONSTRAINT", "PIP_PREFIX", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH"]
+)
+def test_make_installs_where_it_means_to_whatever_the_shell_says_to_other_pythons(
+    name: str, pips: Callable[[str], Path], env: dict[str, str], tmp_path: Path
+) -> None:
+    folder, elsewhere = checkout(tmp_path / "checkout"), tmp_path / "elsewhere"
+    site = environment(folder / ".venv", pips(RESOLVES_LOCKS[-1]))
+    elsewhere.mkdir()
+    (elsewhere / "pip.py").write_text("raise SystemExit('a pip of another Python')\n", encoding="utf-8")
+    constraints = elsewhere / "constraints.txt"
+    constraints.write_text("".join(f"{each.name}<0\n" for each in LOCAL), encoding="utf-8")
+    said = {"PIP_CONSTRAINT": constraints, "PIP_USER": "1", "PYTHONSAFEPATH": "1"}.get(name, elsewhere)
+
+    argv = ["make", ".venv/.local-installed"]
+    shell = env | {name: str(said)}
+    ended = subprocess.run(argv, cwd=folder, env=shell, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert installed(site) == locked(LOCAL)
+
+
 @pytest.mark.parametrize(("name", "wanted"), [("checkov", CHECKOV), ("consumers", CONSUMERS), ("tracing", TRACING)])
 def test_make_installs_what_is_locked_in_an_environment_of_its_own(
     env: dict[str, str], tmp_path: Path, name: str, wanted: tuple[Release, ...]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local.process import ROOT, Process, free_port
+from infra.local.process import ROOT, Process
+from tests.services import free_port
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:

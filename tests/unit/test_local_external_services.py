@@ -11,8 +11,9 @@ import pytest
 
 from infra.local import endpoints, external_services, resources
 from infra.local.endpoints import Endpoints, State
-from infra.local.process import ServiceError, free_port
+from infra.local.process import ServiceError
 from infra.local.stack import Options, Stack
+from tests.services import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,33 @@ def test_no_variable_leads_to_gemini_unless_that_is_asked_for(name: str) -> None
     assert found.gemini is None
     assert found.environ == {"PATH": "/bin"}
     assert found.notes == (f"{name}: set, and not used. GEMINI=real (--gemini real) asks Gemini itself",)
+
+
+PROXIES = ("ALL_PROXY", "all_proxy", "HTTP_PROXY", "https_proxy", "grpc_proxy")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "socks5h://proxy.invalid", "http://proxy.invalid:3128"])
+def test_no_proxy_is_given_to_parts_that_ask_this_machine_alone(port: int, name: str, proxy: str) -> None:
+    nearby = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}", "PATH": "/bin"}
+
+    assert external_services.read({name: proxy, **nearby}).environ == nearby
+
+
+def test_a_proxy_on_the_way_to_gemini_itself_is_kept() -> None:
+    environ = {"GEMINI_API_KEY": "one", "HTTPS_PROXY": "http://proxy.invalid:3128"}
+
+    assert external_services.read(environ, real=True).environ == environ
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_socks_proxy_on_the_way_to_gemini_itself_is_refused_in_words(name: str) -> None:
+    environ = {"GEMINI_API_KEY": "one", name: "socks5h://me:secret@127.0.0.1:1080"}
+
+    with pytest.raises(ServiceError, match=rf"{name}: expected an HTTP proxy.*unset {name}") as refused:
+        external_services.read(environ, real=True)
+
+    assert "secret" not in str(refused.value)
 
 
 def test_the_key_of_the_sdks_own_choice_is_named_and_passed_on() -> None:

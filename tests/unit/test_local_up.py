@@ -16,7 +16,8 @@ import pytest
 from infra.emulators.common.serve import listen
 from infra.local import endpoints, up
 from infra.local.endpoints import Endpoints, State
-from infra.local.process import ServiceError, free_port
+from infra.local.process import ServiceError
+from tests.services import free_port
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:

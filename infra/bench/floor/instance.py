@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from infra.bench.floor import processes
 from infra.bench.floor.peers import START_TIMEOUT_S
-from infra.local.process import Process, free_port, without_server_settings
+from infra.local.process import Process, held_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,18 +23,18 @@ class Instance:
     """
 
     def __init__(self, target: str, *, source: str, root: Path, environ: Mapping[str, str], threads: int) -> None:
-        self.port = free_port()
         # gunicorn's control socket lies in one place for all servers of a person otherwise.
         self._sockets = tempfile.TemporaryDirectory(prefix="uplook-")
         argv = [sys.executable, "-m", "functions_framework", "--source", source, "--target", target]
-        argv += ["--signature-type", "cloudevent", "--host", "127.0.0.1", "--port", str(self.port)]
-        env = without_server_settings(environ) | {"THREADS": str(threads), "XDG_RUNTIME_DIR": self._sockets.name}
-        self._process = Process(target, argv, env=env, cwd=root)
-        try:
-            self._process.wait_port(self.port, timeout_s=START_TIMEOUT_S)
-        except BaseException:
-            self.stop()
-            raise
+        argv += ["--signature-type", "cloudevent", "--host", "127.0.0.1", "--port"]
+        env = {**environ, "THREADS": str(threads), "XDG_RUNTIME_DIR": self._sockets.name}
+        with held_port() as self.port:
+            self._process = Process(target, [*argv, str(self.port)], env=env, cwd=root)
+            try:
+                self._process.wait_port(self.port, timeout_s=START_TIMEOUT_S)
+            except BaseException:
+                self.stop()
+                raise
 
     def cpu_s(self) -> float:
         """Return the processor time that gunicorn and its worker have used since they started."""

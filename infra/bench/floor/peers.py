@@ -11,7 +11,7 @@ from infra.bench.measure import environment
 from infra.emulators import Control
 from infra.local import resources, topology
 from infra.local.endpoints import Endpoints
-from infra.local.process import Process, free_port, service_argv, without_proxy
+from infra.local.process import Process, held_port, service_argv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,16 +54,15 @@ def forget_calls(peers: Peers) -> None:
 @contextlib.contextmanager
 def started(folder: Path) -> Iterator[Peers]:
     """Start the emulators, all gone afterwards."""
-    environ = environment(folder)
-    environ |= without_proxy(environ) | {"PYTHONUNBUFFERED": "1", "EYES": "classical"}
+    environ = environment(folder) | {"PYTHONUNBUFFERED": "1", "EYES": "classical"}
     with contextlib.ExitStack() as stack:
 
         def service(name: str, *arguments: str) -> str:
             child = Process(name, service_argv(name, "--port", "0", *arguments), env=environ)
             return stack.enter_context(child).wait_ready(timeout_s=START_TIMEOUT_S)
 
-        control_port = free_port()
-        pubsub = service("pubsub", "--control-port", str(control_port))
+        with held_port() as control_port:
+            pubsub = service("pubsub", "--control-port", str(control_port))
         host = pubsub.removeprefix("http://")
         storage = service(
             "storage",

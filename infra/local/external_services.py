@@ -98,9 +98,8 @@ def read(environ: Mapping[str, str], *, real: bool = False) -> ExternalServices:
     reader = Reader(kept)
     gemini = _gemini(reader) if real else None
     named = proxies(kept)
-    if not _asks_away(
-        reader, gemini
-    ):  # whoever makes a client of Gemini's with a SOCKS proxy gets none, for any address
+    # Where the environment names a SOCKS proxy, no client of Gemini can be made, not even one that asks this machine.
+    if not _asks_away(reader, gemini):
         kept, named = {name: value for name, value in kept.items() if name not in named}, {}
     problems = [
         *reader.problems,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.bench.model import Sample
-from infra.local.process import proxies, without_server_settings
+from infra.local.process import child_environment, proxies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,9 +73,9 @@ def turns(variants: Sequence[Variant], mode: Mode) -> Iterator[Variant]:
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment of measured processes: bytecode is compiled once, into the folder."""
-    dropped = {"PYTHONDONTWRITEBYTECODE", *proxies(os.environ)}
-    kept = {name: value for name, value in without_server_settings(os.environ).items() if name not in dropped}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(folder / "pycache")}
+    named = proxies(os.environ)  # nothing that is measured asks another machine
+    kept = {name: value for name, value in os.environ.items() if name not in named}
+    return child_environment(kept, pycache=folder / "pycache")
 
 
 def run_python(folder: Path, *arguments: str) -> str:

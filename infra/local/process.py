@@ -190,6 +190,19 @@ def without_server_settings(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def child_environment(environ: Mapping[str, str], *, pycache: Path) -> dict[str, str]:
+    """Return what a part of ours is started with: this environment, without what it holds for other programs.
+
+    Bytecode is compiled once, outside the source tree: without it every process would compile every module anew.
+
+    >>> sorted(child_environment({"DEBUG": "1", "PYTHONDONTWRITEBYTECODE": "1"}, pycache=Path("/tmp/once")))
+    ['NO_PROXY', 'PYTHONPYCACHEPREFIX', 'no_proxy']
+    """
+    kept = without_server_settings(environ)
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept | without_proxy(kept) | {"PYTHONPYCACHEPREFIX": str(pycache)}
+
+
 @contextlib.contextmanager
 def held_port() -> Iterator[int]:
     """Yield a free loopback port, kept for a child that cannot choose one itself until it listens there.

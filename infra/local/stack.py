@@ -19,11 +19,11 @@ from infra.local.private import keep_private
 from infra.local.process import (
     ROOT,
     Process,
+    child_environment,
     held_port,
     proxies,
     service_argv,
     without_proxy,
-    without_server_settings,
 )
 from infra.local.ticker import Ticker
 from shared.config import Settings
@@ -302,11 +302,7 @@ class Stack:
         return self._child(name, service_argv(name, "--port", "0", *arguments))
 
     def _child(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> Process:
-        base = without_server_settings(self._external.environ)
-        base.pop("PYTHONDONTWRITEBYTECODE", None)
-        # Compiled once, outside the source tree: without bytecode every process would compile every module anew.
-        base["PYTHONPYCACHEPREFIX"] = str(self._options.state_dir.resolve() / "pycache")
-        base |= without_proxy(base)
+        base = child_environment(self._external.environ, pycache=self._options.state_dir.resolve() / "pycache")
         child = Process(name, argv, env=base | {"PYTHONUNBUFFERED": "1"} | dict(env or {}), on_line=self._on_line)
         self._children.append(child)
         return child

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.local import topology
-from infra.local.process import ROOT
+from infra.local.process import ROOT, without_proxy
 from tests.storm.deployment import deployed, event_of, paths_of
 from tests.storm.plan import picture
 
@@ -119,7 +119,7 @@ class _Stage:
     ) -> None:
         self._wanted = wanted
         self._deployment = deployment
-        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1", **env}
+        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **without_proxy(os.environ), **env}
         self._say = say
         self._lots = random.Random(wanted.seed)
         self._live = 0

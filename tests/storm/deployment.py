@@ -17,7 +17,7 @@ from infra.emulators import Control
 from infra.emulators.gemini.eyes import EYES_VARIABLE, Eyes
 from infra.local import resources, topology
 from infra.local.endpoints import Endpoints
-from infra.local.process import Process, service_argv
+from infra.local.process import Process, child_environment, service_argv
 from shared.core import jsontext, naming
 from shared.core.events.envelopes import ImageEvent, format_image_event
 from shared.core.planning import plan
@@ -138,12 +138,9 @@ def deployed(
 
 
 def _base_env(state_dir: Path) -> dict[str, str]:
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    # As in the stack: compiled once, outside the source tree, so that a restart takes no longer than it must.
-    env |= {"PYTHONPYCACHEPREFIX": str(state_dir / "pycache"), "PYTHONUNBUFFERED": "1"}
+    env = child_environment(os.environ, pycache=state_dir / "pycache") | {"PYTHONUNBUFFERED": "1"}
     # What is measured is what calls the model: the detector's tenth of a second for each picture would be most of it.
-    env[EYES_VARIABLE] = Eyes.CLASSICAL
-    return env | {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return env | {EYES_VARIABLE: Eyes.CLASSICAL}
 
 
 def _service(stack: contextlib.ExitStack, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> Process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import gc
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -29,6 +30,15 @@ def collect_garbage_seldom() -> None:
 
 
 _NEW_OBJECTS = 50_000
+
+
+def escape_what_cannot_be_shown() -> None:
+    """Write what stdout's encoding lacks as an escape, as Python does on stderr: no command ends at an ellipsis.
+
+    It is for words. What programs read does not depend on a terminal: it is written in UTF-8, or is ASCII.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def run_to_exit_code(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from infra.evaluation.labelled import to_truth
 from infra.evaluation.photographs import photographs
 from infra.evaluation.scenes import scenes, shapes, signs
+from shared.command_line import escape_what_cannot_be_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,4 +104,5 @@ def _upload(folder: Path, address: str, prefix: str) -> int:
 
 
 if __name__ == "__main__":
+    escape_what_cannot_be_shown()
     sys.exit(main(sys.argv[1:]))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from infra.load import usage
 from infra.load.plan import Plan
 from infra.local.process import without_proxy
+from shared.command_line import escape_what_cannot_be_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,4 +59,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    escape_what_cannot_be_shown()
     sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,8 @@ import argparse  # noqa: E402
 import importlib  # noqa: E402
 import sys  # noqa: E402
 
+from shared.command_line import escape_what_cannot_be_shown  # noqa: E402
+
 COMMANDS = {
     "up": ("infra.local.up", "start the whole stack; it stays until `down` or Ctrl-C"),
     "down": ("infra.local.down", "end the stack"),
@@ -45,6 +47,7 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    escape_what_cannot_be_shown()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

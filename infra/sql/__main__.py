@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         places = rendering.bigquery(args.dataset, args.bucket, prefix=args.prefix)
     try:
-        sys.stdout.write(rendering.statements(places))
+        # Whatever the terminal's encoding: both programs read UTF-8, and a folder's name may need it.
+        sys.stdout.buffer.write(rendering.statements(places).encode())
     except ValueError as error:
         parser.error(str(error))
     return 0

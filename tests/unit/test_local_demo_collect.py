@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.local import interrupts
+from infra.local import activity, interrupts
+from infra.local.activity import Activity
 from infra.local.demo import progress, run, show
 from infra.local.demo.answers import Answers
 from infra.local.demo.collect import Collector, Fetched, Outcome
+from infra.local.demo.failed_deliveries import FailedDeliveries
 from infra.local.demo.planned import Planner
 from infra.local.demo.resume import Work
 from infra.local.demo.samples import Sample
@@ -237,6 +239,38 @@ def test_a_quiet_time_is_said_with_what_is_missing(
     _await(collector, tmp_path, _Stack())
 
     assert "quiet for 60 s of 100; 2 missing: caption of cat.jpg, caption of dog.jpg" in capsys.readouterr().out
+
+
+def test_a_quiet_time_in_which_deliveries_fail_is_said_to_be_one(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet_s = iter([60.0, 101.0])
+    monkeypatch.setattr(collector, "quiet_s", lambda: next(quiet_s))
+    monkeypatch.setattr(collector, "wait", lambda _: None)
+    _answered(tmp_path, 500, 204, 503)
+
+    _await(collector, tmp_path, _Stack())
+
+    told = capsys.readouterr().out
+    assert "quiet for 60 s of 100; 2 deliveries failed, stack.log says why; 2 missing" in told
+
+
+def test_deliveries_that_failed_before_the_last_progress_do_not_count(tmp_path: Path) -> None:
+    failed = FailedDeliveries(tmp_path / activity.FILE)
+    assert failed.since_progress(1) == 0
+
+    _answered(tmp_path, 500)
+    assert (failed.since_progress(2), failed.since_progress(9)) == (1, 1)
+
+    assert failed.since_progress(0.5) == 0
+    _answered(tmp_path, 429, 200)
+    assert failed.since_progress(1) == 1
+
+
+def _answered(folder: Path, *statuses: int) -> None:
+    for status in statuses:
+        line = Activity("2026-11-29T10:00:00Z", "caption", activity.ANSWERED, details={"status": status})
+        activity.append(folder / activity.FILE, line)
 
 
 def test_many_that_are_missing_fit_one_line() -> None:

@@ -107,9 +107,15 @@ class Bar:
             self._display.now_and_then(f"{self._what}: {done} of {self.total}")
 
 
-def quiet_words(quiet_s: float, timeout_s: float, missing: Sequence[Outcome], cells: int) -> str:
-    """Return one line: how long nothing has come, how long that may be, and what is missing."""
+def quiet_words(quiet_s: float, timeout_s: float, missing: Sequence[Outcome], cells: int, *, failed: int = 0) -> str:
+    """Return one line: how long nothing has come, how long that may be, and what is missing.
+
+    `failed` deliveries since then matter more than the names of what is missing: they say that waiting alone is no use.
+    """
     head = f"quiet for {quiet_s:.0f} s of {timeout_s:.0f}; "
+    if failed:
+        counted = "1 delivery" if failed == 1 else f"{failed} deliveries"
+        return f"{head}{counted} failed, stack.log says why; {len(missing)} missing"
     if not missing:
         return f"{head}missing: the second event of a duplicate"
     head += f"{len(missing)} missing: "

@@ -10,10 +10,11 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.local import interrupts, resources, topology
+from infra.local import activity, interrupts, resources, topology
 from infra.local.demo import completeness, show, subscriber
 from infra.local.demo.choosing import content_type
 from infra.local.demo.collect import Collector, Outcome, Place, fetcher
+from infra.local.demo.failed_deliveries import FailedDeliveries
 from infra.local.demo.interrupted_run import let_finish
 from infra.local.demo.overview import write_overview
 from infra.local.demo.progress import MOST_LINES, QUIET_S, Display, quiet_words
@@ -118,16 +119,18 @@ def _await(
     demo: Demo, stack: Stack, collector: Collector, *, display: Display, arriving: Bar, doubled: Place | None
 ) -> None:
     """Return when nothing is missing, or when there has been no progress for as long as the time limit says."""
+    failed_deliveries = FailedDeliveries(demo.state_dir / activity.FILE)
     while (missing := collector.missing()) or (doubled and not collector.told_again(doubled)):
         interrupts.raise_if(demo.interrupted)
         arriving.show(arriving.total - len(missing))
         quiet_s = collector.quiet_s()
+        failed = failed_deliveries.since_progress(quiet_s)
         if quiet_s > demo.timeout_s:
             return
         if (dead := stack.dead()) is not None:
             raise ServiceError(f"{dead.name} has died. Its last words:\n{dead.tail()}")
         if quiet_s > QUIET_S:
-            display.waiting(quiet_words(quiet_s, demo.timeout_s, missing, display.width))
+            display.waiting(quiet_words(quiet_s, demo.timeout_s, missing, display.width, failed=failed))
         collector.wait(_POLL_S)
     arriving.show(arriving.total)
 

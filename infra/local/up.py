@@ -220,7 +220,9 @@ def _await_end(pids: list[int]) -> None:
 
 def _is_ours(pid: int) -> bool:
     """Whether this process lives and is part of a stack: a number may long belong to somebody else."""
-    listing = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607 - wherever ps lies
+    # Wide: where ps sees no terminal it may cut lines at 80 columns, and what tells a process stands behind its folder.
+    argv = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    listing = subprocess.run(argv, capture_output=True, text=True, check=False)
     return any(word in listing.stdout for word in ("infra.local", "functions_framework", "pubsub-emulator"))
 
 

@@ -67,8 +67,8 @@ def _given(*words: str) -> argparse.Namespace:
 
 
 def _waiting(word: str) -> subprocess.Popen[bytes]:
-    """Start a process in a group of its own that only waits; `ps` shows the word."""
-    argv = [sys.executable, "-c", "import time; time.sleep(600)", word]
+    """Start a process in a group of its own that only waits; `ps` shows the word, as far behind as in a deep folder."""
+    argv = [sys.executable, "-c", "import time; time.sleep(600)", "deep/" * 50, word]
     return subprocess.Popen(argv, start_new_session=True)
 
 

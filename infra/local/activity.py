@@ -23,6 +23,7 @@ FUNCTION_VARIABLE: Final = "UPLOOK_FUNCTION"
 FILE: Final = "activity.jsonl"
 DELIVERED, ANSWERED = "delivered", "answered"
 _MAX_READ_BYTES = 2**20
+_REDIRECTIONS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,12 @@ def _asked(data: bytes) -> dict[str, Any]:
     tasks = [document.get("task"), *(each.get("task") for each in document.get("with") or ())]
     named = [task for task in tasks if isinstance(task, str)]
     return {"task": "+".join(named), "run": document.get("run")} if named else {}
+
+
+def is_refusal(line: Activity) -> bool:
+    """Return whether a function has answered a delivery in a way that brings it again."""
+    status = line.details.get("status")
+    return line.what == ANSWERED and not (isinstance(status, int) and status < _REDIRECTIONS)
 
 
 class Tail:

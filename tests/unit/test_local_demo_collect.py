@@ -229,24 +229,27 @@ def test_a_part_that_dies_ends_the_waiting_with_its_last_words(collector: Collec
         _await(collector, tmp_path, _Stack(_Dead()))
 
 
-def test_a_quiet_time_is_said_with_what_is_missing(
-    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def _quiet_time(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the collector be quiet for 60 s, and then for longer than `_await` waits."""
     quiet_s = iter([60.0, 101.0])
     monkeypatch.setattr(collector, "quiet_s", lambda: next(quiet_s))
     monkeypatch.setattr(collector, "wait", lambda _: None)
 
+
+@pytest.mark.usefixtures("_quiet_time")
+def test_a_quiet_time_is_said_with_what_is_missing(
+    collector: Collector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _await(collector, tmp_path, _Stack())
 
     assert "quiet for 60 s of 100; 2 missing: caption of cat.jpg, caption of dog.jpg" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("_quiet_time")
 def test_a_quiet_time_in_which_deliveries_fail_is_said_to_be_one(
-    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    collector: Collector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    quiet_s = iter([60.0, 101.0])
-    monkeypatch.setattr(collector, "quiet_s", lambda: next(quiet_s))
-    monkeypatch.setattr(collector, "wait", lambda _: None)
     _answered(tmp_path, 500, 204, 503)
 
     _await(collector, tmp_path, _Stack())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from infra.local.activity import ANSWERED, Tail
+from infra.local.activity import Tail, is_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_ERRORS: Final = 400
 
 
 class FailedDeliveries:
@@ -25,7 +23,5 @@ class FailedDeliveries:
         if quiet_s < self._quiet_s:
             self._count = 0
         self._quiet_s = quiet_s
-        self._count += sum(
-            each.what == ANSWERED and each.details.get("status", 0) >= _ERRORS for each in self._tail.read()
-        )
+        self._count += sum(map(is_refusal, self._tail.read()))
         return self._count

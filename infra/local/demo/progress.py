@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from infra.local.demo.cells import cut, listed, plain
+from shared.core.operating.problems import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,8 +115,8 @@ def quiet_words(quiet_s: float, timeout_s: float, missing: Sequence[Outcome], ce
     """
     head = f"quiet for {quiet_s:.0f} s of {timeout_s:.0f}; "
     if failed:
-        counted = "1 delivery" if failed == 1 else f"{failed} deliveries"
-        return f"{head}{counted} failed, stack.log says why; {len(missing)} missing"
+        deliveries = counted(failed, "delivery", "deliveries")
+        return f"{head}{deliveries} failed, stack.log says why; {len(missing)} missing"
     if not missing:
         return f"{head}missing: the second event of a duplicate"
     head += f"{len(missing)} missing: "

@@ -159,10 +159,9 @@ def entry_of(line: Activity, source: Address) -> Entry:
         again = f", for the {_ordinal(number)} time" if isinstance(number, int) and number > 1 else ""
         kind, text = "delivered", f"delivered to {line.function}{again} (message {details.get('event')})"
     elif line.what == activity.ANSWERED:
-        status = details.get("status")
-        fine = isinstance(status, int) and status < 300  # noqa: PLR2004 - HTTP
-        kind = "acknowledged" if fine else "refused"
-        text = f"{line.function} answered {status}: " + ("acknowledged" if fine else "to be delivered again")
+        refused = activity.is_refusal(line)
+        kind = "refused" if refused else "acknowledged"
+        text = f"{line.function} answered {details.get('status')}: {'to be delivered again' if refused else kind}"
     else:
         severity = details.get("severity")
         kind = "warned" if severity in {"WARNING", "ERROR"} else "worked"

@@ -145,4 +145,4 @@ def test_the_packages_named_shared_and_functions_are_this_repositorys() -> None:
     code = "import functions, shared; print(functions.__file__); print(shared.__file__)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert [Path(line).parent.parent for line in ended.stdout.split()] == [ROOT, ROOT]
+    assert [Path(line).parent.parent for line in ended.stdout.splitlines()] == [ROOT, ROOT]

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -201,14 +202,17 @@ def _copy(to: Path) -> None:
 def _programs(folder: Path) -> None:
     folder.mkdir()
     (folder / "commands.json").write_text(json.dumps(known()), encoding="utf-8")
+    # By way of a shell: what stands behind `#!` cannot name a Python in a folder with a space, nor one far down.
     for name in known()["flags"]:
-        path = folder / name
-        path.write_text(f"#!{sys.executable} -ISs\n{_STAND_IN.read_text(encoding='utf-8')}", encoding="utf-8")
-        path.chmod(0o755)
+        _script(folder / name, f'exec {shlex.join([sys.executable, "-ISs", str(_STAND_IN)])} "$0" "$@"')
     (folder / "python3").symlink_to(Path(sys.executable).resolve())
     if curl := shutil.which("curl"):  # an answer of 400 or 404 is a failure to the reader, too
-        (folder / "curl").write_text(f'#!/bin/sh\nexec {curl} --fail-with-body "$@"\n', encoding="utf-8")
-        (folder / "curl").chmod(0o755)
+        _script(folder / "curl", f'exec {shlex.quote(curl)} --fail-with-body "$@"')
+
+
+def _script(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 @cache

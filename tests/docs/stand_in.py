@@ -1,7 +1,7 @@
 """A program of the cloud that writes down what it is asked, and knows which commands and flags exist.
 
-Started under the name that it stands for, it reads `commands.json` beside itself. Like the real one it refuses an
-unknown command or flag with exit code 2; otherwise it prints an answer and changes nothing.
+Its first argument is the path of the program that it stands for; it reads `commands.json` beside that. Like the real
+one it refuses an unknown command or flag with exit code 2; otherwise it prints an answer and changes nothing.
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(main(sys.argv[1:]))

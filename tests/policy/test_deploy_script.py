@@ -169,8 +169,8 @@ def _run(folder: Path, *, there: bool) -> list[list[str]]:
     gcloud.chmod(0o755)
     env = {"PATH": f"{folder}:{os.environ['PATH']}", "LOG": str(log), "MISSING": str(int(not there))}
     subprocess.run([SCRIPT, "deploy", PROJECT], env={**env, "FORGET": "true"}, check=True, capture_output=True)
-    said = re.sub(r"source-[0-9a-f]{16}", "source-DIGEST", log.read_text()).replace(f"{ROOT}/", "")
-    return [shlex.split(line) for line in said.splitlines()]
+    said = re.sub(r"source-[0-9a-f]{16}", "source-DIGEST", log.read_text())
+    return [[word.replace(f"{ROOT}/", "") for word in shlex.split(line)] for line in said.splitlines()]
 
 
 def _too_early(stated: list[tuple[str, str]]) -> list[str]:
